@@ -1,0 +1,287 @@
+//! The command line, as clap sees it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::input::Scheme;
+use crate::outcome::Accept;
+
+/// Fetch a list of URLs concurrently; print one record for each, as it completes.
+///
+/// SOURCE is a file with one URL a line, `-` for standard input, or a URL (it
+/// contains `://`). Without any, standard input is read.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.\n\
+        Exit codes: 0 all ok; 1 some URL is not; 2 usage; 3 cannot go on; 130, 143 stopped by a signal; \
+        141 the reader left."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
+pub struct Cli {
+    /// Files, `-` or URLs
+    #[arg(value_name = "SOURCE")]
+    pub sources: Vec<String>,
+
+    /// Scheme of lines without `://`
+    #[arg(long, value_name = "SCHEME", default_value = "https", help_heading = "Input")]
+    pub default_scheme: Scheme,
+    /// Read and count the input, send nothing
+    #[arg(long, help_heading = "Input")]
+    pub dry_run: bool,
+
+    /// Requests on the wire at a time
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "10",
+        aliases = ["parallel-max", "max-concurrency"],
+        help_heading = "Concurrency"
+    )]
+    pub jobs: NonZeroUsize,
+    /// Results in the order of the input
+    #[arg(long, help_heading = "Concurrency")]
+    pub ordered: bool,
+    /// End the run with the first URL that is not ok
+    #[arg(long, alias = "fail-early", help_heading = "Concurrency")]
+    pub fail_fast: bool,
+    /// End the run after this
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "Concurrency")]
+    pub deadline: Option<Limit>,
+
+    /// Method of every request [default: GET; POST with --data]
+    #[arg(short = 'X', long, value_name = "METHOD", alias = "request", conflicts_with = "head", help_heading = "Request")]
+    pub method: Option<String>,
+    /// Send a header, or the lines of a file as headers; `K;` sends it empty, `K:` leaves out what fetch would send
+    #[arg(short = 'H', long = "header", value_name = "K: V|@FILE", help_heading = "Request")]
+    pub headers: Vec<String>,
+    /// Send this content, or that of a file
+    #[arg(short, long, value_name = "TEXT|@FILE", conflicts_with = "head", help_heading = "Request")]
+    pub data: Option<String>,
+    /// Ask for the head only
+    #[arg(short = 'I', long, help_heading = "Request")]
+    pub head: bool,
+    /// User-Agent to send [default: fetch/VERSION]
+    #[arg(short = 'A', long, value_name = "NAME", help_heading = "Request")]
+    pub user_agent: Option<String>,
+    /// Log in with Basic authentication
+    #[arg(short, long, value_name = "NAME:PASSWORD", help_heading = "Request")]
+    pub user: Option<String>,
+    /// Redirects to follow; 0 follows none
+    #[arg(long, value_name = "N", default_value = "10", help_heading = "Request")]
+    pub max_redirs: u32,
+    /// Ask for compressed answers (gzip, deflate, br, zstd) and decode them
+    #[arg(long, help_heading = "Request")]
+    pub compressed: bool,
+    /// Largest body, after decoding
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
+    pub max_filesize: Option<u64>,
+    /// HTTP/1.1 only
+    #[arg(long = "http1.1", overrides_with_all = ["http2", "http2_prior_knowledge"], help_heading = "Request")]
+    pub http1: bool,
+    /// HTTP/2 where the server offers it over TLS: the default, and the way back to it
+    #[arg(long, overrides_with_all = ["http1", "http2_prior_knowledge"], help_heading = "Request")]
+    pub http2: bool,
+    /// HTTP/2 at once, without asking
+    #[arg(long, overrides_with_all = ["http1", "http2"], help_heading = "Request")]
+    pub http2_prior_knowledge: bool,
+    /// Accepted, and without effect: redirects are followed anyway
+    #[arg(short = 'L', long, hide = true)]
+    pub location: bool,
+
+    /// Limit for one attempt, redirects and body included
+    #[arg(
+        short,
+        long,
+        short_alias = 'm',
+        alias = "max-time",
+        value_name = "DUR",
+        default_value = "60s",
+        value_parser = duration,
+        help_heading = "Time"
+    )]
+    pub timeout: Limit,
+    /// Limit for name, connection and TLS handshake
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = duration, help_heading = "Time")]
+    pub connect_timeout: Limit,
+    /// Limit for silence of the server
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration, help_heading = "Time")]
+    pub read_timeout: Limit,
+
+    /// How a record is written
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Result")]
+    pub format: FormatName,
+    /// Same as --format jsonl
+    #[arg(long, conflicts_with = "format", help_heading = "Result")]
+    pub json: bool,
+    /// Write records as this, with %{key} for every key of the jsonl record and curl's names for the same
+    #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["format", "json"], help_heading = "Result")]
+    pub write_out: Option<String>,
+    /// Statuses that are ok: 200, 200..=299, 200-299, 2xx, with commas between
+    #[arg(long, value_name = "LIST", default_value = "200..=299", help_heading = "Result")]
+    pub accept: Accept,
+    /// What takes longer is marked as slow
+    #[arg(long, value_name = "DUR", default_value = "2s", value_parser = duration, help_heading = "Result")]
+    pub slow: Limit,
+    /// Put the header fields of the answer into the record
+    #[arg(long = "headers", id = "keep_headers", help_heading = "Result")]
+    pub keep_headers: bool,
+    /// Put the body into the record; unless --max-filesize says more, up to 16 MiB
+    #[arg(long, help_heading = "Result")]
+    pub body: bool,
+    /// Put the SHA-256 of the body into the record
+    #[arg(long, help_heading = "Result")]
+    pub sha256: bool,
+
+    /// Write the records to a file, which appears when the run is over
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub results: Option<PathBuf>,
+    /// Only records and errors
+    #[arg(short, long, short_alias = 's', alias = "silent", conflicts_with = "verbose", help_heading = "Run")]
+    pub quiet: bool,
+    /// No progress bar
+    #[arg(long, help_heading = "Run")]
+    pub no_progress: bool,
+    /// Colour the text format
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Run")]
+    pub color: When,
+    /// Write the summary to a file, as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub summary_file: Option<PathBuf>,
+    /// Exit with 0 although some URL is not ok
+    #[arg(long, help_heading = "Run")]
+    pub exit_zero: bool,
+    /// Tell attempts and redirects on standard error
+    #[arg(short, long, action = ArgAction::SetTrue, help_heading = "Run")]
+    pub verbose: bool,
+}
+
+/// The formats by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// STATUS  TIME  SIZE  URL  [FLAG] message
+    Text,
+    /// One JSON object a line
+    Jsonl,
+    /// RFC 4180
+    Csv,
+    /// Tabs between the cells
+    Tsv,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// A duration, or none: clap would read an `Option` as an option that may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(pub Option<Duration>);
+
+fn duration(text: &str) -> Result<Limit, String> {
+    let bad = || format!("{text:?} is not a duration; write 5 (seconds), 1.5, 500ms, 2m or 1h");
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let unit = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(bad()),
+    };
+    let number = decimal(number).ok_or_else(bad)?;
+    let duration = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
+    // Later than this is never; a clock cannot add more.
+    let never = Duration::from_secs(100 * 365 * 24 * 3600);
+    Ok(Limit(Some(duration).filter(|duration| !duration.is_zero() && *duration < never)))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is not a size; write 4096, 10M or 1GiB");
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let unit: u32 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return Err(bad()),
+    };
+    if let Ok(number) = number.parse::<u64>() {
+        return number.checked_mul(1024_u64.pow(unit)).ok_or_else(bad);
+    }
+    let bytes = decimal(number).ok_or_else(bad)? * 1024_f64.powi(unit.cast_signed());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(bad()) }
+}
+
+/// Digits with at most one point: not `inf`, `1e9` or `-1`.
+fn decimal(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("5", 5_000),
+            ("1.5", 1_500),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("0.25s", 250),
+        ] {
+            assert_eq!(duration(text), Ok(Limit(Some(Duration::from_millis(millis)))), "{text}");
+        }
+        assert_eq!(duration("0"), Ok(Limit(None)));
+        assert_eq!(duration("0ms"), Ok(Limit(None)));
+        assert_eq!(duration("9999999999999h"), Ok(Limit(None)));
+        for bad in ["", "-1", "x", "5x", "1e3", "inf", "nan", "1.2.3", "5 s", "ms"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("10M", 10 << 20),
+            ("1GiB", 1 << 30),
+            ("1.5k", 1536),
+            ("2kB", 2048),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "-1", "x", "5x", "1e3", "99999999999T", "1..5"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

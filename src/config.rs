@@ -1,0 +1,315 @@
+//! Command line → what each part needs to know. Checks across options are here.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{env, fs};
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+
+use crate::cli::{Cli, FormatName, When};
+use crate::http::{self, Keep, Limits, SizeLimit, Versions};
+use crate::input::{self, Defaults};
+use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
+use crate::request::{Unsendable, header, method};
+use crate::engine;
+
+/// The largest body that `--body` keeps in memory, unless told otherwise.
+const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
+
+/// Everything a run needs to know, a part at a time.
+pub struct Config {
+    /// What is read, open.
+    pub sources: Vec<input::Source>,
+    /// What lines do not say.
+    pub defaults: Defaults,
+    /// The wire.
+    pub http: http::Options,
+    /// The engine.
+    pub engine: engine::Options,
+    /// The reports.
+    pub report: report::Options,
+    /// The run as a whole.
+    pub run: Run,
+}
+
+/// What concerns the run as a whole.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
+pub struct Run {
+    /// Count, and send nothing.
+    pub dry_run: bool,
+    /// Records go here instead of standard output.
+    pub results: Option<PathBuf>,
+    /// The summary goes here too.
+    pub summary_file: Option<PathBuf>,
+    /// Draw a bar.
+    pub bar: bool,
+    /// Lines and bar are on one terminal.
+    pub shared: bool,
+    /// Some URL that is not ok is no reason to exit with 1.
+    pub exit_zero: bool,
+}
+
+/// Options that do not fit together or cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// Nothing to read.
+    #[error("no SOURCE: name a file, a URL, or - for standard input (see --help)")]
+    NoSource,
+    /// A source.
+    #[error(transparent)]
+    Source(#[from] input::SourceError),
+    /// `-H`, without what was given: it may be a secret.
+    #[error("--header: {0}")]
+    Header(String),
+    /// `-X`
+    #[error("--method: {0}")]
+    Method(Unsendable),
+    /// `-A`
+    #[error("--user-agent: it holds a control character")]
+    UserAgent,
+    /// `-u`
+    #[error("--user: write NAME:PASSWORD")]
+    User,
+    /// `@FILE`
+    #[error("{option}: {file}: {error}")]
+    File {
+        /// The option.
+        option: &'static str,
+        /// The file.
+        file: String,
+        /// Why it cannot be read.
+        error: io::Error,
+    },
+    /// `-w`
+    #[error("--write-out: {0}")]
+    Template(#[from] BadTemplate),
+    /// An option whose result no format in use shows.
+    #[error("{0} shows in --format jsonl and in --write-out only")]
+    NotShown(&'static str),
+}
+
+impl Config {
+    /// What `cli` means.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it.
+    pub fn new(cli: Cli) -> Result<Self, UsageError> {
+        let template: Option<Template> = cli.write_out.as_deref().map(str::parse).transpose()?;
+        let keep = keep(&cli, template.as_ref())?;
+        let (own, given) = headers(&cli)?;
+        let names = match cli.sources.as_slice() {
+            [] if io::stdin().is_terminal() => return Err(UsageError::NoSource),
+            [] => &["-".to_owned()],
+            names => names,
+        };
+        let run = run(&cli);
+        Ok(Self {
+            defaults: defaults(&cli, given)?,
+            http: http_options(&cli, own, keep),
+            engine: engine::Options {
+                jobs: cli.jobs.get(),
+                ordered: cli.ordered,
+                fail_fast: cli.fail_fast,
+                deadline: cli.deadline.and_then(|limit| limit.0),
+                accept: cli.accept.clone(),
+                slow: cli.slow.0,
+            },
+            report: report::Options {
+                format: format(&cli, template),
+                keep,
+                notes: match (cli.quiet, cli.verbose) {
+                    (true, _) => Notes::Quiet,
+                    (false, false) => Notes::Normal,
+                    (false, true) => Notes::Verbose,
+                },
+            },
+            sources: input::open(names)?,
+            run,
+        })
+    }
+}
+
+fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
+    let asked = cli.method.as_deref().map(method).transpose();
+    let head = cli.head.then_some(Method::HEAD);
+    let authorization = match &cli.user {
+        None => None,
+        Some(user) if user.contains(':') => input::basic(user.as_bytes()),
+        Some(_) => return Err(UsageError::User),
+    };
+    Ok(Defaults {
+        scheme: cli.default_scheme,
+        method: asked.map_err(UsageError::Method)?.or(head),
+        headers: Arc::new(headers),
+        authorization,
+        body: cli.data.as_deref().map(data).transpose()?,
+    })
+}
+
+fn data(data: &str) -> Result<Bytes, UsageError> {
+    match data.strip_prefix('@') {
+        None => Ok(Bytes::copy_from_slice(data.as_bytes())),
+        Some(file) => fs::read(file).map(Bytes::from).map_err(|error| UsageError::File {
+            option: "--data",
+            file: file.to_owned(),
+            error,
+        }),
+    }
+}
+
+/// What fetch sends by itself, and what the user adds to that.
+fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
+    let agent = match &cli.user_agent {
+        None => HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))),
+        Some(agent) => HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?,
+    };
+    let mut own = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*")), (USER_AGENT, agent)]);
+    if cli.compressed {
+        own.insert(ACCEPT_ENCODING, HeaderValue::from_static(http::CODINGS));
+    }
+    let mut given = HeaderMap::new();
+    for option in &cli.headers {
+        match option.strip_prefix('@') {
+            None => add_header(option, "", &mut own, &mut given)?,
+            Some(file) => {
+                let text = fs::read_to_string(file).map_err(|error| UsageError::File {
+                    option: "--header",
+                    file: file.to_owned(),
+                    error,
+                })?;
+                for (number, line) in (1..).zip(text.lines()) {
+                    if !line.trim().is_empty() && !line.starts_with('#') {
+                        add_header(line, &format!("{file}:{number}: "), &mut own, &mut given)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok((own, given))
+}
+
+/// As curl: `K: V` sends it, `K;` sends it empty, `K:` leaves out what would be sent.
+fn add_header(line: &str, place: &str, own: &mut HeaderMap, given: &mut HeaderMap) -> Result<(), UsageError> {
+    let failed = |error: Unsendable| UsageError::Header(format!("{place}{error}"));
+    let (name, value) = match line.split_once(':') {
+        Some((name, value)) if value.trim().is_empty() => {
+            let (name, _) = header(name, "").map_err(failed)?;
+            own.remove(name);
+            return Ok(());
+        }
+        Some(name_and_value) => name_and_value,
+        None => match line.trim_end().strip_suffix(';') {
+            Some(name) => (name, ""),
+            None => return Err(UsageError::Header(format!("{place}write 'Name: value' or @FILE"))),
+        },
+    };
+    let (name, value) = header(name, value).map_err(failed)?;
+    given.append(name, value);
+    Ok(())
+}
+
+fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
+    if let Some(template) = template {
+        let keep = template.keep();
+        return Ok(Keep {
+            headers: keep.headers || cli.keep_headers,
+            body: keep.body || cli.body,
+            sha256: keep.sha256 || cli.sha256,
+        });
+    }
+    let shows_all = cli.json || cli.format == FormatName::Jsonl;
+    for (asked, option) in [
+        (cli.keep_headers, "--headers"),
+        (cli.body, "--body"),
+        (cli.sha256, "--sha256"),
+    ] {
+        if asked && !shows_all {
+            return Err(UsageError::NotShown(option));
+        }
+    }
+    Ok(Keep {
+        headers: cli.keep_headers,
+        body: cli.body,
+        sha256: cli.sha256,
+    })
+}
+
+fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
+    let max_size = match cli.max_filesize {
+        Some(bytes) => Some(SizeLimit {
+            bytes,
+            remedy: "--max-filesize",
+        }),
+        None if keep.body => Some(SizeLimit {
+            bytes: MAX_KEPT_BODY,
+            remedy: "the most that is kept in a record; --max-filesize allows more",
+        }),
+        None => None,
+    };
+    http::Options {
+        headers: Arc::new(headers),
+        max_redirects: cli.max_redirs,
+        decode: cli.compressed,
+        max_size,
+        versions: match (cli.http1, cli.http2_prior_knowledge) {
+            (true, _) => Versions::Http1,
+            (false, true) => Versions::Http2,
+            (false, false) => Versions::Negotiated,
+        },
+        limits: Limits {
+            total: cli.timeout.0,
+            connect: cli.connect_timeout.0,
+            silence: cli.read_timeout.0,
+        },
+        keep,
+        pool: usize::MAX,
+    }
+}
+
+fn format(cli: &Cli, template: Option<Template>) -> Format {
+    if let Some(template) = template {
+        return Format::Template(template);
+    }
+    let on_terminal = cli.results.is_none() && io::stdout().is_terminal();
+    match cli.format {
+        _ if cli.json => Format::Jsonl,
+        FormatName::Jsonl => Format::Jsonl,
+        FormatName::Csv => Format::Table(Separator::Comma),
+        FormatName::Tsv => Format::Table(Separator::Tab),
+        FormatName::Text => Format::Text(Look {
+            color: match cli.color {
+                When::Always => true,
+                When::Never => false,
+                When::Auto => on_terminal && !is_set("NO_COLOR") && !dumb(),
+            },
+            aligned: on_terminal,
+        }),
+    }
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
+fn dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn run(cli: &Cli) -> Run {
+    // Behind a pipe there may be another program on the same terminal: `| less`.
+    let alone = cli.results.is_some() || !report::is_pipe(&io::stdout());
+    let bar = !cli.quiet && !cli.no_progress && !cli.dry_run && !dumb() && alone && io::stderr().is_terminal();
+    Run {
+        dry_run: cli.dry_run,
+        results: cli.results.clone(),
+        summary_file: cli.summary_file.clone(),
+        bar,
+        shared: bar && cli.results.is_none() && io::stdout().is_terminal(),
+        exit_zero: cli.exit_zero,
+    }
+}

@@ -1,0 +1,48 @@
+//! The engine: takes inputs, keeps at most `jobs` requests on the wire, tells what becomes of them.
+//!
+//! One stream feeds itself: [`schedule`] yields what may go on the wire now,
+//! `buffer_unordered` carries it, [`run`] looks at what came back and gives it
+//! either back to the schedule or, as an outcome, to the caller. [`order`] puts
+//! the outcomes into the order of the input where that is asked for.
+
+mod job;
+mod order;
+mod run;
+mod schedule;
+
+pub use run::run;
+
+use std::time::Duration;
+
+use crate::http::{Chain, Client, Hop};
+use crate::outcome::Accept;
+use crate::request::Request;
+
+/// What the part needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Requests on the wire at most.
+    pub jobs: usize,
+    /// Outcomes in the order of the input.
+    pub ordered: bool,
+    /// End the run with the first input that is not ok.
+    pub fail_fast: bool,
+    /// End the run after this.
+    pub deadline: Option<Duration>,
+    /// Which statuses are ok.
+    pub accept: Accept,
+    /// An attempt that takes longer is slow.
+    pub slow: Option<Duration>,
+}
+
+/// Carries one hop of a request.
+pub trait Transport {
+    /// Sends the next request of `chain`, made for `request`.
+    fn hop(&self, request: &Request, chain: &mut Chain) -> impl Future<Output = Hop>;
+}
+
+impl Transport for Client {
+    async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
+        Client::hop(self, request, chain).await
+    }
+}

@@ -1,0 +1,95 @@
+//! What went wrong with one input: a kind, the phase it happened in, and words.
+
+use serde::Serialize;
+
+/// The class of a failure; scripts decide by it, so a name never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The line holds no URL that can be fetched.
+    InvalidUrl,
+    /// The line is not an input at all (encoding, length, JSON).
+    InvalidInput,
+    /// The name of the host could not be resolved.
+    Dns,
+    /// No connection, or a connection that was lost before an answer.
+    Connect,
+    /// The TLS handshake or a certificate failed.
+    Tls,
+    /// One of the time limits ran out.
+    Timeout,
+    /// The server does not speak HTTP as it is written down.
+    Protocol,
+    /// A redirect that cannot be followed.
+    Redirect,
+    /// The body did not arrive whole or cannot be decoded.
+    Body,
+    /// The body is larger than allowed.
+    TooLarge,
+    /// The body is not the expected one.
+    Checksum,
+    /// The run ended before this input did.
+    Cancelled,
+}
+
+impl Kind {
+    /// The name in records and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidUrl => "invalid_url",
+            Self::InvalidInput => "invalid_input",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Timeout => "timeout",
+            Self::Protocol => "protocol",
+            Self::Redirect => "redirect",
+            Self::Body => "body",
+            Self::TooLarge => "too_large",
+            Self::Checksum => "checksum",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How far an input had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading the line.
+    Input,
+    /// Looking up the name.
+    Resolve,
+    /// Connecting, the TLS handshake included.
+    Connect,
+    /// Connected, the request is being sent.
+    Request,
+    /// Sent, waiting for the head of the answer.
+    Headers,
+    /// Reading the body.
+    Body,
+}
+
+/// The failure of one attempt or input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{}: {message}", kind.name())]
+pub struct Failure {
+    /// The class.
+    pub kind: Kind,
+    /// How far it had come.
+    pub phase: Phase,
+    /// The cause chain in words, in one line, without secrets.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of `kind` in `phase`, told by `message`.
+    pub fn new(kind: Kind, phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            phase,
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the engine tells its caller while it runs.
+
+use reqwest::StatusCode;
+use url::Url;
+
+use crate::outcome::{Attempt, Outcome};
+use crate::request::Input;
+
+/// Why a run stops before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+    /// `--fail-fast`.
+    FailFast,
+    /// `--deadline`.
+    Deadline,
+}
+
+impl Stop {
+    /// Whether the user sent it.
+    #[must_use]
+    pub const fn is_signal(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
+    }
+
+    /// The name in the summary file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+            Self::FailFast => "fail_fast",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// What the engine tells while it runs.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An answer leads elsewhere.
+    Redirected {
+        /// Whose.
+        input: &'a Input,
+        /// The answer.
+        status: StatusCode,
+        /// Where to.
+        to: &'a Url,
+    },
+    /// An attempt is over.
+    Attempted {
+        /// Whose.
+        input: &'a Input,
+        /// How it went.
+        attempt: &'a Attempt,
+    },
+    /// An input is done.
+    Done(Box<Outcome>),
+    /// Every source was read to its end.
+    InputEnded {
+        /// Inputs in all.
+        inputs: u64,
+    },
+    /// A source broke; nothing is read after it.
+    SourceFailed(String),
+    /// The run stops before its end.
+    Stopping {
+        /// Why.
+        why: Stop,
+        /// Requests that are still on the wire and will be waited for.
+        waiting_for: usize,
+    },
+    /// Nothing more is ready at this moment.
+    Pause,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Every line of every source was read.
+    pub complete: bool,
+    /// A source broke.
+    pub broken: bool,
+    /// What was on the wire was cut off.
+    pub aborted: bool,
+    /// Why it stopped before its end.
+    pub stopped: Option<Stop>,
+}

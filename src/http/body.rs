@@ -1,0 +1,185 @@
+//! The body of an answer: decoded, counted, hashed, never gathered unless asked for.
+
+use std::io;
+
+use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+
+use super::watch::Watch;
+use super::{Keep, SizeLimit};
+
+/// What is taken out of a decoder at a time.
+const DECODED: usize = 16 * 1024;
+
+/// Why a body is not whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BodyError {
+    #[error(transparent)]
+    Read(#[from] reqwest::Error),
+    #[error("cannot be decoded as {0}: {1}")]
+    Decode(Coding, #[source] io::Error),
+    #[error("Content-Encoding: {0}: cannot be decoded")]
+    Coding(String),
+    #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
+    TooLarge(SizeLimit),
+}
+
+/// A coding of RFC 9110, section 8.4.1, RFC 7932 or RFC 8878.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl std::fmt::Display for Coding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+/// `Accept-Encoding` for what can be decoded.
+pub const CODINGS: &str = "gzip, deflate, br, zstd";
+
+impl Coding {
+    /// The one coding of an answer; stacked and unknown ones are an error.
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, BodyError> {
+        let values: Vec<_> = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
+            .collect();
+        match values.join(", ").as_str() {
+            "" | "identity" => Ok(None),
+            "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
+            "deflate" => Ok(Some(Self::Deflate)),
+            "br" => Ok(Some(Self::Brotli)),
+            "zstd" => Ok(Some(Self::Zstd)),
+            other => Err(BodyError::Coding(other.to_owned())),
+        }
+    }
+
+    fn decoder<'a>(self, coded: impl AsyncBufRead + Unpin + 'a) -> Box<dyn AsyncRead + Unpin + 'a> {
+        match self {
+            Self::Gzip => {
+                let mut decoder = GzipDecoder::new(coded);
+                decoder.multiple_members(true);
+                Box::new(decoder)
+            }
+            Self::Deflate => Box::new(ZlibDecoder::new(coded)),
+            Self::Brotli => Box::new(BrotliDecoder::new(coded)),
+            Self::Zstd => {
+                let mut decoder = ZstdDecoder::new(coded);
+                decoder.multiple_members(true);
+                Box::new(decoder)
+            }
+        }
+    }
+}
+
+/// What a body left behind, as far as it came.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// Bytes, after decoding.
+    pub(super) size: u64,
+    kept: Option<Vec<u8>>,
+    hash: Option<Sha256>,
+    limit: Option<SizeLimit>,
+}
+
+impl Received {
+    pub(super) fn new(keep: Keep, limit: Option<SizeLimit>) -> Self {
+        Self {
+            size: 0,
+            kept: keep.body.then(Vec::new),
+            hash: keep.sha256.then(Sha256::new),
+            limit,
+        }
+    }
+
+    /// The kept body and the hash.
+    pub(super) fn finish(self) -> (Option<Vec<u8>>, Option<[u8; 32]>) {
+        (self.kept, self.hash.map(|hash| hash.finalize().into()))
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
+        self.size += bytes.len() as u64;
+        if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
+            return Err(BodyError::TooLarge(limit));
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the body of `response` to its end into `received`.
+pub(super) async fn receive(
+    mut response: Response,
+    decode: bool,
+    watch: &Watch,
+    received: &mut Received,
+) -> Result<(), BodyError> {
+    let coding = if decode { Coding::of(response.headers())? } else { None };
+    if let Some(coding) = coding {
+        return receive_coded(response, coding, watch, received).await;
+    }
+    while let Some(bytes) = response.chunk().await? {
+        watch.heard();
+        received.take(&bytes)?;
+    }
+    Ok(())
+}
+
+async fn receive_coded(
+    response: Response,
+    coding: Coding,
+    watch: &Watch,
+    received: &mut Received,
+) -> Result<(), BodyError> {
+    let coded = response
+        .bytes_stream()
+        .inspect_ok(|_: &Bytes| watch.heard())
+        .map_err(io::Error::other);
+    let mut coded = StreamReader::new(coded);
+    // An answer without content, to HEAD say, is not coded.
+    let first = tokio::io::AsyncBufReadExt::fill_buf(&mut coded).await;
+    if first.map_err(|error| unwrap(error, coding))?.is_empty() {
+        return Ok(());
+    }
+    let mut decoder = coding.decoder(coded);
+    let mut buffer = vec![0; DECODED];
+    loop {
+        // A bomb is decoded without waiting for the network: the others want their turn.
+        tokio::task::consume_budget().await;
+        match decoder.read(&mut buffer).await {
+            Ok(0) => return Ok(()),
+            Ok(read) => received.take(&buffer[..read])?,
+            Err(error) => return Err(unwrap(error, coding)),
+        }
+    }
+}
+
+/// The connection's error where it is one, else the decoder's.
+fn unwrap(error: io::Error, coding: Coding) -> BodyError {
+    match error.downcast::<reqwest::Error>() {
+        Ok(error) => BodyError::Read(error),
+        Err(error) => BodyError::Decode(coding, error),
+    }
+}

@@ -1,0 +1,306 @@
+//! One hop: a request, its answer, and where that leads.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, Response, StatusCode};
+use url::Url;
+
+use super::body::{self, BodyError, Received};
+use super::clients::Clients;
+use super::failure;
+use super::redirect::{self, Dead};
+use super::watch::{Watch, watched};
+use super::Options;
+use crate::error::{Failure, Kind, Phase};
+use crate::outcome::{Answer, Attempt};
+use crate::request::{Body, Request};
+
+/// Bytes in the head of an answer at most.
+const MAX_HEAD: usize = 256 * 1024;
+
+/// No client can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The TLS library refuses.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    /// The HTTP library refuses.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+}
+
+/// One attempt under way: the request as it stands after the redirects so far.
+#[derive(Debug)]
+pub struct Chain {
+    url: Url,
+    method: Method,
+    body: Option<Body>,
+    /// Some redirect led to another origin; what is for the first one only stays behind for good.
+    left_origin: bool,
+    redirects: u32,
+    /// On the wire, before the hop that `watch` watches.
+    spent: Duration,
+    watch: Option<Rc<Watch>>,
+}
+
+impl Chain {
+    /// The first hop of an attempt at `request`.
+    #[must_use]
+    pub fn new(request: &Request) -> Self {
+        Self {
+            url: request.url.clone(),
+            method: request.method.clone(),
+            body: request.body.clone(),
+            left_origin: false,
+            redirects: 0,
+            spent: Duration::ZERO,
+            watch: None,
+        }
+    }
+
+    /// Where the next hop goes, or the last one went.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.watch.as_ref().map_or(Phase::Request, |watch| watch.phase())
+    }
+
+    /// The attempt as it ended.
+    #[must_use]
+    pub fn end(self, answer: Option<Answer>, failure: Option<Failure>) -> Attempt {
+        Attempt {
+            answer,
+            failure,
+            total: self.spent + self.watch.map_or(Duration::ZERO, |watch| watch.elapsed()),
+            final_url: self.url,
+            redirects: self.redirects,
+        }
+    }
+
+    fn follow(&mut self, status: StatusCode, target: Url) {
+        let method = redirect::method(status, &self.method);
+        if method != self.method {
+            self.body = None;
+        }
+        self.method = method;
+        self.left_origin |= self.url.origin() != target.origin();
+        self.url = target;
+        self.redirects += 1;
+        self.spent += self.watch.take().map_or(Duration::ZERO, |watch| watch.elapsed());
+    }
+}
+
+/// What a hop led to.
+#[derive(Debug)]
+pub enum Hop {
+    /// Elsewhere: the chain stands at its next hop.
+    Redirected(StatusCode),
+    /// To the end of the attempt, with the last answer as far as it came.
+    Ended(Option<Answer>, Option<Failure>),
+}
+
+/// What came of an exchange that did not fail.
+enum Exchanged {
+    Whole,
+    Redirect(StatusCode, Url),
+}
+
+/// An answer as far as it has come.
+struct Arriving {
+    answer: Option<Answer>,
+    received: Received,
+}
+
+/// Sends requests.
+pub struct Client {
+    options: Options,
+    clients: Clients,
+}
+
+impl Client {
+    /// A client that opens nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// The libraries below refuse the options.
+    pub fn new(options: Options) -> Result<Self, ClientError> {
+        let clients = Clients::new(options.clone())?;
+        Ok(Self { options, clients })
+    }
+
+    /// Sends the next request of `chain`, made for `request`, and reads the
+    /// answer. It ends, whatever the server does, where limits are set.
+    pub async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
+        let watch = Rc::new(Watch::start());
+        chain.watch = Some(watch.clone());
+        let mut keep = self.options.keep;
+        keep.sha256 |= request.sha256.is_some();
+        let mut arriving = Arriving {
+            answer: None,
+            received: Received::new(keep, self.options.max_size),
+        };
+        let result = tokio::select! {
+            biased;
+            result = self.exchange(request, chain, &watch, &mut arriving) => result,
+            failure = watch.run_out(&self.options.limits, chain.spent) => Err(failure),
+        };
+        watch.stop();
+        let failure = match result {
+            Ok(Exchanged::Redirect(status, target)) => {
+                chain.follow(status, target);
+                return Hop::Redirected(status);
+            }
+            Ok(Exchanged::Whole) => None,
+            Err(failure) => Some(failure),
+        };
+        let answer = arriving.answer.map(|mut answer| {
+            answer.size = arriving.received.size;
+            (answer.body, answer.sha256) = arriving.received.finish();
+            answer
+        });
+        Hop::Ended(answer, failure)
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        watch: &Rc<Watch>,
+        arriving: &mut Arriving,
+    ) -> Result<Exchanged, Failure> {
+        let response = self
+            .send(request, chain, watch)
+            .await
+            .map_err(|error| failure::classify(&error, &chain.url, watch))?;
+        watch.reached(Phase::Headers);
+        let ttfb = chain.spent + watch.elapsed();
+        let status = response.status();
+        arriving.answer = Some(self.answer(&response, ttfb));
+        check_head(response.headers())?;
+        if redirect::is_redirect(status) && self.options.max_redirects > 0 {
+            return self
+                .redirect(chain, &response)
+                .map(|target| Exchanged::Redirect(status, target))
+                .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
+        }
+        watch.reached(Phase::Body);
+        self.check_length(chain, &response)
+            .map_err(|error| body_failure(error, chain, watch))?;
+        body::receive(response, self.options.decode, watch, &mut arriving.received)
+            .await
+            .map_err(|error| body_failure(error, chain, watch))?;
+        Ok(Exchanged::Whole)
+    }
+
+    /// Sends it again once, on a connection of its own, where the server closed
+    /// a kept connection as the request left (RFC 9112, section 9.3.1), or where
+    /// the head of the answer needs the room.
+    async fn send(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        watch: &Rc<Watch>,
+    ) -> reqwest::Result<Response> {
+        let client = self.clients.pooled()?;
+        let sent = watched(watch.clone(), client.execute(self.message(request, chain))).await;
+        match sent {
+            Err(error)
+                if chain.method.is_idempotent()
+                    && (failure::head_too_large(&error)
+                        || !watch.connected() && failure::lost_before_answer(&error)) =>
+            {
+                let client = self.clients.patient()?;
+                watched(watch.clone(), client.execute(self.message(request, chain))).await
+            }
+            other => other,
+        }
+    }
+
+    /// The request on the wire; what is for the origin that was asked goes to no other.
+    fn message(&self, request: &Request, chain: &Chain) -> reqwest::Request {
+        let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
+        let mut headers = HeaderMap::clone(&self.options.headers);
+        if !chain.left_origin {
+            for name in request.headers.keys() {
+                headers.remove(name);
+            }
+            for (name, value) in request.headers.iter() {
+                headers.append(name, value.clone());
+            }
+            if let Some(authorization) = &request.authorization {
+                headers.insert(AUTHORIZATION, authorization.clone());
+            }
+        }
+        if let Some(body) = &chain.body {
+            if let Some(content_type) = &body.content_type {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            *message.body_mut() = Some(body.bytes.clone().into());
+        }
+        *message.headers_mut() = headers;
+        message
+    }
+
+    fn answer(&self, response: &Response, ttfb: Duration) -> Answer {
+        let headers = response.headers();
+        Answer {
+            status: response.status().as_u16(),
+            version: response.version(),
+            remote_addr: response.remote_addr(),
+            content_type: headers
+                .get(CONTENT_TYPE)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            size: 0,
+            sha256: None,
+            headers: self.options.keep.headers.then(|| Box::new(headers.clone())),
+            body: None,
+            ttfb,
+        }
+    }
+
+    fn redirect(&self, chain: &Chain, response: &Response) -> Result<Url, Dead> {
+        if chain.redirects >= self.options.max_redirects {
+            return Err(Dead::TooMany(self.options.max_redirects));
+        }
+        redirect::target(&chain.url, response.status(), response.headers())
+    }
+
+    /// A body that says how large it is need not be read to know that it is too large.
+    fn check_length(&self, chain: &Chain, response: &Response) -> Result<(), BodyError> {
+        let has_body = chain.method != Method::HEAD && !self.options.decode;
+        match (response.content_length(), self.options.max_size) {
+            (Some(length), Some(limit)) if has_body && length > limit.bytes => {
+                Err(BodyError::TooLarge(limit))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
+        .sum();
+    if size > MAX_HEAD {
+        let message = format!("the head of the answer is larger than {MAX_HEAD} bytes");
+        return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
+    }
+    Ok(())
+}
+
+fn body_failure(error: BodyError, chain: &Chain, watch: &Watch) -> Failure {
+    let kind = match &error {
+        BodyError::Read(error) => return failure::classify(error, &chain.url, watch),
+        BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
+        BodyError::TooLarge(_) => Kind::TooLarge,
+    };
+    Failure::new(kind, Phase::Body, error.to_string())
+}

@@ -1,0 +1,89 @@
+//! HTTP: one hop of one request on the wire, bounded in every direction.
+//!
+//! [`Client::hop`] sends what a [`Chain`] asks for next and reads the answer
+//! to its end ([`body`]), under the clock of [`watch`]. [`redirect`] decides
+//! what an answer leads to, [`clients`] which connection carries it, and
+//! [`failure`] finds the words for what goes wrong.
+
+mod body;
+mod clients;
+mod descriptors;
+mod failure;
+mod hop;
+mod redirect;
+mod resolver;
+mod tls;
+mod watch;
+
+pub use body::CODINGS;
+pub use descriptors::{Fit, fit_jobs};
+pub use hop::{Chain, Client, ClientError, Hop};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+
+/// What the part needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Sent to every origin: `Accept`, `User-Agent`, `Accept-Encoding`.
+    pub headers: Arc<HeaderMap>,
+    /// Redirects that are followed; 0: a redirect is an answer like any other.
+    pub max_redirects: u32,
+    /// Decode `Content-Encoding`.
+    pub decode: bool,
+    /// The largest body, after decoding.
+    pub max_size: Option<SizeLimit>,
+    /// Which versions of HTTP are spoken.
+    pub versions: Versions,
+    /// When to give up.
+    pub limits: Limits,
+    /// What to keep of an answer.
+    pub keep: Keep,
+    /// Connections that may be open and idle before the pool is emptied.
+    pub pool: usize,
+}
+
+/// The largest body, and the option that says so.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeLimit {
+    /// In bytes.
+    pub bytes: u64,
+    /// How to say that it is too little.
+    pub remedy: &'static str,
+}
+
+/// Which versions of HTTP are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// HTTP/2 where the TLS handshake agrees on it, else HTTP/1.1.
+    Negotiated,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 at once, on `http://` too (RFC 9113, section 3.3).
+    Http2,
+}
+
+/// When to give up; `None` is never.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One attempt, redirects and body included.
+    pub total: Option<Duration>,
+    /// Name, connection and handshake of one hop.
+    pub connect: Option<Duration>,
+    /// Silence of the server.
+    pub silence: Option<Duration>,
+}
+
+/// What to keep of an answer, beyond what every record shows.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
+pub struct Keep {
+    /// The header fields.
+    pub headers: bool,
+    /// The body.
+    pub body: bool,
+    /// Its SHA-256.
+    pub sha256: bool,
+}

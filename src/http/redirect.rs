@@ -1,0 +1,97 @@
+//! What an answer leads to (RFC 9110, section 15.4).
+
+use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+/// Why a redirect cannot be followed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Dead {
+    #[error("{0} without a Location")]
+    NoLocation(StatusCode),
+    #[error("{0} with a Location that is no URL")]
+    BadLocation(StatusCode),
+    #[error("{0} to the scheme `{1}`, not http or https")]
+    Scheme(StatusCode, String),
+    #[error("more than {0} redirects (--max-redirs)")]
+    TooMany(u32),
+}
+
+/// Whether `status` sends the client elsewhere.
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where an answer to a request for `url` leads; userinfo in a Location is dropped:
+/// a server does not choose who we log in as.
+pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Url, Dead> {
+    let location = headers.get(LOCATION).ok_or(Dead::NoLocation(status))?;
+    let mut target = str::from_utf8(location.as_bytes())
+        .ok()
+        .filter(|location| !location.is_empty())
+        .and_then(|location| url.join(location).ok())
+        .ok_or(Dead::BadLocation(status))?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(Dead::Scheme(status, target.scheme().to_owned()));
+    }
+    // Both fail only for URLs without a host, which http and https have not.
+    let _ = target.set_username("").and_then(|()| target.set_password(None));
+    Ok(target)
+}
+
+/// The method of the next hop; another method than before goes without content.
+pub(super) fn method(status: StatusCode, method: &Method) -> Method {
+    match (status.as_u16(), method) {
+        (301 | 302, &Method::POST) => Method::GET,
+        (303, method) if method != Method::HEAD => Method::GET,
+        _ => method.clone(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods() {
+        for (status, before, after) in [
+            (301, "POST", "GET"),
+            (302, "POST", "GET"),
+            (303, "POST", "GET"),
+            (303, "PUT", "GET"),
+            (303, "HEAD", "HEAD"),
+            (301, "PUT", "PUT"),
+            (302, "HEAD", "HEAD"),
+            (307, "POST", "POST"),
+            (308, "PUT", "PUT"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let before = Method::try_from(before).unwrap();
+            assert_eq!(method(status, &before), after, "{status} {before}");
+        }
+    }
+
+    #[test]
+    fn targets() {
+        let from = Url::parse("https://a.example/x/y?q#f").unwrap();
+        for (location, target) in [
+            ("z", Ok("https://a.example/x/z")),
+            ("/", Ok("https://a.example/")),
+            ("//b.example", Ok("https://b.example/")),
+            ("?r", Ok("https://a.example/x/y?r")),
+            ("http://u:p@b.example/", Ok("http://b.example/")),
+            ("", Err("302 Found with a Location that is no URL")),
+            ("http://[", Err("302 Found with a Location that is no URL")),
+            (
+                "file:///etc/passwd",
+                Err("302 Found to the scheme `file`, not http or https"),
+            ),
+        ] {
+            let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
+            let found = super::target(&from, StatusCode::FOUND, &headers);
+            let found = found.map(String::from).map_err(|dead| dead.to_string());
+            assert_eq!(found, target.map(str::to_owned).map_err(str::to_owned), "{location}");
+        }
+    }
+}

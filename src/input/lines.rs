@@ -1,0 +1,204 @@
+//! Bytes → lines, each as soon as it is there, in bounded memory.
+
+use std::io::{self, ErrorKind, Read};
+
+/// The longest line that is read, in bytes.
+pub const MAX_LINE: usize = 64 * 1024;
+
+/// How much is asked of the source at a time.
+const READ: usize = 64 * 1024;
+
+/// What is kept of a line that is longer than [`MAX_LINE`]: enough to show.
+const KEPT: usize = 1024;
+
+/// One line, without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// The beginning of one that is longer than [`MAX_LINE`].
+    TooLong(&'a [u8]),
+}
+
+impl Line<'_> {
+    /// Whether it is an input: neither blank nor a comment.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
+        !matches!(bytes.trim_ascii_start().first(), None | Some(b'#'))
+    }
+}
+
+/// Cuts what a reader gives into lines.
+pub struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// The line in `buffer` has outgrown [`MAX_LINE`]; its rest is dropped.
+    overlong: bool,
+    started: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// Lines of `reader`.
+    pub fn new(reader: R) -> Self {
+        Self {
+            reader,
+            buffer: Vec::new(),
+            overlong: false,
+            started: false,
+        }
+    }
+
+    /// Reads once and gives every line that is now complete to `line`; at the
+    /// end of the source also the last one without a line end. False at the end.
+    ///
+    /// # Errors
+    ///
+    /// What the source says. Lines that were given stay given.
+    pub fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
+        let old = self.buffer.len();
+        self.buffer.resize(old + READ, 0);
+        let read = loop {
+            match self.reader.read(&mut self.buffer[old..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_stdin()?,
+                other => break other,
+            }
+        };
+        self.buffer.truncate(old + *read.as_ref().unwrap_or(&0));
+        let read = read?;
+        if read == 0 {
+            if !self.buffer.is_empty() {
+                self.skip_mark();
+                if !self.buffer.is_empty() {
+                    line(shown(&self.buffer, self.overlong));
+                }
+                self.buffer.clear();
+            }
+            return Ok(false);
+        }
+        self.cut(old, line);
+        Ok(true)
+    }
+
+    fn cut(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>)) {
+        let mut from = unsearched;
+        if !self.started && (self.buffer.len() >= 3 || self.buffer.contains(&b'\n')) {
+            self.skip_mark();
+            from = 0;
+        }
+        let mut start = 0;
+        while let Some(length) = memchr::memchr(b'\n', &self.buffer[from..]) {
+            let end = from + length;
+            line(shown(&self.buffer[start..end], self.overlong));
+            self.overlong = false;
+            start = end + 1;
+            from = start;
+        }
+        self.buffer.drain(..start);
+        if self.overlong || self.buffer.len() > MAX_LINE + 1 {
+            self.overlong = true;
+            self.buffer.truncate(KEPT);
+        }
+    }
+
+    /// A byte order mark at the very beginning is no part of the first line.
+    fn skip_mark(&mut self) {
+        if !std::mem::replace(&mut self.started, true) && self.buffer.starts_with(b"\xef\xbb\xbf") {
+            self.buffer.drain(..3);
+        }
+    }
+}
+
+fn shown(line: &[u8], overlong: bool) -> Line<'_> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if overlong || line.len() > MAX_LINE {
+        Line::TooLong(&line[..line.len().min(KEPT)])
+    } else {
+        Line::Whole(line)
+    }
+}
+
+/// Someone else may have made our standard input non-blocking: they share it.
+fn wait_for_stdin() -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut fds = [rustix::event::PollFd::new(
+        &stdin,
+        rustix::event::PollFlags::IN,
+    )];
+    rustix::event::poll(&mut fds, None)?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives its pieces one a call.
+    struct Pieces(std::vec::IntoIter<Vec<u8>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let piece = self.0.find(|piece| !piece.is_empty()).unwrap_or_default();
+            buffer[..piece.len()].copy_from_slice(&piece);
+            Ok(piece.len())
+        }
+    }
+
+    fn lines(pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, usize>> {
+        let mut lines = Lines::new(Pieces(pieces.into_iter()));
+        let mut all = Vec::new();
+        let keep = |line: Line<'_>| match line {
+            Line::Whole(line) => Ok(line.to_vec()),
+            Line::TooLong(line) => Err(line.len()),
+        };
+        while lines.read(|line| all.push(keep(line))).unwrap() {}
+        all
+    }
+
+    #[test]
+    fn line_ends_marks_and_last_lines() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("a", vec!["a"]),
+            ("a\n", vec!["a"]),
+            ("a\r\nb\n\nc", vec!["a", "b", "", "c"]),
+            ("\u{feff}a\n\u{feff}b", vec!["a", "\u{feff}b"]),
+            ("\u{feff}", vec![]),
+            ("\n", vec![""]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|l| Ok(l.as_bytes().to_vec())).collect();
+            assert_eq!(lines(vec![text.into()]), expected, "{text:?} at once");
+            let bytes = text.bytes().map(|byte| vec![byte]).collect();
+            assert_eq!(lines(bytes), expected, "{text:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_line_at_the_bound_is_whole_and_one_past_it_is_not() {
+        let line = |length: usize, end: &str| {
+            let text = format!("{}{end}z", "x".repeat(length));
+            text.as_bytes().chunks(READ).map(<[u8]>::to_vec).collect()
+        };
+        for end in ["\n", "\r\n"] {
+            let whole = lines(line(MAX_LINE, end));
+            assert_eq!(whole, [Ok(vec![b'x'; MAX_LINE]), Ok(b"z".to_vec())]);
+            let cut = lines(line(MAX_LINE + 1, end));
+            assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
+            let cut = lines(line(10 * MAX_LINE, end));
+            assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_the_bytes_arrive(
+            pieces in prop::collection::vec(prop::collection::vec(prop::sample::select(b"a\r\n\xef\xbb\xbf".to_vec()), 0..8), 0..20)
+        ) {
+            let whole = pieces.concat();
+            prop_assert_eq!(lines(pieces), lines(vec![whole]));
+        }
+    }
+}

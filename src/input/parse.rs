@@ -1,0 +1,298 @@
+//! One line → one [`Input`].
+
+use std::borrow::Cow;
+use std::str::Utf8Error;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::lines::{Line, MAX_LINE};
+use crate::error::{Failure, Kind, Phase};
+use crate::request::{Body, Input, Request, header, mask_text, mask_url, method};
+
+/// What is shown of a bad line, in characters.
+const SHOWN: usize = 200;
+
+/// The scheme of lines without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scheme {
+    /// `https://`
+    Https,
+    /// `http://`
+    Http,
+}
+
+/// What a line does not say itself.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// For lines without `://`.
+    pub scheme: Scheme,
+    /// `-X`, `-I`; without it a request with content is a POST, any other a GET.
+    pub method: Option<Method>,
+    /// `-H`
+    pub headers: Arc<HeaderMap>,
+    /// `-u`, as the value of `Authorization`.
+    pub authorization: Option<HeaderValue>,
+    /// `-d`
+    pub body: Option<Bytes>,
+}
+
+/// A line that is a JSON object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    method: Option<String>,
+    headers: Option<serde_json::Map<String, serde_json::Value>>,
+    body: Option<String>,
+    id: Option<String>,
+    meta: Option<Box<RawValue>>,
+    #[expect(dead_code, reason = "the name under --output-dir, which is issue 4")]
+    name: Option<String>,
+    sha256: Option<String>,
+}
+
+/// Why a line holds no request.
+#[derive(Debug, thiserror::Error)]
+enum Invalid {
+    #[error("longer than {MAX_LINE} bytes")]
+    TooLong,
+    #[error("not UTF-8: {0}")]
+    NotUtf8(#[from] Utf8Error),
+    #[error("{0}")]
+    Json(String),
+    #[error("{0}")]
+    Key(String),
+    #[error("not a URL: {0}")]
+    Url(#[from] url::ParseError),
+    #[error("not a URL: `{0}` is followed by //")]
+    Slashes(&'static str),
+    #[error("the scheme is `{0}`, not http or https")]
+    Scheme(String),
+}
+
+impl Invalid {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
+            Self::Url(_) | Self::Slashes(_) | Self::Scheme(_) => Kind::InvalidUrl,
+        }
+    }
+}
+
+/// The input on `line`, the `number`th of `source`; `None` where it is blank or a comment.
+pub(super) fn parse(
+    line: &Line<'_>,
+    source: &Arc<str>,
+    number: u64,
+    index: u64,
+    defaults: &Defaults,
+) -> Option<Input> {
+    if !line.is_input() {
+        return None;
+    }
+    let mut input = Input {
+        index,
+        source: source.clone(),
+        line: number,
+        shown: String::new(),
+        id: None,
+        meta: None,
+        request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
+    };
+    let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
+    let parsed = match line {
+        Line::TooLong(_) => Err(Invalid::TooLong),
+        Line::Whole(bytes) => text(bytes).and_then(|text| {
+            if text.is_empty() {
+                Ok(None)
+            } else if text.starts_with('{') {
+                object(text, defaults, &mut input).map(Some)
+            } else {
+                plain(text, defaults, &mut input).map(Some)
+            }
+        }),
+    };
+    input.request = match parsed {
+        Ok(None) => return None,
+        Ok(Some(request)) => Ok(request),
+        Err(invalid) => {
+            if input.shown.is_empty() {
+                input.shown = shown(&shown_part(bytes));
+            }
+            let message = format!("{source}:{number}: {invalid}");
+            Err(Failure::new(invalid.kind(), Phase::Input, message))
+        }
+    };
+    Some(input)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Invalid> {
+    Ok(str::from_utf8(bytes)?.trim())
+}
+
+/// A bad line, as far as it is shown.
+fn shown(text: &str) -> String {
+    mask_text(text.trim()).chars().take(SHOWN).collect()
+}
+
+/// Of a JSON line only the URL: the rest may hold secrets.
+fn shown_part(line: &[u8]) -> Cow<'_, str> {
+    #[derive(Deserialize)]
+    struct Url<'a> {
+        #[serde(borrow)]
+        url: Cow<'a, str>,
+    }
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return String::from_utf8_lossy(line);
+    }
+    serde_json::from_slice(line).map_or("{…}".into(), |object: Url<'_>| object.url)
+}
+
+fn plain(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request, Invalid> {
+    input.shown = shown(text);
+    let url = url(text, defaults.scheme, &mut input.shown)?;
+    request(url, None, defaults)
+}
+
+fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request, Invalid> {
+    let object: Object<'_> = serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
+    input.shown = shown(&object.url);
+    input.id.clone_from(&object.id);
+    input.meta.clone_from(&object.meta);
+    let url = url(object.url.trim(), defaults.scheme, &mut input.shown)?;
+    request(url, Some(object), defaults)
+}
+
+/// The URL that `text` means, its userinfo still in it; `shown` becomes what records show of it.
+fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
+    let url = if text.contains("://") {
+        Url::parse(text)?
+    } else {
+        for scheme in ["http:", "https:"] {
+            if text
+                .get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            {
+                return Err(Invalid::Slashes(scheme));
+            }
+        }
+        let scheme = match scheme {
+            Scheme::Https => "https://",
+            Scheme::Http => "http://",
+        };
+        Url::parse(&format!("{scheme}{text}"))?
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Invalid::Scheme(url.scheme().to_owned()));
+    }
+    *shown = if url.username().is_empty() && url.password().is_none() {
+        text.to_owned()
+    } else {
+        mask_url(&url)
+    };
+    Ok(url)
+}
+
+fn request(mut url: Url, object: Option<Object<'_>>, defaults: &Defaults) -> Result<Request, Invalid> {
+    let userinfo = take_userinfo(&mut url);
+    let mut request = Request {
+        url,
+        method: Method::GET,
+        headers: defaults.headers.clone(),
+        authorization: userinfo.or_else(|| defaults.authorization.clone()),
+        body: None,
+        sha256: None,
+    };
+    let mut asked_method = defaults.method.clone();
+    let mut bytes = defaults.body.clone();
+    if let Some(object) = object {
+        if let Some(name) = &object.method {
+            asked_method = Some(method(name).map_err(|error| Invalid::Key(format!("`method`: {error}")))?);
+        }
+        if let Some(headers) = object.headers {
+            add_headers(Arc::make_mut(&mut request.headers), headers)?;
+        }
+        bytes = object.body.map(Bytes::from).or(bytes);
+        request.sha256 = object.sha256.as_deref().map(sha256).transpose()?;
+    }
+    if request.headers.contains_key(AUTHORIZATION) {
+        request.authorization = None;
+    }
+    request.method = asked_method.unwrap_or(if bytes.is_some() { Method::POST } else { Method::GET });
+    request.body = bytes.map(|bytes| Body {
+        bytes,
+        content_type: (!request.headers.contains_key(CONTENT_TYPE))
+            .then(|| HeaderValue::from_static("application/x-www-form-urlencoded")),
+    });
+    Ok(request)
+}
+
+fn add_headers(
+    to: &mut HeaderMap,
+    headers: serde_json::Map<String, serde_json::Value>,
+) -> Result<(), Invalid> {
+    for (name, value) in headers {
+        let serde_json::Value::String(value) = value else {
+            return Err(Invalid::Key(format!("`headers`: {name}: the value is not a string")));
+        };
+        let (name, value) =
+            header(&name, &value).map_err(|error| Invalid::Key(format!("`headers`: {error}")))?;
+        to.insert(name, value);
+    }
+    Ok(())
+}
+
+/// Moves the userinfo of `url` into the value of an `Authorization: Basic` (RFC 7617).
+fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let name = percent_encoding::percent_decode_str(url.username()).collect::<Vec<u8>>();
+    let password = percent_encoding::percent_decode_str(url.password().unwrap_or_default());
+    let credentials = [name, vec![b':'], password.collect()].concat();
+    // Both fail only for URLs without a host, which http and https have not.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    basic(&credentials)
+}
+
+/// The value of `Authorization` for `name:password`; it is never printed.
+#[must_use]
+pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(credentials))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn sha256(hex: &str) -> Result<[u8; 32], Invalid> {
+    let invalid = || Invalid::Key("`sha256`: not 64 hexadecimal digits".to_owned());
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(invalid());
+    }
+    let mut sum = [0; 32];
+    for (byte, at) in sum.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(&hex[at..at + 2], 16).map_err(|_| invalid())?;
+    }
+    Ok(sum)
+}
+
+impl Invalid {
+    /// Without what stands in the line: it may be a secret.
+    fn json(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let text = text.split(" at line ").next().unwrap_or_default();
+        Self::Json(match error.classify() {
+            serde_json::error::Category::Data if !text.contains("invalid type") => text.to_owned(),
+            serde_json::error::Category::Data => format!("a key has the wrong type, column {}", error.column()),
+            _ => format!("not a JSON object: {text}, column {}", error.column()),
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! The reader of sources: a thread that parses ahead of the engine, in batches.
+//!
+//! A batch is what one read gave, so a line is never held back once its source
+//! pauses; [`BATCH`] and [`BATCHES`] bound what is held.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{io, thread};
+
+use tokio::sync::mpsc;
+
+use super::lines::Lines;
+use super::parse::{Defaults, parse};
+use super::source::Source;
+use crate::request::Input;
+
+/// Lines a batch holds at most.
+const BATCH: usize = 64;
+
+/// Batches that wait for the engine at most.
+const BATCHES: usize = 8;
+
+/// A source broke while it was read.
+#[derive(Debug, thiserror::Error)]
+#[error("{source_name}: {error}")]
+pub struct ReadError {
+    /// Which one.
+    pub source_name: Arc<str>,
+    /// What the system said.
+    #[source]
+    pub error: io::Error,
+}
+
+enum Message {
+    Batch(Vec<Input>),
+    Failed(ReadError),
+    End,
+}
+
+/// The engine's end of the reader: parsed inputs, in order.
+pub struct Intake {
+    receiver: mpsc::Receiver<Message>,
+    batch: VecDeque<Input>,
+    state: State,
+}
+
+enum State {
+    Reading,
+    Ended(Totals),
+}
+
+/// How the reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Totals {
+    /// Every line of every source was read.
+    Complete,
+    /// It was told to stop, or a source broke.
+    Cut,
+}
+
+impl Intake {
+    /// The next input; `None` when there are no more.
+    ///
+    /// # Errors
+    ///
+    /// A source that broke, once; nothing is read after it.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Input, ReadError>>> {
+        loop {
+            if let Some(input) = self.batch.pop_front() {
+                return Poll::Ready(Some(Ok(input)));
+            }
+            if let State::Ended(_) = self.state {
+                return Poll::Ready(None);
+            }
+            match std::task::ready!(self.receiver.poll_recv(cx)) {
+                Some(Message::Batch(batch)) => self.batch = batch.into(),
+                Some(Message::End) => self.state = State::Ended(Totals::Complete),
+                Some(Message::Failed(error)) => {
+                    self.state = State::Ended(Totals::Cut);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => self.state = State::Ended(Totals::Cut),
+            }
+        }
+    }
+
+    /// Stops the reader and gives what it had read.
+    pub fn stop(&mut self) -> Vec<Input> {
+        self.receiver.close();
+        let mut read: Vec<Input> = self.batch.drain(..).collect();
+        while let Ok(message) = self.receiver.try_recv() {
+            match message {
+                Message::Batch(batch) => read.extend(batch),
+                Message::End => self.state = State::Ended(Totals::Complete),
+                Message::Failed(_) => {}
+            }
+        }
+        if let State::Reading = self.state {
+            self.state = State::Ended(Totals::Cut);
+        }
+        read
+    }
+
+    /// How the reading ended; `None` while it goes on.
+    #[must_use]
+    pub fn totals(&self) -> Option<Totals> {
+        match self.state {
+            State::Reading => None,
+            State::Ended(totals) => Some(totals),
+        }
+    }
+}
+
+/// Starts the reader of `sources`, one after the other.
+///
+/// # Errors
+///
+/// No thread can be had.
+pub fn read(sources: Vec<Source>, defaults: Defaults) -> io::Result<Intake> {
+    let (sender, receiver) = mpsc::channel(BATCHES);
+    thread::Builder::new()
+        .name("reader".into())
+        .spawn(move || read_all(sources, &defaults, &sender))?;
+    Ok(Intake {
+        receiver,
+        batch: VecDeque::new(),
+        state: State::Reading,
+    })
+}
+
+/// Ends early only when nobody receives any more.
+fn read_all(sources: Vec<Source>, defaults: &Defaults, sender: &mpsc::Sender<Message>) {
+    let mut outbox = Outbox {
+        sender,
+        batch: Vec::new(),
+        closed: false,
+    };
+    let mut index = 0;
+    for source in sources {
+        let mut lines = Lines::new(source.bytes);
+        let mut number = 0;
+        loop {
+            let read = lines.read(|line| {
+                number += 1;
+                if let Some(input) = parse(&line, &source.name, number, index, defaults) {
+                    index += 1;
+                    outbox.push(input);
+                }
+            });
+            outbox.flush();
+            match read {
+                _ if outbox.closed => return,
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    let source_name = source.name;
+                    outbox.send(Message::Failed(ReadError { source_name, error }));
+                    return;
+                }
+            }
+        }
+    }
+    outbox.send(Message::End);
+}
+
+struct Outbox<'a> {
+    sender: &'a mpsc::Sender<Message>,
+    batch: Vec<Input>,
+    closed: bool,
+}
+
+impl Outbox<'_> {
+    fn push(&mut self, input: Input) {
+        self.batch.push(input);
+        if self.batch.len() == BATCH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            self.send(Message::Batch(batch));
+        }
+    }
+
+    fn send(&mut self, message: Message) {
+        self.closed = self.closed || self.sender.blocking_send(message).is_err();
+    }
+}
+
+/// Counts the inputs of regular files, for a progress bar that knows its end.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
+    let mut inputs = 0;
+    for file in files {
+        let mut lines = Lines::new(File::open(file)?);
+        while lines.read(|line| inputs += u64::from(line.is_input()))? {}
+    }
+    Ok(inputs)
+}

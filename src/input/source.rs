@@ -1,0 +1,88 @@
+//! What can be named on the command line, opened before the first request.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One source of lines, open.
+pub struct Source {
+    /// How records name it: the file name, `-` or `args`.
+    pub name: Arc<str>,
+    /// Where the lines come from.
+    pub bytes: Box<dyn Read + Send>,
+    /// The path, where it is a regular file that can be read twice.
+    pub regular: Option<Box<Path>>,
+}
+
+/// Why a source cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing of that name, and it may have been meant as a URL.
+    #[error("{0}: no such file (a URL needs its scheme: https://{0})")]
+    Missing(String),
+    /// A folder.
+    #[error("{0}: is a folder, not a list of URLs")]
+    Folder(String),
+    /// Anything else the system says.
+    #[error("{0}: {1}")]
+    Io(String, #[source] io::Error),
+    /// `-` twice.
+    #[error("-: standard input can be read only once")]
+    StdinTwice,
+}
+
+/// Opens every one of `names`: a URL (it contains `://`), `-`, or a file.
+/// URLs that follow each other are one source, `args`.
+///
+/// # Errors
+///
+/// The first source that cannot be opened.
+pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
+    let mut sources = Vec::new();
+    let mut names = names.iter().peekable();
+    let mut stdin_taken = false;
+    while let Some(name) = names.next() {
+        if name.contains("://") {
+            let mut lines = name.replace('\n', "%0A");
+            while let Some(next) = names.next_if(|next| next.contains("://")) {
+                lines.push('\n');
+                lines.push_str(&next.replace('\n', "%0A"));
+            }
+            sources.push(Source {
+                name: "args".into(),
+                bytes: Box::new(io::Cursor::new(lines)),
+                regular: None,
+            });
+        } else if name == "-" {
+            if std::mem::replace(&mut stdin_taken, true) {
+                return Err(SourceError::StdinTwice);
+            }
+            sources.push(Source {
+                name: "-".into(),
+                bytes: Box::new(io::stdin()),
+                regular: None,
+            });
+        } else {
+            sources.push(open_file(name)?);
+        }
+    }
+    Ok(sources)
+}
+
+fn open_file(name: &str) -> Result<Source, SourceError> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => SourceError::Missing(name.to_owned()),
+        _ => SourceError::Io(name.to_owned(), error),
+    };
+    let file = File::open(name).map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if kind.is_dir() {
+        return Err(SourceError::Folder(name.to_owned()));
+    }
+    Ok(Source {
+        name: name.into(),
+        bytes: Box::new(file),
+        regular: kind.is_file().then(|| Path::new(name).into()),
+    })
+}

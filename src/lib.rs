@@ -1,0 +1,289 @@
+//! `fetch` fetches a list of URLs concurrently and prints one record for each.
+//!
+//! The way of one URL, top to bottom:
+//!
+//! ```text
+//! line ─ input ─▶ Request ─ engine::schedule ─▶ http::hop, at most `jobs` at a time ─▶ Outcome ─ report ─▶ printer
+//!                                 ▲                                │
+//!                                 └──────── next hop ◀─────────────┘
+//! ```
+//!
+//! | layer | modules | may use |
+//! |---|---|---|
+//! | 4 | `main`, this file: parse, wire, run, exit | all |
+//! | 3 | [`cli`] (clap only), [`config`] (cli → each part's own options) | 0–2 |
+//! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary) | 0–1, not each other |
+//! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections) | 0 |
+//! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`] | nothing of ours |
+//!
+//! Three threads: the reader of the input ([`input::read`]), the engine with
+//! its runtime (the main thread), and the printer ([`report::Reporter`]).
+
+pub mod cli;
+pub mod config;
+mod drafts;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod http;
+pub mod input;
+pub mod outcome;
+pub mod report;
+pub mod request;
+mod signals;
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use futures::future::{FutureExt as _, LocalBoxFuture};
+use futures::stream::{LocalBoxStream, StreamExt as _};
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::drafts::Drafts;
+use crate::event::{Ended, Event, Stop};
+use crate::exit::Exit;
+use crate::report::{Printed, Reporter, Streams, Summary, Total, say};
+
+/// How long a printer that cannot write is waited for once the user wants to leave.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why a run cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file that was named cannot be made.
+    #[error("{option}: {path}: {error}")]
+    Draft {
+        /// The option that names it.
+        option: &'static str,
+        /// Its path.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The client cannot be made of the options.
+    #[error(transparent)]
+    Client(#[from] http::ClientError),
+    /// The records cannot be written.
+    #[error("{0}: {1}")]
+    Output(String, #[source] io::Error),
+    /// No thread, no event loop, no signals.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+impl RunError {
+    /// The exit code it leads to.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Draft { .. } | Self::Client(_) => Exit::Usage,
+            Self::Output(..) | Self::System(_) => Exit::CannotGoOn,
+        }
+    }
+}
+
+/// Runs `config` to its end.
+///
+/// # Errors
+///
+/// The run cannot start, or cannot go on.
+pub fn run(config: Config) -> Result<Exit, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Look-ups of names are all that blocks.
+        .max_blocking_threads(32)
+        .build()?;
+    let exit = if config.run.dry_run {
+        runtime.block_on(dry_run(config))
+    } else {
+        runtime.block_on(fetch(config))
+    };
+    // A look-up cannot be cancelled; it must not keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Counts the inputs, and says which lines hold none.
+async fn dry_run(config: Config) -> Result<Exit, RunError> {
+    let mut intake = input::read(config.sources, config.defaults)?;
+    let (mut valid, mut invalid) = (0_u64, 0_u64);
+    while let Some(input) = poll_fn(|cx| intake.poll_next(cx)).await {
+        match input.map_err(|error| RunError::Output(error.source_name.to_string(), error.error))?.request {
+            Ok(_) => valid += 1,
+            Err(failure) => {
+                invalid += 1;
+                say(&failure.to_string());
+            }
+        }
+    }
+    let line = format!("{} inputs, {valid} to fetch, {invalid} invalid\n", valid + invalid);
+    io::Write::write_all(&mut io::stdout(), line.as_bytes())
+        .map_err(|error| RunError::Output("standard output".into(), error))?;
+    Ok(if invalid == 0 { Exit::Success } else { Exit::SomeFailed })
+}
+
+async fn fetch(mut config: Config) -> Result<Exit, RunError> {
+    let Some(drafts) = Drafts::create(&config.run)? else {
+        return Ok(Exit::Success);
+    };
+    let (client, warning) = http_client(&mut config)?;
+    let total = Total::default();
+    if config.run.bar {
+        count(&config.sources, &total)?;
+    }
+    let streams = Streams {
+        lines: drafts.lines()?,
+        bar: config.run.bar,
+        shared: config.run.shared,
+    };
+    let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
+    if let Some(warning) = warning {
+        reporter.warn(&warning);
+    }
+    let run = Running {
+        started: Instant::now(),
+        printed,
+        stops: signals::stops()?.boxed_local(),
+        reader_left: signals::reader_left(drafts.use_stdout()).boxed_local(),
+        output: drafts.output_name(),
+    };
+    let intake = input::read(config.sources, config.defaults)?;
+    match run.drive(intake, &client, &config.engine, reporter).await? {
+        ControlFlow::Break(exit) => Ok(exit),
+        ControlFlow::Continue(done) => {
+            let exit = done.exit(config.run.exit_zero);
+            drafts.finish(&done, exit)?;
+            Ok(exit)
+        }
+    }
+}
+
+/// The client, and a warning where the options had to give way to the system's limits.
+fn http_client(config: &mut Config) -> Result<(http::Client, Option<String>), RunError> {
+    let fit = http::fit_jobs(config.engine.jobs, config.sources.len());
+    let warning = fit.limit.map(|limit| {
+        format!(
+            "--jobs {} needs more than the {limit} open files that are allowed: {} at a time",
+            config.engine.jobs, fit.jobs
+        )
+    });
+    config.engine.jobs = fit.jobs;
+    config.http.pool = fit.pool;
+    Ok((http::Client::new(config.http.clone())?, warning))
+}
+
+/// Counts the inputs of `sources` in the background, where all of them can be read twice.
+fn count(sources: &[input::Source], total: &Total) -> io::Result<()> {
+    let files: Option<Vec<_>> = sources.iter().map(|source| source.regular.clone()).collect();
+    let (Some(files), total) = (files, total.clone()) else {
+        return Ok(());
+    };
+    // Without a count there is a spinner: the list itself will be read, and say what is wrong.
+    let count = move || {
+        if let Ok(inputs) = input::count(files.iter().map(AsRef::as_ref)) {
+            total.store(inputs, Ordering::Relaxed);
+        }
+    };
+    thread::Builder::new().name("counter".into()).spawn(count).map(drop)
+}
+
+/// A run, and everything that can end it.
+struct Running<'a> {
+    started: Instant,
+    printed: Printed,
+    stops: LocalBoxStream<'a, Stop>,
+    reader_left: LocalBoxFuture<'a, ()>,
+    output: String,
+}
+
+/// A run that came to its end.
+pub(crate) struct Done {
+    ended: Ended,
+    elapsed: Duration,
+    summary: Summary,
+}
+
+impl Done {
+    fn exit(&self, exit_zero: bool) -> Exit {
+        match (self.ended.stopped, self.summary.exit()) {
+            (Some(Stop::Interrupted), _) => Exit::Interrupted,
+            (Some(Stop::Terminated), _) => Exit::Terminated,
+            _ if self.ended.broken => Exit::CannotGoOn,
+            (_, Exit::SomeFailed) if exit_zero => Exit::Success,
+            (Some(_), Exit::Success) if !self.ended.complete && !exit_zero => Exit::SomeFailed,
+            (_, exit) => exit,
+        }
+    }
+}
+
+impl Running<'_> {
+    /// Runs the engine, then waits until everything is written.
+    async fn drive(
+        mut self,
+        intake: input::Intake,
+        client: &http::Client,
+        options: &engine::Options,
+        mut reporter: Reporter,
+    ) -> Result<ControlFlow<Exit, Done>, RunError> {
+        let gate = reporter.gate();
+        let gate = |cx: &mut Context<'_>| gate.poll_open(cx);
+        let tell = |event: Event<'_>| reporter.take(event);
+        let mut ended = tokio::select! {
+            ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,
+            printed = &mut self.printed => {
+                let exit = printer_ended(printed, self.output)?;
+                return Ok(ControlFlow::Break(exit.unwrap_or(Exit::CannotGoOn)));
+            }
+            () = &mut self.reader_left => return Ok(ControlFlow::Break(Exit::ReaderLeft)),
+        };
+        let elapsed = self.started.elapsed();
+        let summary = reporter.finish(ended, elapsed);
+        let left = tokio::select! {
+            biased;
+            printed = &mut self.printed => match printer_ended(printed, self.output)? {
+                Some(exit) => return Ok(ControlFlow::Break(exit)),
+                None => None,
+            },
+            () = &mut self.reader_left => return Ok(ControlFlow::Break(Exit::ReaderLeft)),
+            stop = leave(&mut self.stops, ended) => Some(stop),
+        };
+        ended.stopped = ended.stopped.or(left);
+        Ok(ControlFlow::Continue(Done {
+            ended,
+            elapsed,
+            summary,
+        }))
+    }
+}
+
+/// What the end of the printer means for the run: nothing, where everything is written.
+fn printer_ended(
+    printed: Result<io::Result<()>, oneshot::error::RecvError>,
+    output: String,
+) -> Result<Option<Exit>, RunError> {
+    match printed {
+        Ok(Ok(())) => Ok(None),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Exit::ReaderLeft)),
+        Ok(Err(error)) => Err(RunError::Output(output, error)),
+        Err(_) => Err(RunError::Output(output, io::Error::other("the printer is gone"))),
+    }
+}
+
+/// Comes when the user wants to leave although not everything is written yet.
+async fn leave(stops: &mut LocalBoxStream<'_, Stop>, ended: Ended) -> Stop {
+    let stop = match ended.stopped {
+        Some(stop) if ended.aborted && stop.is_signal() => stop,
+        _ => match stops.next().await {
+            Some(stop) => stop,
+            None => std::future::pending().await,
+        },
+    };
+    tokio::time::sleep(PATIENCE).await;
+    stop
+}

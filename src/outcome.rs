@@ -1,0 +1,187 @@
+//! What became of one input.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Version;
+use reqwest::header::HeaderMap;
+use serde::Serialize;
+use url::Url;
+
+use crate::error::Failure;
+use crate::request::Input;
+
+/// The one word for what became of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Answered whole, with an accepted status.
+    Ok,
+    /// Answered whole, with a status that is not accepted.
+    HttpError,
+    /// No whole answer.
+    Error,
+    /// The run stopped before it.
+    Cancelled,
+}
+
+impl Verdict {
+    /// The name in records and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::HttpError => "http_error",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The last answer a server gave, as far as it came.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The protocol it was spoken in.
+    pub version: Version,
+    /// Who answered.
+    pub remote_addr: Option<SocketAddr>,
+    /// The header of that name.
+    pub content_type: Option<String>,
+    /// Bytes of the body, after decoding.
+    pub size: u64,
+    /// Of the body, where asked for.
+    pub sha256: Option<[u8; 32]>,
+    /// Where asked for.
+    pub headers: Option<Box<HeaderMap>>,
+    /// Where asked for.
+    pub body: Option<Vec<u8>>,
+    /// From the start of the attempt to the head of this answer, on the wire.
+    pub ttfb: Duration,
+}
+
+/// One attempt at a request, redirects included.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The last answer, whole or not.
+    pub answer: Option<Answer>,
+    /// Why there is no whole answer.
+    pub failure: Option<Failure>,
+    /// The URL of the last hop.
+    pub final_url: Url,
+    /// How many redirects led there.
+    pub redirects: u32,
+    /// Time on the wire.
+    pub total: Duration,
+}
+
+/// What the record keeps of each attempt.
+#[derive(Clone, Debug)]
+pub struct AttemptSummary {
+    /// Of the last answer.
+    pub status: Option<u16>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// Time on the wire.
+    pub total: Duration,
+    /// What was waited before it.
+    pub delay: Duration,
+}
+
+/// What became of one input: the source of its one record.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was asked.
+    pub input: Input,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// When the first attempt started.
+    pub started: Option<SystemTime>,
+    /// From there to the end, waiting included.
+    pub elapsed: Option<Duration>,
+    /// The last attempt took longer than `--slow`.
+    pub slow: bool,
+    /// Every attempt, in order.
+    pub attempts: Vec<AttemptSummary>,
+    /// The last attempt, where there was one.
+    pub last: Option<Attempt>,
+    /// Why it is not ok, unless the status says so.
+    pub failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// The last answer, whole or not.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.last.as_ref()?.answer.as_ref()
+    }
+}
+
+/// The statuses that are ok.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept(Vec<RangeInclusive<u16>>);
+
+impl Accept {
+    /// Whether `status` is ok.
+    #[must_use]
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|range| range.contains(&status))
+    }
+}
+
+/// Not a list of statuses.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between")]
+pub struct BadAccept(String);
+
+impl FromStr for Accept {
+    type Err = BadAccept;
+
+    fn from_str(list: &str) -> Result<Self, BadAccept> {
+        let ranges = list.split(',').map(|item| {
+            let item = item.trim();
+            range(item).ok_or_else(|| BadAccept(item.to_owned()))
+        });
+        ranges.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn range(item: &str) -> Option<RangeInclusive<u16>> {
+    let status = |text: &str| text.parse().ok().filter(|status| (100..1000).contains(status));
+    if let Some(class) = item.strip_suffix("xx") {
+        let class: u16 = class.parse().ok().filter(|class| (1..10).contains(class))?;
+        return Some(class * 100..=class * 100 + 99);
+    }
+    let (from, to) = ["..=", "-"]
+        .iter()
+        .find_map(|dots| item.split_once(dots))
+        .unwrap_or((item, item));
+    let (from, to) = (status(from)?, status(to)?);
+    (from <= to).then_some(from..=to)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_statuses() {
+        for (list, yes, no) in [
+            ("200", vec![200], vec![199, 201]),
+            ("200..=299", vec![200, 299], vec![199, 300]),
+            ("2xx,404", vec![200, 299, 404], vec![300, 403]),
+            ("200-204, 301", vec![204, 301], vec![205]),
+        ] {
+            let accept: Accept = list.parse().unwrap();
+            assert!(yes.iter().all(|&status| accept.contains(status)), "{list}");
+            assert!(!no.iter().any(|&status| accept.contains(status)), "{list}");
+        }
+        for bad in ["", "x", "99", "200,", "299-200", "200..299", "1000", "xx", "0xx"] {
+            assert!(bad.parse::<Accept>().is_err(), "{bad}");
+        }
+    }
+}

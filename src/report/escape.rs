@@ -1,0 +1,89 @@
+//! Text from a server or a list, made safe for a terminal and for one line.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Whether a terminal, or a reader of one, could take `c` for something else than a character.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            // Zero-width, bidirectional and invisible formatting.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+fn escape_with(text: &str, is_unsafe: impl Fn(char) -> bool, mut escape: impl FnMut(&mut String, char)) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            escape(&mut escaped, c);
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// `text` with control and invisible characters as `\n`, `\t`, `\x1b`, `\u{202e}`.
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    escape_with(text, is_unsafe, |escaped, c| {
+        let _ = match c {
+            '\n' => escaped.write_str("\\n"),
+            '\t' => escaped.write_str("\\t"),
+            '\r' => escaped.write_str("\\r"),
+            c if u32::from(c) < 0x100 => write!(escaped, "\\x{:02x}", u32::from(c)),
+            c => write!(escaped, "\\u{{{:x}}}", u32::from(c)),
+        };
+    })
+}
+
+/// As [`escape`], and without blanks: one field for awk.
+pub(super) fn field(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_whitespace) {
+        return escape(text);
+    }
+    let blank = |c: char| c.is_whitespace() && !c.is_control();
+    escape(&text.replace(blank, "%20")).into_owned().into()
+}
+
+/// What is inside a JSON string already, with the characters that JSON lets pass but a terminal should not see as `\u….`.
+pub(super) fn json(fragment: &str) -> Cow<'_, str> {
+    // White space between the tokens of raw JSON is no part of a string.
+    let is_unsafe = |c| is_unsafe(c) && !matches!(c, '\t' | '\n' | '\r');
+    escape_with(fragment, is_unsafe, |escaped, c| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_unsafe_is_left() {
+        for (text, escaped, field_) in [
+            ("plain ~", "plain ~", "plain%20~"),
+            ("ü→😀", "ü→😀", "ü→😀"),
+            ("\x1b[2J", "\\x1b[2J", "\\x1b[2J"),
+            ("a\tb\nc\rd", "a\\tb\\nc\\rd", "a\\tb\\nc\\rd"),
+            ("\u{9b}31m\u{7f}", "\\x9b31m\\x7f", "\\x9b31m\\x7f"),
+            ("a\u{202e}b", "a\\u{202e}b", "a\\u{202e}b"),
+            ("a\u{3000}b", "a\u{3000}b", "a%20b"),
+        ] {
+            assert_eq!(escape(text), escaped);
+            assert_eq!(field(text), field_);
+        }
+        assert_eq!(json("a\u{9b}\u{202e}\u{e0001}"), "a\\u009b\\u202e\\udb40\\udc01");
+        assert_eq!(json("ü\u{7f}"), "ü\\u007f");
+    }
+}

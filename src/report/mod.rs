@@ -1,0 +1,212 @@
+//! Reports: every event, fanned out to lines, notes, progress and summary.
+//!
+//! A format is one file here and one arm of [`Format`]. [`record`] is what all
+//! of them show, [`escape`] makes it safe, [`printer`] writes it.
+
+mod escape;
+mod jsonl;
+mod printer;
+mod progress;
+mod record;
+mod summary;
+mod table;
+mod template;
+mod text;
+
+pub use printer::{Gate, Printed, Streams, is_pipe, say};
+pub use summary::Summary;
+pub use table::Separator;
+pub use template::{BadTemplate, Template};
+pub use text::Look;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::printer::{Page, Queue};
+use self::record::Record;
+use crate::event::{Ended, Event, Stop};
+use crate::http::Keep;
+use crate::outcome::{Attempt, Outcome};
+use crate::request::Input;
+
+/// How a record is written.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// For eyes and awk.
+    Text(Look),
+    /// One JSON object a line.
+    Jsonl,
+    /// CSV or TSV.
+    Table(Separator),
+    /// `-w`
+    Template(Template),
+}
+
+/// What the part needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How a record is written.
+    pub format: Format,
+    /// What a record shows on top.
+    pub keep: Keep,
+    /// Notes on standard error: nothing but errors when quiet.
+    pub notes: Notes,
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Notes {
+    /// Errors only.
+    Quiet,
+    /// Warnings and the summary.
+    Normal,
+    /// Attempts and redirects too.
+    Verbose,
+}
+
+/// The inputs in all; 0 while that is not known.
+pub type Total = Arc<AtomicU64>;
+
+/// Takes events, gives pages to the printer.
+pub struct Reporter {
+    options: Options,
+    queue: Queue,
+    page: Page,
+    summary: Summary,
+    total: Total,
+    /// A bar wants to know of every step.
+    bar: bool,
+}
+
+impl Reporter {
+    /// A reporter and its printer.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub fn start(options: Options, streams: Streams, total: Total) -> io::Result<(Self, Printed)> {
+        let bar = streams.bar;
+        let (queue, printed) = printer::start(streams, total.clone())?;
+        let mut page = Page::default();
+        if let Format::Table(separator) = options.format {
+            table::write_header(separator, &mut page.lines);
+        }
+        let mut reporter = Self {
+            options,
+            queue,
+            page,
+            summary: Summary::new(),
+            total,
+            bar,
+        };
+        reporter.flush();
+        Ok((reporter, printed))
+    }
+
+    /// Closed while the printer is behind.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.queue.gate()
+    }
+
+    /// Takes one event.
+    pub fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Done(outcome) => self.done(&outcome),
+            Event::Attempted { input, attempt } if self.options.notes == Notes::Verbose => {
+                self.note(&attempted(input, attempt));
+            }
+            Event::Redirected { input, status, to } if self.options.notes == Notes::Verbose => {
+                let place = place(input);
+                self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
+            }
+            Event::Attempted { .. } | Event::Redirected { .. } => {}
+            Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
+            Event::SourceFailed(message) => self.error(&message),
+            Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),
+            Event::Pause => self.flush(),
+        }
+    }
+
+    fn done(&mut self, outcome: &Outcome) {
+        self.summary.add(outcome);
+        let lines = &mut self.page.lines;
+        let record = || Record::new(outcome, self.options.keep);
+        match &self.options.format {
+            Format::Text(look) => text::write(*look, outcome, lines),
+            Format::Jsonl => {
+                jsonl::write(&record(), lines);
+                lines.push(b'\n');
+            }
+            Format::Table(separator) => table::write(*separator, &record(), lines),
+            Format::Template(template) => template.write(&record(), lines),
+        }
+    }
+
+    fn stopping(&mut self, why: Stop, waiting_for: usize) {
+        let again = "the same signal again ends them";
+        match (why, waiting_for) {
+            (Stop::Interrupted, 1..) => {
+                self.warn(&format!("interrupted; {waiting_for} requests are waited for, {again}"));
+            }
+            (Stop::Terminated, 1..) => {
+                self.warn(&format!("terminated; {waiting_for} requests are waited for, {again}"));
+            }
+            _ => {}
+        }
+        self.flush();
+    }
+
+    /// Says what the user should know.
+    pub fn warn(&mut self, message: &str) {
+        if self.options.notes > Notes::Quiet {
+            self.note(&format!("warning: {message}"));
+        }
+    }
+
+    /// Says what went wrong with the run itself.
+    pub fn error(&mut self, message: &str) {
+        self.note(message);
+    }
+
+    fn note(&mut self, message: &str) {
+        let _ = writeln!(self.page.notes, "fetch: {}", escape::escape(message));
+    }
+
+    fn flush(&mut self) {
+        if self.page.len() > 0 || self.bar {
+            let mut page = std::mem::take(&mut self.page);
+            page.counts = self.summary.counts();
+            self.queue.push(page);
+        }
+    }
+
+    /// Writes the closing summary and lets the printer end.
+    pub fn finish(mut self, ended: Ended, elapsed: std::time::Duration) -> Summary {
+        if ended.complete && self.summary.is_empty() {
+            self.warn("no URLs in the input");
+        }
+        if self.options.notes > Notes::Quiet {
+            let text = self.summary.text(ended, elapsed);
+            self.page.notes.extend_from_slice(text.as_bytes());
+        }
+        self.flush();
+        self.summary
+    }
+}
+
+fn place(input: &Input) -> String {
+    format!("{}:{}", input.source, input.line)
+}
+
+fn attempted(input: &Input, attempt: &Attempt) -> String {
+    let place = place(input);
+    let time = attempt.total.as_secs_f64();
+    let url = &attempt.final_url;
+    match (&attempt.failure, &attempt.answer) {
+        (Some(failure), _) => format!("{place}: {url}: {failure} after {time:.3}s"),
+        (None, Some(answer)) => format!("{place}: {url}: {} in {time:.3}s", answer.status),
+        (None, None) => place,
+    }
+}

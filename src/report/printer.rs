@@ -1,0 +1,246 @@
+//! The printer: the one thread that writes, behind a queue with a bound.
+//!
+//! It takes pages of whole lines, and writes everything that is ready at once.
+//! What waits is counted: while that is over [`BOUND`] the engine takes no new
+//! input, so a reader that pauses stops the intake and nothing else.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Instant;
+
+use futures::task::AtomicWaker;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, fstat};
+use tokio::sync::oneshot;
+
+use super::Total;
+use super::escape::escape;
+use super::progress::{Bar, PACE};
+use super::summary::Counts;
+
+/// Bytes that may wait before the intake stops.
+const BOUND: usize = 1024 * 1024;
+
+/// Where lines and notes go.
+pub struct Streams {
+    /// Standard output, or the file of `--results`.
+    pub lines: File,
+    /// Whether a bar is drawn on standard error.
+    pub bar: bool,
+    /// Whether lines and bar share a terminal.
+    pub shared: bool,
+}
+
+/// Whole lines, and how far the run is.
+#[derive(Default)]
+pub(super) struct Page {
+    /// For standard output.
+    pub(super) lines: Vec<u8>,
+    /// For standard error.
+    pub(super) notes: Vec<u8>,
+    pub(super) counts: Counts,
+}
+
+impl Page {
+    pub(super) fn len(&self) -> usize {
+        self.lines.len() + self.notes.len()
+    }
+}
+
+/// What is waiting, seen from both ends of the queue.
+#[derive(Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    below: AtomicWaker,
+}
+
+/// The engine's end of the queue. When it is dropped, the printer writes what is left and ends.
+pub(super) struct Queue {
+    sender: mpsc::Sender<Page>,
+    waiting: Arc<Waiting>,
+}
+
+impl Queue {
+    pub(super) fn push(&self, page: Page) {
+        self.waiting.bytes.fetch_add(page.len(), Ordering::Relaxed);
+        // A printer that is gone has said why to whoever holds its `Printed`.
+        let _ = self.sender.send(page);
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        Gate(self.waiting.clone())
+    }
+}
+
+/// Closed while more waits for the printer than it should.
+#[derive(Clone)]
+pub struct Gate(Arc<Waiting>);
+
+impl Gate {
+    /// Ready while the gate is open.
+    pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_open = || self.0.bytes.load(Ordering::Relaxed) <= BOUND;
+        if is_open() {
+            return Poll::Ready(());
+        }
+        self.0.below.register(cx.waker());
+        // The printer may have come below the bound before it could know whom to wake.
+        if is_open() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Comes when the printer ends: with what standard output said if that went wrong.
+pub type Printed = oneshot::Receiver<io::Result<()>>;
+
+/// Starts the printer.
+///
+/// # Errors
+///
+/// No thread can be had.
+pub(super) fn start(streams: Streams, total: Total) -> io::Result<(Queue, Printed)> {
+    let (sender, pages) = mpsc::channel();
+    let (ended, printed) = oneshot::channel();
+    let waiting = Arc::<Waiting>::default();
+    let mut printer = Printer {
+        bar: streams.bar.then(Bar::new),
+        streams,
+        total,
+        pages,
+        waiting: waiting.clone(),
+        page: Page::default(),
+        last: None,
+    };
+    thread::Builder::new().name("printer".into()).spawn(move || {
+        let result = printer.run();
+        if let Some(bar) = printer.bar.take() {
+            bar.clear();
+        }
+        let _ = ended.send(result);
+    })?;
+    Ok((Queue { sender, waiting }, printed))
+}
+
+struct Printer {
+    streams: Streams,
+    bar: Option<Bar>,
+    total: Total,
+    pages: mpsc::Receiver<Page>,
+    waiting: Arc<Waiting>,
+    /// Taken from the queue and not written yet.
+    page: Page,
+    /// When lines were last written.
+    last: Option<Instant>,
+}
+
+impl Printer {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let more = self.take();
+            if self.is_due() || !more {
+                self.write()?;
+            }
+            if !more {
+                return Ok(());
+            }
+            if let Some(bar) = &mut self.bar {
+                let total = self.total.load(Ordering::Relaxed);
+                bar.show(&self.page.counts, Some(total).filter(|&total| total > 0));
+            }
+        }
+    }
+
+    /// Waits for the next page and takes all that are there; false when there will be none.
+    fn take(&mut self) -> bool {
+        let first = match &self.bar {
+            Some(_) => match self.pages.recv_timeout(PACE) {
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => None,
+                Ok(page) => Some(page),
+            },
+            None => self.pages.recv().ok(),
+        };
+        let Some(first) = first else {
+            return false;
+        };
+        self.append(first);
+        while self.page.len() < BOUND
+            && let Ok(page) = self.pages.try_recv()
+        {
+            self.append(page);
+        }
+        true
+    }
+
+    fn append(&mut self, page: Page) {
+        if self.page.len() == 0 {
+            self.page = page;
+        } else {
+            self.page.lines.extend_from_slice(&page.lines);
+            self.page.notes.extend_from_slice(&page.notes);
+            self.page.counts = page.counts;
+        }
+    }
+
+    /// At once, except beside a bar: drawing it anew for every line would make it flicker.
+    fn is_due(&self) -> bool {
+        !self.streams.shared || self.last.is_none_or(|last| last.elapsed() >= PACE)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.page.len() == 0 {
+            return Ok(());
+        }
+        let (lines, notes) = (&self.page.lines, &self.page.notes);
+        let streams = || {
+            write_all(&self.streams.lines, lines)?;
+            // Notes that nobody can read are no reason to stop.
+            let _ = io::stderr().write_all(notes);
+            Ok(())
+        };
+        let aside = self.streams.shared || !notes.is_empty();
+        let written = match &self.bar {
+            Some(bar) if aside => bar.aside(streams),
+            _ => streams(),
+        };
+        self.waiting.bytes.fetch_sub(self.page.len(), Ordering::Relaxed);
+        self.waiting.below.wake();
+        self.page.lines.clear();
+        self.page.notes.clear();
+        self.last = Some(Instant::now());
+        written
+    }
+}
+
+/// Says one line on standard error, when no printer runs.
+pub fn say(message: &str) {
+    let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
+}
+
+/// Whether a reader of `stream` could leave it.
+pub fn is_pipe(stream: impl AsFd) -> bool {
+    fstat(stream).is_ok_and(|stat| {
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+    })
+}
+
+/// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.
+fn write_all(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(&file, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

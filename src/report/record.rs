@@ -1,0 +1,213 @@
+//! The record: one outcome as DESIGN.md's table of keys has it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::Version;
+use reqwest::header::HeaderMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::error::Failure;
+use crate::http::Keep;
+use crate::outcome::{Answer, AttemptSummary, Outcome, Verdict};
+
+/// Every key, in the order of the record.
+pub(super) const KEYS: [&str; 27] = [
+    "index",
+    "source",
+    "line",
+    "id",
+    "meta",
+    "url",
+    "method",
+    "outcome",
+    "status",
+    "final_url",
+    "redirects",
+    "http_version",
+    "remote_addr",
+    "content_type",
+    "size",
+    "started",
+    "time_ttfb",
+    "time_total",
+    "time_elapsed",
+    "slow",
+    "attempts",
+    "file",
+    "sha256",
+    "error",
+    "headers",
+    "body",
+    "body_base64",
+];
+
+/// The record of one outcome.
+#[derive(Serialize)]
+pub(super) struct Record<'a> {
+    pub(super) index: u64,
+    pub(super) source: &'a str,
+    pub(super) line: u64,
+    pub(super) id: Option<&'a str>,
+    pub(super) meta: Option<&'a RawValue>,
+    pub(super) url: &'a str,
+    pub(super) method: Option<&'a str>,
+    pub(super) outcome: Verdict,
+    pub(super) status: Option<u16>,
+    pub(super) final_url: Option<&'a str>,
+    pub(super) redirects: Option<u32>,
+    pub(super) http_version: Option<&'static str>,
+    #[serde(serialize_with = "shown")]
+    pub(super) remote_addr: Option<std::net::SocketAddr>,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) size: Option<u64>,
+    #[serde(serialize_with = "rfc3339")]
+    pub(super) started: Option<SystemTime>,
+    pub(super) time_ttfb: Option<f64>,
+    pub(super) time_total: Option<f64>,
+    pub(super) time_elapsed: Option<f64>,
+    pub(super) slow: bool,
+    pub(super) attempts: Vec<AttemptRecord<'a>>,
+    pub(super) file: Option<&'a str>,
+    #[serde(serialize_with = "hex")]
+    pub(super) sha256: Option<[u8; 32]>,
+    pub(super) error: Option<&'a Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) headers: Option<Option<Headers<'a>>>,
+    #[serde(flatten)]
+    pub(super) body: Option<BodyRecord<'a>>,
+}
+
+/// One of the attempts.
+#[derive(Serialize)]
+pub(super) struct AttemptRecord<'a> {
+    status: Option<u16>,
+    error: Option<&'a Failure>,
+    time_total: f64,
+    delay: f64,
+}
+
+/// The body: as text where it is text.
+#[derive(Serialize, Default)]
+pub(super) struct BodyRecord<'a> {
+    body: Option<&'a str>,
+    body_base64: Option<String>,
+}
+
+/// Header fields by name; every value, in order.
+pub(super) type Headers<'a> = BTreeMap<&'a str, Vec<Cow<'a, str>>>;
+
+impl<'a> Record<'a> {
+    /// The record of `outcome`, with what `keep` says on top.
+    pub(super) fn new(outcome: &'a Outcome, keep: Keep) -> Self {
+        let answer = outcome.answer();
+        let last = outcome.last.as_ref();
+        let input = &outcome.input;
+        Self {
+            index: input.index,
+            source: &input.source,
+            line: input.line,
+            id: input.id.as_deref(),
+            meta: input.meta.as_deref(),
+            url: &input.shown,
+            method: input.request.as_ref().ok().map(|request| request.method.as_str()),
+            outcome: outcome.verdict,
+            status: answer.map(|answer| answer.status),
+            final_url: last.map(|attempt| attempt.final_url.as_str()),
+            redirects: last.map(|attempt| attempt.redirects),
+            http_version: answer.map(|answer| version(answer.version)),
+            remote_addr: answer.and_then(|answer| answer.remote_addr),
+            content_type: answer.and_then(|answer| answer.content_type.as_deref()),
+            size: answer.map(|answer| answer.size),
+            started: outcome.started,
+            time_ttfb: answer.map(|answer| seconds(answer.ttfb)),
+            time_total: last.map(|attempt| seconds(attempt.total)),
+            time_elapsed: outcome.elapsed.map(seconds),
+            slow: outcome.slow,
+            attempts: outcome.attempts.iter().map(attempt).collect(),
+            file: None,
+            sha256: answer.and_then(|answer| answer.sha256),
+            error: outcome.failure.as_ref(),
+            headers: keep.headers.then(|| Some(headers(answer?.headers.as_deref()?))),
+            body: keep.body.then(|| answer.map(body).unwrap_or_default()),
+        }
+    }
+}
+
+fn attempt(attempt: &AttemptSummary) -> AttemptRecord<'_> {
+    AttemptRecord {
+        status: attempt.status,
+        error: attempt.error.as_ref(),
+        time_total: seconds(attempt.total),
+        delay: seconds(attempt.delay),
+    }
+}
+
+fn body(answer: &Answer) -> BodyRecord<'_> {
+    let bytes = answer.body.as_deref();
+    let text = bytes.map(str::from_utf8);
+    BodyRecord {
+        body: text.and_then(Result::ok),
+        body_base64: bytes.filter(|_| text.is_some_and(|text| text.is_err())).map(|bytes| BASE64.encode(bytes)),
+    }
+}
+
+fn headers(headers: &HeaderMap) -> Headers<'_> {
+    let mut all = Headers::new();
+    for (name, value) in headers {
+        all.entry(name.as_str())
+            .or_default()
+            .push(String::from_utf8_lossy(value.as_bytes()));
+    }
+    all
+}
+
+/// Seconds, to the microsecond.
+#[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+pub(super) fn seconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e6
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        _ => "HTTP/1.1",
+    }
+}
+
+/// RFC 3339, in UTC, to the microsecond.
+pub(super) fn timestamp(time: SystemTime) -> impl std::fmt::Display {
+    humantime::format_rfc3339_micros(time)
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex_digits(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn shown<S: Serializer>(value: &Option<impl std::fmt::Display>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn rfc3339<S: Serializer>(value: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    shown(&value.map(timestamp), serializer)
+}
+
+fn hex<S: Serializer>(value: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    shown(&value.map(|sum| hex_digits(&sum)), serializer)
+}

@@ -1,0 +1,217 @@
+//! The summary: a fold over outcomes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::record::seconds;
+use crate::error::Kind;
+use crate::event::Ended;
+use crate::exit::Exit;
+use crate::outcome::{Outcome, Verdict};
+
+/// The longest latency that is told apart from longer ones.
+const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);
+
+/// Numbers that grow with every outcome, and with nothing else.
+pub struct Summary {
+    counts: Counts,
+    statuses: BTreeMap<u16, u64>,
+    /// Those of the statuses that are not accepted.
+    failed_statuses: BTreeMap<u16, u64>,
+    errors: BTreeMap<Kind, u64>,
+    /// Microseconds of the last attempt, of what was answered.
+    latency: Option<Histogram<u64>>,
+}
+
+/// How many of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Counts {
+    pub(super) inputs: u64,
+    pub(super) ok: u64,
+    pub(super) http_error: u64,
+    pub(super) error: u64,
+    pub(super) skipped: u64,
+    pub(super) cancelled: u64,
+    pub(super) bytes: u64,
+}
+
+impl Summary {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            statuses: BTreeMap::new(),
+            failed_statuses: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            latency: Histogram::new_with_bounds(1, micros(MAX_LATENCY), 2).ok(),
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        let counts = &mut self.counts;
+        counts.inputs += 1;
+        match outcome.verdict {
+            Verdict::Ok => counts.ok += 1,
+            Verdict::HttpError => counts.http_error += 1,
+            Verdict::Error => counts.error += 1,
+            Verdict::Cancelled => counts.cancelled += 1,
+        }
+        if let Some(failure) = &outcome.failure {
+            *self.errors.entry(failure.kind).or_default() += 1;
+        }
+        let Some(answer) = outcome.answer() else {
+            return;
+        };
+        counts.bytes += answer.size;
+        *self.statuses.entry(answer.status).or_default() += 1;
+        if outcome.verdict == Verdict::HttpError {
+            *self.failed_statuses.entry(answer.status).or_default() += 1;
+        }
+        if let (Some(latency), Some(last)) = (&mut self.latency, &outcome.last) {
+            latency.saturating_record(micros(last.total).max(1));
+        }
+    }
+
+    /// What the outcomes make of the run.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if self.counts.ok + self.counts.skipped == self.counts.inputs {
+            Exit::Success
+        } else {
+            Exit::SomeFailed
+        }
+    }
+
+    /// Whether there was nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.inputs == 0
+    }
+
+    /// A few lines for a person.
+    #[must_use]
+    pub fn text(&self, ended: Ended, elapsed: Duration) -> String {
+        let counts = &self.counts;
+        let mut text = format!(
+            "OK {}/{} in {:.2}s\n",
+            counts.ok,
+            counts.inputs,
+            elapsed.as_secs_f64()
+        );
+        let failed = self.failed();
+        if !failed.is_empty() {
+            let _ = writeln!(text, "failed: {}", failed.join(", "));
+        }
+        if !self.statuses.is_empty() {
+            let _ = write!(
+                text,
+                "{}, {:.1} requests/s",
+                HumanBytes(counts.bytes),
+                self.rate(elapsed)
+            );
+            if let Some(latency) = self.latency() {
+                let _ = write!(
+                    text,
+                    ", latency p50 {:.3}s p90 {:.3}s p99 {:.3}s max {:.3}s",
+                    latency.p50, latency.p90, latency.p99, latency.max
+                );
+            }
+            text.push('\n');
+        }
+        if !ended.complete {
+            text.push_str("stopped early: the list was not read to its end\n");
+        }
+        text
+    }
+
+    /// `404 x2`, `dns x1`, what there is most of first.
+    fn failed(&self) -> Vec<String> {
+        let mut failed: Vec<(u64, String)> = self
+            .failed_statuses
+            .iter()
+            .map(|(status, &count)| (count, status.to_string()))
+            .chain(self.errors.iter().map(|(kind, &count)| (count, kind.name().to_owned())))
+            .collect();
+        failed.sort_by(|a, b| b.0.cmp(&a.0));
+        failed.into_iter().map(|(count, what)| format!("{what} x{count}")).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn rate(&self, elapsed: Duration) -> f64 {
+        let sent: u64 = self.statuses.values().sum();
+        sent as f64 / elapsed.as_secs_f64().max(1e-6)
+    }
+
+    fn latency(&self) -> Option<Latency> {
+        let latency = self.latency.as_ref().filter(|latency| !latency.is_empty())?;
+        let at = |quantile| seconds(Duration::from_micros(latency.value_at_quantile(quantile)));
+        Some(Latency {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            max: at(1.0),
+        })
+    }
+
+    /// The same for programs: one JSON object.
+    #[must_use]
+    pub fn json(&self, ended: Ended, elapsed: Duration, exit: Exit) -> String {
+        let json = Json {
+            counts: self.counts,
+            complete: ended.complete,
+            stopped: ended.stopped.map(|stop| stop.name()),
+            elapsed: seconds(elapsed),
+            requests_per_second: self.rate(elapsed),
+            statuses: &self.statuses,
+            errors: self.errors.iter().map(|(kind, &count)| (kind.name(), count)).collect(),
+            latency: self.latency(),
+            exit_code: exit.code(),
+        };
+        let mut text = serde_json::to_string_pretty(&json).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    #[serde(flatten)]
+    counts: Counts,
+    complete: bool,
+    stopped: Option<&'static str>,
+    elapsed: f64,
+    requests_per_second: f64,
+    statuses: &'a BTreeMap<u16, u64>,
+    errors: BTreeMap<&'static str, u64>,
+    latency: Option<Latency>,
+    exit_code: u8,
+}
+
+/// Seconds.
+#[derive(Serialize)]
+struct Latency {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    max: f64,
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,78 @@
+//! CSV (RFC 4180) and TSV.
+
+use std::borrow::Cow;
+
+use super::escape::escape;
+use super::record::Record;
+
+const COLUMNS: [&str; 11] = [
+    "index",
+    "url",
+    "outcome",
+    "status",
+    "time_total",
+    "size",
+    "attempts",
+    "final_url",
+    "file",
+    "error_kind",
+    "error_message",
+];
+
+/// What stands between two cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separator {
+    /// CSV.
+    Comma,
+    /// TSV: no cell holds a tab, so none is quoted.
+    Tab,
+}
+
+/// Writes the names of the columns.
+pub(super) fn write_header(separator: Separator, to: &mut Vec<u8>) {
+    write_row(separator, COLUMNS.map(Cow::Borrowed), to);
+}
+
+/// Writes one row.
+pub(super) fn write(separator: Separator, record: &Record<'_>, to: &mut Vec<u8>) {
+    fn number(number: Option<impl ToString>) -> Cow<'static, str> {
+        number.map(|number| number.to_string()).unwrap_or_default().into()
+    }
+    let row = [
+        number(Some(record.index)),
+        cell(record.url),
+        record.outcome.name().into(),
+        number(record.status),
+        number(record.time_total),
+        number(record.size),
+        number(Some(record.attempts.len())),
+        cell(record.final_url.unwrap_or_default()),
+        cell(record.file.unwrap_or_default()),
+        record.error.map_or("", |error| error.kind.name()).into(),
+        cell(record.error.map_or("", |error| &error.message)),
+    ];
+    write_row(separator, row, to);
+}
+
+/// One line, and nothing that a spreadsheet would run.
+fn cell(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t']) {
+        return format!("'{}", escape(text)).into();
+    }
+    escape(text)
+}
+
+fn write_row(separator: Separator, row: [Cow<'_, str>; 11], to: &mut Vec<u8>) {
+    match separator {
+        Separator::Tab => {
+            to.extend_from_slice(row.join("\t").as_bytes());
+            to.push(b'\n');
+        }
+        Separator::Comma => {
+            let mut writer = csv::Writer::from_writer(to);
+            // Writing to memory does not fail, and every row has as many cells.
+            let _ = writer.write_record(row.iter().map(|cell| cell.as_bytes()));
+            let _ = writer.flush();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `-w`: a line made of `%{key}`, as curl's.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::escape::escape;
+use super::jsonl;
+use super::record::{KEYS, Record};
+use crate::http::Keep;
+
+/// A parsed template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Key(&'static str),
+    Curl(Curl),
+}
+
+/// curl's names for what the record knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Curl {
+    /// `http_code`, `response_code`: three digits, 000 without an answer.
+    HttpCode,
+    NumRetries,
+    Errormsg,
+    RemoteIp,
+    Json,
+}
+
+/// Not a template.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTemplate {
+    /// `%{` without `}`.
+    #[error("`%{{{0}` has no closing brace")]
+    Open(String),
+    /// Neither a key of the record nor a name of curl's.
+    #[error("%{{{0}}} is not a key of the record (see --help)")]
+    Unknown(String),
+}
+
+impl FromStr for Template {
+    type Err = BadTemplate;
+
+    fn from_str(template: &str) -> Result<Self, BadTemplate> {
+        let mut pieces = Vec::new();
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find(['%', '\\']) {
+            text.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if let Some(open) = rest.strip_prefix("%{") {
+                let (name, after) = open.split_once('}').ok_or_else(|| BadTemplate::Open(open.to_owned()))?;
+                if !text.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                }
+                pieces.push(piece(name)?);
+                rest = after;
+                continue;
+            }
+            let (plain, length) = match rest.as_bytes() {
+                [b'%', b'%', ..] => ("%", 2),
+                [b'\\', b'n', ..] => ("\n", 2),
+                [b'\\', b't', ..] => ("\t", 2),
+                [b'\\', b'r', ..] => ("\r", 2),
+                [b'\\', b'\\', ..] => ("\\", 2),
+                _ => (&rest[..1], 1),
+            };
+            text.push_str(plain);
+            rest = &rest[length..];
+        }
+        text.push_str(rest);
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        pieces.push(Piece::Text(text));
+        Ok(Self(pieces))
+    }
+}
+
+fn piece(name: &str) -> Result<Piece, BadTemplate> {
+    let curl = match name {
+        "http_code" | "response_code" => Curl::HttpCode,
+        "num_retries" => Curl::NumRetries,
+        "errormsg" => Curl::Errormsg,
+        "remote_ip" => Curl::RemoteIp,
+        "json" => Curl::Json,
+        _ => {
+            let name = match name {
+                "url_effective" => "final_url",
+                "size_download" => "size",
+                "time_starttransfer" => "time_ttfb",
+                "num_redirects" => "redirects",
+                "filename_effective" => "file",
+                "urlnum" => "index",
+                name => name,
+            };
+            let key = KEYS.into_iter().find(|key| *key == name);
+            return key.map(Piece::Key).ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
+        }
+    };
+    Ok(Piece::Curl(curl))
+}
+
+impl Template {
+    /// What must be kept of each answer for it.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        let has = |keys: &[&str]| {
+            self.0.iter().any(|piece| matches!(piece, Piece::Key(key) if keys.contains(key)))
+        };
+        Keep {
+            headers: has(&["headers"]),
+            body: has(&["body", "body_base64"]),
+            sha256: has(&["sha256"]),
+        }
+    }
+
+    /// Writes the line of `record`.
+    pub(super) fn write(&self, record: &Record<'_>, to: &mut Vec<u8>) {
+        let mut json = Vec::new();
+        jsonl::write(record, &mut json);
+        let values: Value = serde_json::from_slice(&json).unwrap_or_default();
+        let mut line = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => line.push_str(text),
+                Piece::Key(key) => line.push_str(&value(&values[*key])),
+                Piece::Curl(curl) => curl.write(record, &json, &mut line),
+            }
+        }
+        to.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// Strings as they are, null as nothing, lists and objects as JSON.
+fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => escape(text).into_owned(),
+        other => escape(&other.to_string()).into_owned(),
+    }
+}
+
+impl Curl {
+    fn write(self, record: &Record<'_>, json: &[u8], to: &mut String) {
+        let _ = match self {
+            Self::HttpCode => write!(to, "{:03}", record.status.unwrap_or_default()),
+            Self::NumRetries => write!(to, "{}", record.attempts.len().saturating_sub(1)),
+            Self::Errormsg => to.write_str(&escape(record.error.map_or("", |error| &error.message))),
+            Self::RemoteIp => record.remote_addr.map_or(Ok(()), |addr| write!(to, "{}", addr.ip())),
+            Self::Json => to.write_str(&String::from_utf8_lossy(json)),
+        };
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_parsed_as_curl_does() {
+        use Piece::{Curl as C, Key, Text};
+        let text = |text: &str| Text(text.to_owned());
+        for (template, pieces) in [
+            ("", vec![text("\n")]),
+            ("a", vec![text("a\n")]),
+            ("a\\n", vec![text("a\n")]),
+            ("100%% \\t%", vec![text("100% \t%\n")]),
+            ("%{status} %{url}\\n", vec![Key("status"), text(" "), Key("url"), text("\n")]),
+            ("%{http_code}", vec![C(Curl::HttpCode), text("\n")]),
+            ("%{urlnum}%{json}", vec![Key("index"), C(Curl::Json), text("\n")]),
+            ("\\x%(", vec![text("\\x%(\n")]),
+        ] {
+            assert_eq!(template.parse::<Template>().unwrap().0, pieces, "{template}");
+        }
+        for bad in ["%{", "%{nope}", "%{status", "%{}"] {
+            assert!(bad.parse::<Template>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_template_says_what_it_needs() {
+        let keep = "%{sha256}%{headers}".parse::<Template>().unwrap().keep();
+        assert!(keep.sha256 && keep.headers && !keep.body);
+    }
+}

@@ -1,0 +1,76 @@
+//! `STATUS  TIME  SIZE  URL  [FLAG] message`, for eyes and for awk.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::escape::{escape, field};
+use crate::outcome::{Outcome, Verdict};
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    /// ANSI colours.
+    pub color: bool,
+    /// Columns that stand under each other.
+    pub aligned: bool,
+}
+
+/// Writes one line.
+pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
+    let style = match outcome.verdict {
+        Verdict::Ok if outcome.slow => WARN,
+        Verdict::Ok => GOOD,
+        Verdict::Cancelled => WARN,
+        Verdict::HttpError | Verdict::Error => BAD,
+    };
+    let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
+    let answer = outcome.answer().filter(|_| whole);
+    let status = answer.map_or("ERR".to_owned(), |answer| answer.status.to_string());
+    let time = outcome.last.as_ref().map(|last| format!("{:.3}", last.total.as_secs_f64()));
+    let size = outcome.answer().map(|answer| answer.size.to_string());
+    let width = |width: usize| if look.aligned { width } else { 0 };
+    let (time, size) = (time.as_deref().unwrap_or("-"), size.as_deref().unwrap_or("-"));
+    paint(look, style, &status, to);
+    let _ = write!(
+        to,
+        "  {time:>0$}  {size:>1$}  {url}",
+        width(7),
+        width(9),
+        url = field(&outcome.input.shown)
+    );
+    write_flags(look, outcome, style, to);
+    to.push(b'\n');
+}
+
+fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
+    let mut flag = |flag: &str, style: Style| {
+        to.extend_from_slice(b"  ");
+        paint(look, style, flag, to);
+    };
+    if outcome.slow {
+        flag("[SLOW]", WARN);
+    }
+    match (outcome.verdict, outcome.answer()) {
+        (Verdict::HttpError, Some(answer)) if answer.status >= 500 => flag("[DOWN]", style),
+        (Verdict::HttpError, _) => flag("[FAIL]", style),
+        (Verdict::Error | Verdict::Cancelled, _) => flag("[ERROR]", style),
+        (Verdict::Ok, _) => {}
+    }
+    if let Some(failure) = &outcome.failure {
+        let _ = write!(to, " {}: {}", failure.kind.name(), escape(&failure.message));
+    }
+}
+
+fn paint(look: Look, style: Style, text: impl Display, to: &mut Vec<u8>) {
+    let _ = if look.color {
+        write!(to, "{style}{text}{style:#}")
+    } else {
+        write!(to, "{text}")
+    };
+}

@@ -1,0 +1,54 @@
+//! What ends a run from outside: signals, and a reader that leaves.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use futures::stream::{Stream, poll_fn, select};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
+
+use crate::event::Stop;
+use crate::report::is_pipe;
+
+/// SIGINT and SIGTERM, each time they come.
+///
+/// # Errors
+///
+/// The system lets nobody handle them.
+pub(crate) fn stops() -> io::Result<impl Stream<Item = Stop>> {
+    let interrupts = of(signal(SignalKind::interrupt())?, Stop::Interrupted);
+    let terminations = of(signal(SignalKind::terminate())?, Stop::Terminated);
+    Ok(select(interrupts, terminations))
+}
+
+fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
+    poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Stop>> {
+        signal.poll_recv(cx).map(|signal| signal.map(|()| stop))
+    })
+}
+
+/// Comes when the reader of standard output has left, also while nothing is
+/// written; never where standard output has no reader, or is not `used`.
+pub(crate) async fn reader_left(used: bool) {
+    if used && is_pipe(io::stdout()) && spawn_blocking(wait_for_reader_to_leave).await.is_ok_and(|left| left) {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// A system call of its own: what tokio watches would have to be non-blocking,
+/// for everyone who shares this pipe.
+fn wait_for_reader_to_leave() -> bool {
+    let stdout = io::stdout();
+    loop {
+        // Nothing is asked for: an error is told anyway.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        match poll(&mut watched, None) {
+            Ok(_) => return true,
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}

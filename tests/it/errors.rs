@@ -1,0 +1,296 @@
+//! Each kind of error: where it happens, and what it says.
+
+use std::{
+    fmt::Write as _,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
+use crate::support::{
+    Fetch, Script, Server, answer, ok, port::Refusing, record::RecordExt as _, tls,
+};
+use serde_json::Value;
+
+#[track_caller]
+fn fetched(script: Script) -> Value {
+    let server = Server::at("/a", script);
+    Fetch::jsonl().arg(server.url("/a")).run().record()
+}
+
+#[test]
+fn a_refused_connection_is_said_in_words() {
+    let refusing = Refusing::new();
+    let record = Fetch::jsonl()
+        .arg(format!("http://{}/", refusing.address()))
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error connect/connect");
+    assert_eq!(
+        record.message(),
+        format!("{}: connection refused", refusing.address())
+    );
+    assert!(
+        record["status"].is_null() && record["size"].is_null() && record["http_version"].is_null()
+    );
+    assert_eq!(record["attempts"][0]["error"], record["error"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_said_in_words() {
+    let record = Fetch::jsonl()
+        .arg("http://nothing.invalid/")
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error dns/resolve");
+    assert!(
+        record.message().contains("nothing.invalid"),
+        "{}",
+        record.message()
+    );
+}
+
+#[test]
+fn an_address_of_no_one_is_an_error_of_the_connection() {
+    let record = Fetch::jsonl()
+        .args(["--connect-timeout", "2s", "http://255.255.255.255/"])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error connect/connect", "{record}");
+}
+
+#[test]
+fn a_server_that_closes_without_an_answer() {
+    let record = fetched(Script::new().close());
+    assert_eq!(record.verdict(), "error connect/headers");
+    assert!(
+        record
+            .message()
+            .contains("connection closed before an answer"),
+        "{}",
+        record.message()
+    );
+}
+
+#[test]
+fn a_server_that_resets() {
+    let record = fetched(Script::new().reset());
+    assert_eq!(record.verdict(), "error connect/headers");
+    assert!(
+        record.message().contains("connection reset"),
+        "{}",
+        record.message()
+    );
+}
+
+#[test]
+fn headers_that_break_off() {
+    let record = fetched(Script::new().send("HTTP/1.1 200 OK\r\nContent-Le").close());
+    let verdict = record.verdict();
+    assert!(
+        ["error connect/headers", "error protocol/headers"].contains(&verdict.as_str()),
+        "{verdict}"
+    );
+}
+
+#[test]
+fn what_is_no_http_is_an_error_of_the_protocol() {
+    for answer in [
+        "hello\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 abc OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: \x1b[31m\r\n\r\n",
+        "\x16\x03\x01\x02\x00",
+    ] {
+        let record = fetched(Script::new().send(answer).close());
+        assert_eq!(
+            record.verdict(),
+            "error protocol/headers",
+            "{answer:?}: {}",
+            record["error"]
+        );
+    }
+}
+
+#[test]
+fn five_thousand_header_fields_and_256_kib_are_accepted() {
+    let many: String = (0..5_000 - 1).fold(String::new(), |mut head, number| {
+        let _ = write!(head, "x-{number}: {number}\r\n");
+        head
+    });
+    let large = format!("x: {}\r\n", "x".repeat(250 * 1024));
+    for fields in [many, large] {
+        let record = fetched(Script::new().send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{fields}\r\n"
+        )));
+        assert_eq!(record.verdict(), "ok", "{}", record["error"]);
+    }
+}
+
+#[test]
+fn more_header_fields_are_an_error_of_the_protocol() {
+    let many: String = (0..5_001).map(|_| "x: y\r\n").collect();
+    let large = format!("x: {}\r\n", "x".repeat(300 * 1024));
+    for fields in [many, large] {
+        let record = fetched(Script::new().send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{fields}\r\n"
+        )));
+        assert_eq!(record.verdict(), "error protocol/headers");
+    }
+    let record = fetched(
+        Script::new()
+            .send("HTTP/1.1 200 OK\r\n")
+            .repeat("x: y\r\n".repeat(100), 0),
+    );
+    assert_eq!(record.verdict(), "error protocol/headers", "endless");
+}
+
+#[test]
+fn a_server_without_tls_is_an_error_of_tls() {
+    for script in [
+        "HTTP/1.1 400 Bad\r\n\r\n",
+        "",
+        "\x15\x03\x01\x00\x02\x02\x28",
+    ] {
+        let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/", plain.local_addr().unwrap());
+        let answering = thread::spawn(move || {
+            let (mut tcp, _) = plain.accept().unwrap();
+            let _ = tcp.read(&mut [0; 4096]);
+            let _ = tcp.write_all(script.as_bytes());
+        });
+        let record = Fetch::jsonl().trusting().arg(url).run().exits(1).record();
+        answering.join().unwrap();
+        assert_eq!(
+            record.verdict(),
+            "error tls/connect",
+            "{script:?}: {}",
+            record["error"]
+        );
+    }
+}
+
+#[test]
+fn a_certificate_of_no_authority_is_an_error_of_tls() {
+    let server = Server::build().tls(tls::here()).start();
+    let record = Fetch::jsonl().arg(server.url("/a")).run().exits(1).record();
+    assert_eq!(record.verdict(), "error tls/connect");
+    assert!(
+        record.message().to_lowercase().contains("certificate"),
+        "{}",
+        record.message()
+    );
+}
+
+#[test]
+fn a_certificate_of_another_name_is_an_error_of_tls() {
+    let server = Server::build()
+        .tls(tls::server(&["example.com"], &[]))
+        .start();
+    let record = Fetch::jsonl()
+        .trusting()
+        .arg(server.url("/a"))
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error tls/connect");
+}
+
+#[test]
+fn a_status_that_is_not_accepted_is_an_answer() {
+    for status in [400, 404, 429, 500, 503, 599] {
+        let record = fetched(answer(status, "no"));
+        assert_eq!(record.verdict(), format!("http_error {status}"));
+        assert_eq!(
+            (&record["size"], &record["error"]),
+            (&2.into(), &Value::Null)
+        );
+        assert_eq!(record["attempts"][0]["status"], status);
+    }
+}
+
+#[test]
+fn accept_says_which_statuses_are_ok() {
+    let server = Server::always(answer(404, "no"));
+    for (list, code) in [
+        ("404", 0),
+        ("200..=299,404", 0),
+        ("400..=499", 0),
+        ("200", 1),
+        ("200..=299", 1),
+        ("100..=403,405", 1),
+    ] {
+        let out = Fetch::jsonl()
+            .args(["--accept", list, &server.url("/a")])
+            .run()
+            .exits(code);
+        assert_eq!(
+            out.record().verdict(),
+            if code == 0 { "ok" } else { "http_error 404" },
+            "{list}"
+        );
+    }
+    let server = Server::always(ok(""));
+    let record = Fetch::jsonl()
+        .args(["--accept", "404", &server.url("/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "http_error 200");
+}
+
+#[test]
+fn every_status_between_200_and_299_is_ok_by_default() {
+    for status in [200, 201, 202, 206, 226, 299] {
+        assert_eq!(fetched(answer(status, "x")).verdict(), "ok", "{status}");
+    }
+}
+
+#[test]
+fn switching_protocols_is_no_answer_to_wait_for() {
+    let record = fetched(
+        Script::new()
+            .send("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+            .close(),
+    );
+    assert_ne!(record["outcome"], "ok");
+}
+
+#[test]
+fn one_that_fails_leaves_the_others_alone() {
+    let refusing = Refusing::new();
+    let server = Server::build()
+        .route("/cut", Script::new().close())
+        .route("/ok", ok("x"))
+        .start();
+    let list = format!(
+        "{0}\nhttp://{1}/\n{2}\nhttp://nothing.invalid/\n{0}\nhttp://[\n{0}\n",
+        server.url("/ok"),
+        refusing.address(),
+        server.url("/cut")
+    );
+    let out = Fetch::jsonl().stdin(list).run().exits(1);
+    let verdicts: Vec<_> = out.in_order().iter().map(Value::verdict).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "ok",
+            "error connect/connect",
+            "error connect/headers",
+            "error dns/resolve",
+            "ok",
+            "error invalid_url/input",
+            "ok"
+        ]
+    );
+}

@@ -1,0 +1,196 @@
+//! `-w`: a line of one's own.
+
+use serde_json::Value;
+
+use crate::support::{
+    Fetch, Server, answer, ok, port::Refusing, record, redirect, reply, text::normalised,
+};
+
+/// What a template makes of an answer of five bytes behind a redirect.
+#[track_caller]
+fn written(template: &str) -> String {
+    let server = Server::build()
+        .route("/a", redirect(302, "/b"))
+        .otherwise(ok("12345"))
+        .start();
+    let out = Fetch::new()
+        .args(["-w", template, &server.url("/a")])
+        .run()
+        .exits(0);
+    normalised(out.stdout(), &[server.port()])
+}
+
+#[test]
+fn keys_become_their_values() {
+    assert_eq!(written("%{status} %{outcome} %{size}"), "200 ok 5\n");
+    assert_eq!(
+        written("%{url}>%{final_url}"),
+        "http://127.0.0.1:PORT/a>http://127.0.0.1:PORT/b\n"
+    );
+    assert_eq!(
+        written("%{index},%{source},%{method},%{redirects},%{slow}"),
+        "0,args,GET,1,false\n"
+    );
+    assert_eq!(written("%{time_total}"), "T\n");
+    assert_eq!(
+        written("[%{error}%{id}%{meta}%{file}]"),
+        "[]\n",
+        "null is nothing"
+    );
+}
+
+#[test]
+fn the_names_of_curl_mean_the_same() {
+    assert_eq!(
+        written("%{http_code} %{response_code} %{size_download} %{num_redirects}"),
+        "200 200 5 1\n"
+    );
+    assert_eq!(
+        written("%{url_effective} %{num_retries} %{remote_ip} %{urlnum}"),
+        "http://127.0.0.1:PORT/b 0 127.0.0.1 0\n"
+    );
+    assert_eq!(
+        written("%{time_starttransfer}[%{errormsg}%{filename_effective}]"),
+        "T[]\n"
+    );
+}
+
+#[test]
+fn every_key_of_the_record_is_a_name() {
+    for key in record::KEYS.into_iter().chain(record::ON_DEMAND) {
+        let line = written(&format!("<%{{{key}}}>"));
+        assert!(
+            line.starts_with('<') && line.ends_with(">\n"),
+            "{key}: {line}"
+        );
+    }
+}
+
+#[test]
+fn json_is_the_record() {
+    let server = Server::at("/a", ok("x"));
+    let out = Fetch::new()
+        .args(["-w", "%{json}", &server.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(out.record()["url"], server.url("/a"));
+}
+
+#[test]
+fn lists_and_objects_are_json() {
+    let refusing = Refusing::new();
+    let out = Fetch::new()
+        .args([
+            "-w",
+            "%{error}\\t%{attempts}",
+            &format!("http://{}/", refusing.address()),
+        ])
+        .run()
+        .exits(1);
+    let (error, attempts) = out.stdout().trim_end().split_once('\t').unwrap();
+    let error: Value = serde_json::from_str(error).unwrap();
+    let attempts: Value = serde_json::from_str(attempts).unwrap();
+    assert_eq!(
+        (&error["kind"], attempts.as_array().unwrap().len()),
+        (&"connect".into(), 1)
+    );
+}
+
+#[test]
+fn without_an_answer_the_code_is_000_and_the_message_is_there() {
+    let refusing = Refusing::new();
+    let url = format!("http://{}/", refusing.address());
+    let out = Fetch::new()
+        .args(["-w", "%{http_code}[%{status}] %{errormsg}", &url])
+        .run()
+        .exits(1);
+    assert_eq!(
+        out.stdout(),
+        format!("000[] {}: connection refused\n", refusing.address())
+    );
+}
+
+#[test]
+fn a_record_ends_with_one_line_end() {
+    let server = Server::always(ok("x"));
+    for template in ["%{status}", "%{status}\\n", "%{status}\n"] {
+        let out = Fetch::new()
+            .args(["-w", template, "-"])
+            .stdin(server.list(3))
+            .run()
+            .exits(0);
+        assert_eq!(out.stdout(), "200\n200\n200\n", "{template:?}");
+    }
+}
+
+#[test]
+fn escapes_and_percent_signs_are_understood() {
+    assert_eq!(written("a\\tb\\nc %% 100%%"), "a\tb\nc % 100%\n");
+    assert_eq!(written("ü%{status}ü"), "ü200ü\n");
+}
+
+#[test]
+fn an_unknown_name_is_a_usage_error_that_names_it() {
+    for (template, name) in [
+        ("%{nope}", "nope"),
+        ("%{status", "status"),
+        ("%{}", "%{}"),
+        ("%{ status }", "status"),
+    ] {
+        let out = Fetch::new()
+            .args(["-w", template, "http://127.0.0.1/"])
+            .run()
+            .exits(2);
+        assert!(out.stderr().contains(name), "{}", out.stderr());
+    }
+}
+
+#[test]
+fn a_template_and_a_format_exclude_each_other() {
+    for format in [
+        &["--format", "jsonl"][..],
+        &["--json"],
+        &["--format", "text"],
+    ] {
+        Fetch::new()
+            .args(["-w", "%{url}"])
+            .args(format)
+            .arg("http://127.0.0.1/")
+            .run()
+            .exits(2);
+    }
+}
+
+#[test]
+fn body_headers_and_sum_are_kept_where_they_are_asked_for() {
+    let server = Server::at("/a", reply(200, &[("X-A", "1")], "hello"));
+    let out = Fetch::new()
+        .args(["-w", "%{body}|%{headers}|%{sha256}", &server.url("/a")])
+        .run()
+        .exits(0);
+    let parts: Vec<_> = out.stdout().trim_end().split('|').collect();
+    assert_eq!(
+        (parts[0], parts[1]),
+        ("hello", r#"{"content-length":["5"],"x-a":["1"]}"#)
+    );
+    assert!(parts[2].starts_with("2cf24dba"), "{}", parts[2]);
+    let server = Server::at("/a", reply(200, &[], b"\xff"));
+    let out = Fetch::new()
+        .args(["-w", "[%{body}]%{body_base64}", &server.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(out.stdout(), "[]/w==\n");
+}
+
+#[test]
+fn a_value_is_not_a_template() {
+    let server = Server::always(answer(200, "%{url}\\n"));
+    let out = Fetch::new()
+        .args(["-w", "%{url} %{body}", &server.url("/%{status}")])
+        .run()
+        .exits(0);
+    assert_eq!(
+        out.stdout(),
+        format!("{} %{{url}}\\n\n", server.url("/%{status}"))
+    );
+}

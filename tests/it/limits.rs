@@ -1,0 +1,172 @@
+//! Few descriptors, many hosts, many lines.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use crate::support::{Fetch, Gate, PATIENCE, Request, Script, Server, Stream, ok};
+
+/// One URL for each of so many hosts.
+fn hosts(server: &Server, count: usize) -> String {
+    (0..count)
+        .map(|number| {
+            server.url_as(
+                &format!("127.0.{}.{}", number / 200, number % 200 + 1),
+                "/a\n",
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn hundreds_of_hosts_are_fetched_with_few_descriptors() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    for jobs in ["-j10", "-j50"] {
+        let out = Fetch::jsonl()
+            .after("ulimit -n 64")
+            .args([jobs, "-"])
+            .stdin(hosts(&server, 600))
+            .run()
+            .exits(0);
+        let records = out.records();
+        assert_eq!(records.len(), 600);
+        assert!(records.iter().all(|record| record["outcome"] == "ok"));
+    }
+}
+
+#[test]
+fn the_connections_of_one_host_are_used_again_with_few_descriptors_too() {
+    let server = Server::always(ok("x"));
+    Fetch::new()
+        .after("ulimit -n 64")
+        .args(["-j10", "-q", "-"])
+        .stdin(server.list(500))
+        .run()
+        .exits(0);
+    assert!(
+        server.connections() <= 20,
+        "{} connections",
+        server.connections()
+    );
+}
+
+#[test]
+fn too_many_jobs_are_fitted_to_the_descriptors_with_one_warning() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(
+            Script::new()
+                .pause(20)
+                .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        )
+        .start();
+    let out = Fetch::jsonl()
+        .after("ulimit -n 64")
+        .args(["-j500", "-"])
+        .stdin(hosts(&server, 400))
+        .run()
+        .exits(0);
+    assert!(out.records().iter().all(|record| record["outcome"] == "ok"));
+    let warnings: Vec<_> = out
+        .stderr()
+        .lines()
+        .filter(|line| line.contains("warning"))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{}", out.stderr());
+    assert!(
+        warnings[0].contains("-j") || warnings[0].contains("--jobs"),
+        "{warnings:?}"
+    );
+    assert!(server.peak() < 64, "{}", server.peak());
+}
+
+#[test]
+fn the_soft_limit_is_raised_to_the_hard_one() {
+    let gate = Gate::new();
+    let held = Script::new()
+        .wait(&gate)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::always(held);
+    let run = Fetch::jsonl()
+        .after("ulimit -S -n 32")
+        .args(["-j60", "-"])
+        .stdin(server.list(120))
+        .spawn();
+    let together = server.come_together(60, PATIENCE);
+    gate.open();
+    let out = run.wait().exits(0);
+    assert!(together, "peak {}", server.peak());
+    assert!(!out.stderr().contains("warning"), "{}", out.stderr());
+}
+
+#[test]
+fn as_many_jobs_as_fit_need_no_warning() {
+    let server = Server::always(ok("x"));
+    let out = Fetch::new()
+        .after("ulimit -n 64")
+        .args(["-j5", "-"])
+        .stdin(server.list(20))
+        .run()
+        .exits(0);
+    assert!(!out.stderr().contains("warning"), "{}", out.stderr());
+}
+
+#[test]
+fn ten_thousand_lines_give_ten_thousand_records() {
+    let server = Server::always(ok("x"));
+    let out = Fetch::jsonl()
+        .args(["-j50", "--summary-file", "sum.json", "-"])
+        .stdin(server.list(10_000))
+        .run()
+        .exits(0);
+    assert_eq!(out.records().len(), 10_000);
+    let summary: Value = serde_json::from_str(&out.read("sum.json")).unwrap();
+    assert_eq!(
+        (&summary["ok"], &summary["bytes"]),
+        (&10_000.into(), &10_000.into())
+    );
+    assert!(
+        server.peak_connections() <= 60,
+        "{}",
+        server.peak_connections()
+    );
+}
+
+#[test]
+fn three_hundred_thousand_lines_are_not_held() {
+    // KiB of address space: enough for the program, and not for the lines and their records beside it.
+    let list = "http://[bad\n".repeat(300_000);
+    let out = Fetch::new()
+        .after("ulimit -v 300000")
+        .args(["-w", "%{index}", "-"])
+        .stdin(list)
+        .run()
+        .exits(1);
+    assert_eq!(out.lines().len(), 300_000);
+}
+
+#[test]
+fn few_descriptors_are_enough_for_redirects_across_hosts() {
+    let hop = |request: &Request, stream: &mut Stream| {
+        let host = request.header("host").unwrap().replace("127.0.", "127.1.");
+        let _ = write!(
+            stream,
+            "HTTP/1.1 302 X\r\nLocation: http://{host}/end\r\nContent-Length: 0\r\n\r\n"
+        );
+    };
+    let server = Server::build()
+        .on_all_addresses()
+        .route("/a", Script::new().run(hop))
+        .route("/end", ok("x"))
+        .start();
+    let out = Fetch::jsonl()
+        .after("ulimit -n 64")
+        .args(["-j20", "-"])
+        .stdin(hosts(&server, 300))
+        .run()
+        .exits(0);
+    assert!(out.records().iter().all(|record| record["redirects"] == 1));
+}

@@ -1,0 +1,36 @@
+//! What `fetch` promises, tested from outside: the real binary against scripted servers on raw sockets.
+//!
+//! One crate, so that it links once; a module a subject, a test a promise. [`support`] holds the server, the runner
+//! and what every run is checked for without being asked: each record has the keys of the contract and no others,
+//! nothing unescaped reaches the outside, and the [`support::CANARY`] shows up nowhere.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+#![expect(clippy::format_collect, reason = "lists of URLs are short")]
+
+mod support;
+
+mod body;
+mod body_coding;
+mod concurrency;
+mod errors;
+mod formats;
+mod formats_escape;
+mod formats_write_out;
+mod input;
+mod input_json;
+mod limits;
+mod options;
+mod properties;
+mod redirect;
+mod redirect_secrets;
+mod request;
+mod request_headers;
+mod run;
+mod run_files;
+mod run_signals;
+mod server_itself;
+mod terminal;
+mod time;

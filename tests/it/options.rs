@@ -1,0 +1,325 @@
+//! The command line: aliases, what is not there, and what a mistake looks like.
+
+use crate::support::{CANARY, Fetch, Gate, Output, PATIENCE, Script, Server, answer, ok};
+
+/// The one line about a mistake, which names what it is about.
+#[track_caller]
+fn refused(fetch: Fetch, named: &str) -> Output {
+    let out = fetch.run().exits(2);
+    assert!(out.stdout().is_empty(), "{}", out.stdout());
+    let mut lines = out.stderr().lines();
+    let first = lines.next().unwrap_or_default();
+    assert!(
+        first.starts_with("fetch: ") || first.starts_with("error: "),
+        "{}",
+        out.stderr()
+    );
+    assert!(first.contains(named), "no {named:?} in {first:?}");
+    assert_eq!(lines.next(), None, "one line: {}", out.stderr());
+    out
+}
+
+#[track_caller]
+fn accepted(args: &[&str]) {
+    let server = Server::always(ok("x"));
+    Fetch::new().args(args).arg(server.url("/a")).run().exits(0);
+}
+
+#[test]
+fn the_names_of_other_tools_for_jobs_work() {
+    for alias in ["--parallel-max", "--max-concurrency"] {
+        let gate = Gate::new();
+        let script = Script::new()
+            .wait(&gate)
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let server = Server::always(script);
+        let run = Fetch::new()
+            .args([alias, "3"])
+            .stdin(server.list(9))
+            .spawn();
+        assert!(server.come_together(3, PATIENCE));
+        gate.open();
+        run.wait().exits(0);
+        assert_eq!(server.peak(), 3, "{alias}");
+    }
+}
+
+#[test]
+fn the_names_of_other_tools_for_the_timeout_work() {
+    let server = Server::at("/a", Script::new().silence());
+    for alias in ["-m", "--max-time"] {
+        let out = Fetch::new()
+            .args([alias, "300ms", &server.url("/a")])
+            .run()
+            .exits(1);
+        assert!(out.stdout().contains("timeout: "), "{}", out.stdout());
+    }
+}
+
+#[test]
+fn the_names_of_other_tools_for_the_rest_work() {
+    let server = Server::always(ok("x"));
+    Fetch::new()
+        .args(["--request", "PUT", &server.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(server.request().method, "PUT");
+    let out = Fetch::new().args(["-s", &server.url("/a")]).run().exits(0);
+    assert_eq!(out.stderr(), "");
+    let server = Server::build()
+        .route("/0", answer(404, ""))
+        .otherwise(Script::new().silence())
+        .start();
+    let out = Fetch::jsonl()
+        .args(["--fail-early", "-j2"])
+        .stdin(server.list(2))
+        .run()
+        .exits(1);
+    assert_eq!(out.in_order()[1]["outcome"], "cancelled");
+}
+
+#[test]
+fn following_redirects_may_be_asked_for() {
+    accepted(&["-L"]);
+    accepted(&["-sL"]);
+}
+
+#[test]
+fn short_options_can_be_joined_with_each_other_and_their_values() {
+    accepted(&["-sLj5", "-t10"]);
+    accepted(&["--jobs=5", "--timeout=10s"]);
+}
+
+#[test]
+fn what_is_not_there_yet_does_not_parse() {
+    for args in [
+        &["--retry", "1"][..],
+        &["--max-retries", "1"],
+        &["--retry-delay", "1"],
+        &["--retry-max-delay", "1"],
+        &["--retry-on", "500"],
+        &["--rate", "1/s"],
+        &["--rate-per-host", "1/s"],
+        &["--max-per-host", "1"],
+        &["--parallel-max-host", "1"],
+        &["-o", "dir"],
+        &["--output-dir", "dir"],
+        &["--name", "x"],
+        &["--existing", "skip"],
+        &["-c"],
+        &["--continue"],
+        &["--fsync"],
+        &["--journal", "run.jsonl"],
+        &["--shard", "0/2"],
+        &["--shard-by", "host"],
+        &["-x", "http://127.0.0.1/"],
+        &["--proxy", "x"],
+        &["--noproxy", "x"],
+        &["-k"],
+        &["--insecure"],
+        &["--cacert", "x"],
+        &["--cert", "x"],
+        &["--key", "x"],
+        &["--resolve", "a:1:127.0.0.1"],
+        &["-4"],
+        &["-6"],
+        &["--unix-socket", "x"],
+        &["--block-private"],
+        &["--https-only"],
+        &["--generate", "man"],
+    ] {
+        refused(Fetch::new().args(args).arg("http://127.0.0.1/"), args[0]);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_value_names_the_option() {
+    for args in [
+        ["--jobs", "0"],
+        ["--jobs", "x"],
+        ["--jobs", "-1"],
+        ["--jobs", "99999999999999999999"],
+        ["--jobs", ""],
+        ["--timeout", "x"],
+        ["--timeout", "-1"],
+        ["--timeout", ""],
+        ["--timeout", "5 parsecs"],
+        ["--timeout", "inf"],
+        ["--timeout", "NaN"],
+        ["--timeout", "1e400"],
+        ["--connect-timeout", "x"],
+        ["--read-timeout", "x"],
+        ["--deadline", "x"],
+        ["--slow", "x"],
+        ["--max-filesize", "x"],
+        ["--max-filesize", "-1"],
+        ["--max-filesize", "10Q"],
+        ["--max-filesize", "99999999999G"],
+        ["--max-redirs", "x"],
+        ["--max-redirs", "-1"],
+        ["--accept", "x"],
+        ["--accept", ""],
+        ["--accept", "300..=200"],
+        ["--accept", "99"],
+        ["--accept", "1000"],
+        ["--color", "x"],
+        ["--default-scheme", "ftp"],
+        ["--method", "GE T"],
+        ["--method", ""],
+        ["--user-agent", "a\nb"],
+    ] {
+        refused(
+            Fetch::new()
+                .arg(format!("{}={}", args[0], args[1]))
+                .arg("http://127.0.0.1/"),
+            args[0],
+        );
+    }
+}
+
+#[test]
+fn a_value_that_is_missing_names_the_option() {
+    for option in [
+        "-j",
+        "-t",
+        "-X",
+        "-H",
+        "-d",
+        "-A",
+        "-u",
+        "-w",
+        "--format",
+        "--results",
+    ] {
+        Fetch::new()
+            .args(["http://127.0.0.1/", option])
+            .run()
+            .exits(2);
+    }
+    refused(
+        Fetch::new().args(["http://127.0.0.1/", "--deadline"]),
+        "--deadline",
+    );
+}
+
+#[test]
+fn an_unknown_option_is_named() {
+    refused(
+        Fetch::new().args(["--no-such-thing", "http://127.0.0.1/"]),
+        "--no-such-thing",
+    );
+    refused(Fetch::new().args(["-Z", "http://127.0.0.1/"]), "-Z");
+}
+
+#[test]
+fn options_that_exclude_each_other_are_named() {
+    refused(
+        Fetch::new().args(["-d", "x", "-I", "http://127.0.0.1/"]),
+        "--head",
+    );
+    refused(
+        Fetch::new().args(["-X", "PUT", "-I", "http://127.0.0.1/"]),
+        "--head",
+    );
+    refused(
+        Fetch::new().args(["--http1.1", "--http2", "http://127.0.0.1/"]),
+        "--http",
+    );
+    refused(
+        Fetch::new().args(["--http2-prior-knowledge", "--http1.1", "http://127.0.0.1/"]),
+        "--http",
+    );
+}
+
+#[test]
+fn a_file_of_data_that_is_missing_is_a_usage_error() {
+    let out = refused(
+        Fetch::new().args(["-d", "@missing.bin", "http://127.0.0.1/"]),
+        "missing.bin",
+    );
+    assert!(out.stderr().contains("data"), "{}", out.stderr());
+}
+
+#[test]
+fn without_a_source_a_terminal_is_a_usage_error() {
+    let out = Fetch::new().stdin_terminal().run().exits(2);
+    assert!(
+        out.stderr().starts_with("fetch: ") || out.stderr().starts_with("error: "),
+        "{}",
+        out.stderr()
+    );
+    assert_eq!(out.stderr().lines().count(), 1, "{}", out.stderr());
+}
+
+#[test]
+fn help_shows_every_option_that_is_there() {
+    let out = Fetch::new().arg("--help").run().exits(0);
+    for name in [
+        "--default-scheme",
+        "--dry-run",
+        "--jobs",
+        "--ordered",
+        "--fail-fast",
+        "--deadline",
+        "--method",
+        "--header",
+        "--data",
+        "--head",
+        "--user-agent",
+        "--user",
+        "--max-redirs",
+        "--compressed",
+        "--max-filesize",
+        "--http1.1",
+        "--http2",
+        "--http2-prior-knowledge",
+        "--timeout",
+        "--connect-timeout",
+        "--read-timeout",
+        "--format",
+        "--json",
+        "--write-out",
+        "--accept",
+        "--slow",
+        "--headers",
+        "--body",
+        "--sha256",
+        "--results",
+        "--quiet",
+        "--no-progress",
+        "--color",
+        "--summary-file",
+        "--exit-zero",
+        "--verbose",
+    ] {
+        assert!(out.stdout().contains(name), "{name}");
+    }
+    assert!(out.stderr().is_empty() && !out.stdout().contains("--retry"));
+    assert!(!Fetch::new().arg("-h").run().exits(0).stdout().is_empty());
+}
+
+#[test]
+fn version_is_said() {
+    for option in ["-V", "--version"] {
+        assert_eq!(
+            Fetch::new().arg(option).run().exits(0).stdout(),
+            concat!("fetch ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+    }
+}
+
+#[test]
+fn the_values_of_secrets_are_not_in_usage_errors() {
+    let user = format!("user:{CANARY}");
+    for args in [
+        &["-u", &user, "--nope"][..],
+        &["--user", &user, "-j", "0"],
+        &["-H", &user.replace(':', " "), "-"],
+        &["-u", &user, "missing.txt"],
+        &["-u", &format!("a\n{CANARY}"), "missing.txt"],
+        &[&format!("http://{user}@127.0.0.1/"), "-j0"],
+        &[&format!("--user={user}"), "--user", "x:y", "-j0"],
+    ] {
+        Fetch::new().args(args).run().exits(2);
+    }
+}

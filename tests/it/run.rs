@@ -1,0 +1,376 @@
+//! How a run ends, and what it says about itself.
+
+use std::time::Duration;
+
+use crate::support::{
+    Fetch, Gate, PATIENCE, Script, Server, answer, ok, port::Refusing, redirect, text::normalised,
+};
+
+#[test]
+fn all_ok_is_0() {
+    let server = Server::always(ok("x"));
+    Fetch::new().stdin(server.list(3)).run().exits(0);
+}
+
+#[test]
+fn some_not_ok_is_1() {
+    let server = Server::build().route("/0", ok("x")).start();
+    Fetch::new().stdin(server.list(2)).run().exits(1);
+    Fetch::new().stdin("http://[\n").run().exits(1);
+    Fetch::new()
+        .arg(format!("http://{}/", Refusing::new().address()))
+        .run()
+        .exits(1);
+}
+
+#[test]
+fn exit_zero_turns_1_into_0_and_nothing_else() {
+    let server = Server::build().start();
+    Fetch::new()
+        .args(["--exit-zero", &server.url("/a")])
+        .run()
+        .exits(0);
+    Fetch::new()
+        .args(["--exit-zero", "missing.txt"])
+        .run()
+        .exits(2);
+    Fetch::new()
+        .args(["--exit-zero", &server.url("/a")])
+        .stdout_to("/dev/full")
+        .run()
+        .exits(3);
+    Fetch::new()
+        .args(["--exit-zero", "--fail-fast", &server.url("/a")])
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn a_full_disk_is_3_and_says_so() {
+    let server = Server::always(ok("x"));
+    for format in ["text", "jsonl", "csv", "tsv"] {
+        let out = Fetch::new()
+            .args(["--format", format, "-"])
+            .stdin(server.list(2))
+            .stdout_to("/dev/full")
+            .run()
+            .exits(3);
+        assert!(
+            out.stderr().to_lowercase().contains("no space"),
+            "{}",
+            out.stderr()
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_stops_a_run_that_would_go_on() {
+    let server = Server::always(ok("x"));
+    let mut run = Fetch::new().stdin_open().stdout_to("/dev/full").spawn();
+    run.write(server.url("/a\n"));
+    run.wait_with_stdin_open().exits(3);
+}
+
+#[test]
+fn a_full_disk_ends_a_run_with_requests_on_the_wire() {
+    let server = Server::build()
+        .route("/0", ok("x"))
+        .otherwise(Script::new().silence())
+        .start();
+    let out = Fetch::new()
+        .arg("-")
+        .stdin(server.list(5))
+        .stdout_to("/dev/full")
+        .run()
+        .exits(3);
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
+#[test]
+fn a_closed_stdout_is_no_crash() {
+    let server = Server::always(ok("x"));
+    let code = Fetch::new()
+        .after("exec 1>&-")
+        .arg(server.url("/a"))
+        .run()
+        .code();
+    assert!([0, 3].contains(&code), "{code}");
+    Fetch::new()
+        .after("exec 2>&-")
+        .arg(server.url("/a"))
+        .run()
+        .exits(0);
+    Fetch::new()
+        .after("exec 0<&-")
+        .arg(server.url("/a"))
+        .run()
+        .exits(0);
+}
+
+#[test]
+fn stderr_may_be_full() {
+    let server = Server::build().start();
+    let out = Fetch::jsonl()
+        .args(["-v", &server.url("/a")])
+        .stderr_to("/dev/full")
+        .run()
+        .exits(1);
+    assert_eq!(out.records().len(), 1);
+}
+
+#[test]
+fn an_empty_input_is_0_and_a_warning() {
+    for list in ["", "\n\n", "# nothing\n", "\u{feff}"] {
+        let out = Fetch::new().stdin(list).run().exits(0);
+        assert!(
+            out.stderr()
+                .contains("fetch: warning: no URLs in the input"),
+            "{}",
+            out.stderr()
+        );
+        assert_eq!(out.stdout(), "");
+    }
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let server = Server::build().route("/0", ok("")).start();
+    for option in ["-q", "--quiet"] {
+        let out = Fetch::new()
+            .args([option, "-"])
+            .stdin(server.list(2))
+            .run()
+            .exits(1);
+        assert_eq!((out.stderr(), out.lines().len()), ("", 2));
+    }
+}
+
+#[test]
+fn quiet_still_says_why_it_could_not_run() {
+    assert!(
+        !Fetch::new()
+            .args(["-q", "missing.txt"])
+            .run()
+            .exits(2)
+            .stderr()
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_summary_counts_what_failed_and_how() {
+    let server = Server::build()
+        .route("/ok", ok("12345"))
+        .route("/down", answer(500, "12345"))
+        .route("/cut", Script::new().close())
+        .start();
+    let list: String = ["/ok", "/ok", "/down", "/1", "/2", "/cut"]
+        .iter()
+        .map(|path| server.url(path) + "\n")
+        .collect();
+    let out = Fetch::new().stdin(list).run().exits(1);
+    let lines: Vec<_> = out.stderr().lines().collect();
+    assert!(
+        lines[0].starts_with("OK 2/6 in ") && lines[0].ends_with('s'),
+        "{lines:?}"
+    );
+    for part in ["failed: ", "404 x2", "500 x1", "connect x1"] {
+        assert!(lines[1].contains(part), "{lines:?}");
+    }
+    for part in ["requests/s", "latency", "p50", "p90", "p99", "max"] {
+        assert!(lines[2].contains(part), "{lines:?}");
+    }
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[test]
+fn the_summary_of_what_went_well_has_nothing_that_failed() {
+    let server = Server::always(ok("x"));
+    let out = Fetch::new().stdin(server.list(3)).run().exits(0);
+    let shown = normalised(out.stderr(), &[]);
+    assert!(
+        shown.starts_with("OK 3/3 in Ts\n")
+            && !shown.contains("failed")
+            && !shown.contains("stopped"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_summary_knows_which_statuses_are_accepted() {
+    let server = Server::build().route("/0", ok("x")).start();
+    let out = Fetch::new()
+        .args(["--accept", "404", "-"])
+        .stdin(server.list(3))
+        .run()
+        .exits(1);
+    assert!(out.stderr().starts_with("OK 2/3 in "), "{}", out.stderr());
+    assert!(
+        out.stderr().contains("failed: 200 x1\n"),
+        "{}",
+        out.stderr()
+    );
+}
+
+#[test]
+fn the_summary_counts_each_failure_once() {
+    let server = Server::build()
+        .route("/0", redirect(302, "file:///x"))
+        .start();
+    let out = Fetch::new().stdin(server.list(2)).run().exits(1);
+    let failed = out.stderr().lines().nth(1).unwrap();
+    let mut parts: Vec<_> = failed
+        .strip_prefix("failed: ")
+        .unwrap()
+        .split(", ")
+        .collect();
+    parts.sort_unstable();
+    assert_eq!(parts, ["404 x1", "redirect x1"]);
+}
+
+#[test]
+fn verbose_tells_of_attempts_and_redirects() {
+    let server = Server::build()
+        .route("/a", redirect(302, "/b"))
+        .otherwise(answer(503, ""))
+        .start();
+    for option in ["-v", "--verbose"] {
+        let out = Fetch::new()
+            .args([option, &server.url("/a")])
+            .run()
+            .exits(1);
+        for part in ["302", "503", &server.url("/a"), &server.url("/b")] {
+            assert!(out.stderr().contains(part), "no {part} in {}", out.stderr());
+        }
+        assert_eq!(out.lines().len(), 1);
+    }
+    let quiet = Fetch::new().arg(server.url("/a")).run().exits(1);
+    assert!(
+        !quiet.stderr().contains(&server.url("/b")),
+        "{}",
+        quiet.stderr()
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    let server = Server::always(ok("x"));
+    let mut run = Fetch::jsonl().stdin(server.list(5000)).spawn();
+    run.line();
+    run.close_stdout();
+    let out = run.wait().exits(141);
+    assert_eq!(out.stderr(), "");
+    assert!(server.requests().len() < 5000);
+}
+
+#[test]
+fn a_reader_that_leaves_is_noticed_while_requests_are_on_the_wire() {
+    let server = Server::build()
+        .route("/0", ok("x"))
+        .otherwise(Script::new().silence())
+        .start();
+    let mut run = Fetch::new()
+        .args(["-j3", "-"])
+        .stdin(server.list(9))
+        .spawn();
+    run.line();
+    run.close_stdout();
+    let out = run.wait().exits(141);
+    assert_eq!(out.stderr(), "");
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
+#[test]
+fn a_reader_that_leaves_is_noticed_while_the_input_is_idle() {
+    let server = Server::always(ok("x"));
+    let mut run = Fetch::new().stdin_open().spawn();
+    run.write(server.url("/a\n"));
+    run.line();
+    run.close_stdout();
+    let out = run.wait_with_stdin_open().exits(141);
+    assert_eq!(out.stderr(), "");
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
+#[test]
+fn a_reader_that_was_never_there_is_noticed_before_the_first_result() {
+    let server = Server::always(Script::new().silence());
+    let mut run = Fetch::new().stdin_open().spawn();
+    run.write(server.url("/a\n"));
+    server.wait_for_requests(1);
+    run.close_stdout();
+    let out = run.wait_with_stdin_open().exits(141);
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
+#[test]
+fn a_reader_that_pauses_causes_no_time_out() {
+    let body = "x".repeat(2000);
+    let server = Server::always(ok(&body));
+    let args = [
+        "-t",
+        "500ms",
+        "--read-timeout",
+        "400ms",
+        "--connect-timeout",
+        "400ms",
+        "--body",
+        "-j5",
+    ];
+    let mut run = Fetch::jsonl().args(args).stdin(server.list(2000)).spawn();
+    run.line();
+    // As long as a person at `less`, next to the limits.
+    std::thread::sleep(Duration::from_millis(1500));
+    let out = run.wait().exits(0);
+    let records = out.records();
+    assert_eq!(records.len(), 2000);
+    assert!(
+        records
+            .iter()
+            .all(|record| record["outcome"] == "ok" && record["time_total"].as_f64() < Some(0.5))
+    );
+}
+
+#[test]
+fn a_reader_that_pauses_holds_up_the_intake() {
+    let body = "x".repeat(100_000);
+    let server = Server::always(ok(&body));
+    let mut run = Fetch::jsonl()
+        .args(["--body", "-j2"])
+        .stdin(server.list(3000))
+        .spawn();
+    run.line();
+    std::thread::sleep(Duration::from_millis(1500));
+    let asked = server.requests().len();
+    assert!(
+        asked < 2500,
+        "all {asked} bodies are held while no one reads them"
+    );
+    run.close_stdout();
+    run.wait().exits(141);
+}
+
+#[test]
+fn a_line_is_out_as_soon_as_its_result_is_there() {
+    let gate = Gate::new();
+    let script = Script::new()
+        .wait(&gate)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::build()
+        .route("/0", ok(""))
+        .otherwise(script)
+        .start();
+    for format in ["text", "jsonl", "tsv", "csv"] {
+        let mut run = Fetch::new()
+            .args(["--format", format, "-j1"])
+            .stdin(server.list(2))
+            .spawn();
+        let header = usize::from(format.ends_with("sv"));
+        let line = (0..=header).map(|_| run.line()).last().unwrap();
+        assert!(line.contains(&server.url("/0")), "{line}");
+        if format == "csv" {
+            gate.open();
+            run.wait().exits(0);
+        }
+    }
+}

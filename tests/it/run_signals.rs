@@ -1,0 +1,121 @@
+//! SIGINT and SIGTERM: the first drains, the second breaks off.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Fetch, Gate, PATIENCE, Running, Script, Server, ok};
+
+const BOTH: [(Signal, i32, &str); 2] = [
+    (Signal::INT, 130, "interrupted"),
+    (Signal::TERM, 143, "terminated"),
+];
+
+/// Reads records until one is cancelled: by then the signal has been taken note of.
+fn until_cancelled(run: &mut Running) {
+    while run.record()["outcome"] != "cancelled" {}
+}
+
+#[test]
+fn the_first_lets_what_is_on_the_wire_end_and_cancels_the_rest() {
+    for (signal, code, name) in BOTH {
+        let gate = Gate::new();
+        let held = Script::new()
+            .wait(&gate)
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let server = Server::always(held);
+        let mut run = Fetch::jsonl()
+            .args(["-j2", "--summary-file", "sum.json"])
+            .stdin(server.list(10))
+            .spawn();
+        server.wait_for_requests(2);
+        run.signal(signal);
+        until_cancelled(&mut run);
+        gate.open();
+        let out = run.wait().exits(code);
+        let records = out.in_order();
+        assert!(
+            records[..2].iter().all(|record| record["outcome"] == "ok"),
+            "{records:?}"
+        );
+        assert!(
+            records[2..]
+                .iter()
+                .all(|record| record["outcome"] == "cancelled")
+        );
+        assert_eq!(server.requests().len(), 2, "nothing more was sent");
+        let summary: Value = serde_json::from_str(&out.read("sum.json")).unwrap();
+        assert_eq!(
+            (&summary["stopped"], &summary["exit_code"]),
+            (&name.into(), &code.into())
+        );
+        assert_eq!(
+            (&summary["ok"], &summary["inputs"]),
+            (&2.into(), &records.len().into())
+        );
+        assert!(out.stderr().contains("OK 2/"), "{}", out.stderr());
+    }
+}
+
+#[test]
+fn the_second_cancels_what_is_on_the_wire() {
+    for (signal, code, _) in BOTH {
+        let server = Server::always(Script::new().silence());
+        let mut run = Fetch::jsonl().arg("-j2").stdin(server.list(6)).spawn();
+        server.wait_for_requests(2);
+        run.signal(signal);
+        until_cancelled(&mut run);
+        run.signal(signal);
+        let out = run.wait().exits(code);
+        assert!(out.records().iter().all(
+            |record| record["outcome"] == "cancelled" && record["error"]["kind"] == "cancelled"
+        ));
+        assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    }
+}
+
+#[test]
+fn an_idle_run_ends_at_once() {
+    for (signal, code, _) in BOTH {
+        let server = Server::always(ok("x"));
+        let mut run = Fetch::jsonl().stdin_open().spawn();
+        run.write(server.url("/a\n"));
+        assert_eq!(run.record()["outcome"], "ok");
+        run.signal(signal);
+        let out = run.wait_with_stdin_open().exits(code);
+        assert!(
+            out.stderr().contains("not read to its end"),
+            "{}",
+            out.stderr()
+        );
+        assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    }
+}
+
+#[test]
+fn a_signal_while_the_reader_pauses_loses_no_record() {
+    let server = Server::always(ok("x".repeat(3000)));
+    let mut run = Fetch::jsonl()
+        .args(["--body", "-j4", "--summary-file", "sum.json"])
+        .stdin(server.list(5000))
+        .spawn();
+    run.line();
+    server.wait_for_requests(20);
+    run.signal(Signal::INT);
+    let out = run.wait().exits(130);
+    let records = out.records();
+    let summary: Value = serde_json::from_str(&out.read("sum.json")).unwrap();
+    assert_eq!(summary["inputs"], records.len());
+    assert_eq!(summary["complete"], records.len() == 5000);
+}
+
+#[test]
+fn the_two_signals_may_differ() {
+    let server = Server::always(Script::new().silence());
+    let mut run = Fetch::jsonl().arg("-j1").stdin(server.list(3)).spawn();
+    server.wait_for_requests(1);
+    run.signal(Signal::INT);
+    until_cancelled(&mut run);
+    run.signal(Signal::TERM);
+    let code = run.wait().code();
+    assert!([130, 143].contains(&code), "{code}");
+}

@@ -1,0 +1,251 @@
+//! Runs the binary: clean environment, a folder of its own, a time limit, and checks of whatever came out.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Instant,
+};
+
+use tempfile::TempDir;
+
+use super::{
+    output::{Output, files, read},
+    running::{Running, ended},
+    terminal::{Gathered, Terminal},
+    text::canary_in,
+    tls,
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_fetch");
+
+enum In {
+    Nothing,
+    Bytes(Vec<u8>),
+    Kept,
+    Terminal,
+}
+
+enum Out {
+    Pipe,
+    File(PathBuf),
+    Terminal,
+}
+
+/// A run to be.
+pub(crate) struct Fetch {
+    args: Vec<OsString>,
+    env: Vec<(&'static str, OsString)>,
+    stdin: In,
+    stdout: Out,
+    stderr: Out,
+    columns: u16,
+    shell: Option<&'static str>,
+    coloured: bool,
+    folder: TempDir,
+}
+
+impl Fetch {
+    pub(crate) fn new() -> Self {
+        Self {
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: In::Nothing,
+            stdout: Out::Pipe,
+            stderr: Out::Pipe,
+            columns: 100,
+            shell: None,
+            coloured: false,
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// With `--format jsonl`, so that there are records to look at.
+    pub(crate) fn jsonl() -> Self {
+        Self::new().args(["--format", "jsonl"])
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn args(self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// A file in the folder of the run.
+    pub(crate) fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        fs::write(self.folder.path().join(name), bytes).unwrap();
+        self
+    }
+
+    pub(crate) fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.stdin = In::Bytes(bytes.as_ref().to_vec());
+        self
+    }
+
+    /// Standard input stays open: see [`Running::write`].
+    pub(crate) fn stdin_open(mut self) -> Self {
+        self.stdin = In::Kept;
+        self
+    }
+
+    pub(crate) fn stdin_terminal(mut self) -> Self {
+        self.stdin = In::Terminal;
+        self
+    }
+
+    pub(crate) fn stdout_to(mut self, path: impl AsRef<Path>) -> Self {
+        self.stdout = Out::File(self.folder.path().join(path));
+        self
+    }
+
+    pub(crate) fn stderr_to(mut self, path: impl AsRef<Path>) -> Self {
+        self.stderr = Out::File(self.folder.path().join(path));
+        self
+    }
+
+    pub(crate) fn stdout_terminal(mut self) -> Self {
+        self.stdout = Out::Terminal;
+        self.coloured = true;
+        self
+    }
+
+    pub(crate) fn stderr_terminal(mut self) -> Self {
+        self.stderr = Out::Terminal;
+        self.coloured = true;
+        self
+    }
+
+    pub(crate) fn terminal(self) -> Self {
+        self.stdout_terminal()
+            .stderr_terminal()
+            .env("TERM", "xterm-256color")
+    }
+
+    pub(crate) fn columns(mut self, columns: u16) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Escape sequences in the output are what the test is about.
+    pub(crate) fn coloured(mut self) -> Self {
+        self.coloured = true;
+        self
+    }
+
+    /// A shell command before the tool takes the place of the shell: `ulimit -n 64`.
+    pub(crate) fn after(mut self, command: &'static str) -> Self {
+        self.shell = Some(command);
+        self
+    }
+
+    /// Trusts the authority of the tests.
+    pub(crate) fn trusting(self) -> Self {
+        let path = self.folder.path().join("authority.pem");
+        self.file("authority.pem", tls::authority())
+            .env("SSL_CERT_FILE", path)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match self.shell {
+            None => Command::new(BINARY),
+            Some(before) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
+                shell
+            }
+        };
+        let kept = ["PATH", "LLVM_PROFILE_FILE"];
+        let kept = kept
+            .into_iter()
+            .filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(kept)
+            .env("HOME", self.folder.path())
+            .env("TERM", "dumb")
+            .env("RUST_BACKTRACE", "1")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Whether a secret was passed in any way.
+    fn has_canary(&self) -> bool {
+        let in_args = self
+            .args
+            .iter()
+            .any(|arg| canary_in(&arg.to_string_lossy()));
+        let in_stdin =
+            matches!(&self.stdin, In::Bytes(bytes) if canary_in(&String::from_utf8_lossy(bytes)));
+        in_args
+            || in_stdin
+            || files(self.folder.path())
+                .iter()
+                .any(|path| canary_in(&read(path)))
+    }
+
+    pub(crate) fn spawn(self) -> Running {
+        let terminal = Terminal::new(self.columns);
+        let out = |out: &Out| match out {
+            Out::Pipe => Stdio::piped(),
+            Out::File(path) => fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap()
+                .into(),
+            Out::Terminal => terminal.end(),
+        };
+        let mut command = self.command();
+        command
+            .stdout(out(&self.stdout))
+            .stderr(out(&self.stderr))
+            .stdin(match &self.stdin {
+                In::Nothing => Stdio::null(),
+                In::Bytes(_) | In::Kept => Stdio::piped(),
+                In::Terminal => terminal.end(),
+            });
+        let has_canary = self.has_canary();
+        let given = files(self.folder.path());
+        let began = Instant::now();
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut stdin = child.stdin.take();
+        if let In::Bytes(bytes) = self.stdin {
+            let mut stdin = stdin.take().unwrap();
+            // Who leaves early does not read it all.
+            thread::spawn(move || stdin.write_all(&bytes));
+        }
+        Running {
+            stdin,
+            stdout: child.stdout.take(),
+            unread: Vec::new(),
+            lines: String::new(),
+            stderr: child.stderr.take().map_or_else(ended, Gathered::from),
+            screen: terminal.watch(),
+            child,
+            began,
+            has_canary,
+            given,
+            coloured: self.coloured,
+            folder: self.folder,
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn run(self) -> Output {
+        self.spawn().wait()
+    }
+}

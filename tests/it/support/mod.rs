@@ -1,0 +1,29 @@
+//! What the tests share.
+
+pub(crate) mod fetch;
+pub(crate) mod http2;
+pub(crate) mod output;
+pub(crate) mod port;
+pub(crate) mod record;
+pub(crate) mod request;
+pub(crate) mod running;
+pub(crate) mod script;
+pub(crate) mod server;
+pub(crate) mod stream;
+pub(crate) mod terminal;
+pub(crate) mod text;
+pub(crate) mod tls;
+
+pub(crate) use fetch::Fetch;
+pub(crate) use output::Output;
+pub(crate) use request::Request;
+pub(crate) use running::Running;
+pub(crate) use script::{Gate, Script, answer, ok, redirect, reply};
+pub(crate) use server::Server;
+pub(crate) use stream::Stream;
+
+/// A secret. Whoever passes it to [`Fetch`] has every output and every file of the run searched for it.
+pub(crate) const CANARY: &str = "c4naryS3cret";
+
+/// How long anything that a test waits for may take before the test fails.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,0 +1,167 @@
+//! What came of a run, checked for what holds for every run.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    record,
+    text::{assert_harmless, assert_no_canary},
+};
+
+/// What came of a run.
+pub(crate) struct Output {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    pub(super) screen: String,
+    pub(crate) elapsed: Duration,
+    pub(super) folder: TempDir,
+}
+
+impl Output {
+    #[track_caller]
+    pub(super) fn check(&self, has_canary: bool, coloured: bool, given: &[PathBuf]) {
+        assert!(
+            self.status.signal().is_none(),
+            "killed: {} {}",
+            self.status,
+            self.stderr
+        );
+        assert_ne!(self.status.code(), Some(101), "a panic: {}", self.stderr);
+        assert!(
+            !self.stderr.contains("panicked at"),
+            "a panic in a thread: {}",
+            self.stderr
+        );
+        if !coloured {
+            assert_harmless("stdout", &self.stdout);
+            assert_harmless("stderr", &self.stderr);
+        }
+        if has_canary {
+            assert_no_canary("stdout", &self.stdout);
+            assert_no_canary("stderr", &self.stderr);
+            assert_no_canary("the screen", &self.screen);
+            for path in files(self.folder.path())
+                .iter()
+                .filter(|path| !given.contains(path))
+            {
+                assert_no_canary(&path.display().to_string(), &read(path));
+            }
+        }
+    }
+
+    /// Looks for the exit code that the contract gives, and shows what went wrong if it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.code(),
+            code,
+            "exit code; stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().unwrap()
+    }
+
+    pub(crate) fn stdout(&self) -> &str {
+        &self.stdout
+    }
+
+    pub(crate) fn stderr(&self) -> &str {
+        &self.stderr
+    }
+
+    pub(crate) fn screen(&self) -> &str {
+        &self.screen
+    }
+
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+
+    /// All records, in the order in which they came.
+    #[track_caller]
+    pub(crate) fn records(&self) -> Vec<Value> {
+        assert!(
+            self.stdout.is_empty() || self.stdout.ends_with('\n'),
+            "the last line is cut off: {}",
+            self.stdout
+        );
+        let records: Vec<Value> = self.stdout.lines().map(record::parse).collect();
+        let mut indices: Vec<_> = records
+            .iter()
+            .map(|record| record["index"].as_u64().unwrap())
+            .collect();
+        indices.sort_unstable();
+        assert!(
+            indices.iter().copied().eq(0..records.len() as u64),
+            "lost or doubled: {indices:?}"
+        );
+        records
+    }
+
+    /// All records, in the order of the input.
+    #[track_caller]
+    pub(crate) fn in_order(&self) -> Vec<Value> {
+        let mut records = self.records();
+        records.sort_by_key(|record| record["index"].as_u64());
+        records
+    }
+
+    #[track_caller]
+    pub(crate) fn record(&self) -> Value {
+        let mut records = self.records();
+        assert_eq!(
+            records.len(),
+            1,
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        records.remove(0)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}; stderr: {}", self.stderr))
+    }
+
+    /// Names in the folder of the run.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = files(self.folder.path())
+            .iter()
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+pub(super) fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect()
+}

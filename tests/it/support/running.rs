@@ -1,0 +1,169 @@
+//! A run under way: written to, read from, signalled.
+
+use std::{
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, ExitStatus},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, kill_process},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{PATIENCE, output::Output, record, terminal::Gathered};
+
+/// A run under way.
+pub(crate) struct Running {
+    pub(super) child: Child,
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) stdout: Option<ChildStdout>,
+    pub(super) unread: Vec<u8>,
+    pub(super) lines: String,
+    pub(crate) stderr: Gathered,
+    pub(crate) screen: Gathered,
+    pub(super) began: Instant,
+    pub(super) has_canary: bool,
+    pub(super) given: Vec<PathBuf>,
+    pub(super) coloured: bool,
+    pub(super) folder: TempDir,
+}
+
+impl Running {
+    #[track_caller]
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(bytes.as_ref()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// For a thread that writes for ever.
+    pub(crate) fn take_stdin(&mut self) -> ChildStdin {
+        self.stdin.take().unwrap()
+    }
+
+    /// The reader leaves.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// A file in the folder of the run.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The next line of standard output, as soon as it is there.
+    #[track_caller]
+    pub(crate) fn line(&mut self) -> String {
+        let began = Instant::now();
+        loop {
+            if let Some(at) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let rest = self.unread.split_off(at + 1);
+                let line = String::from_utf8(std::mem::replace(&mut self.unread, rest)).unwrap();
+                self.lines += &line;
+                return line.trim_end_matches('\n').to_owned();
+            }
+            let waited = began.elapsed();
+            assert!(
+                waited < PATIENCE,
+                "no line came; stderr: {}",
+                self.stderr.so_far()
+            );
+            assert!(
+                self.read_some(PATIENCE.saturating_sub(waited)),
+                "no more lines; stderr: {}",
+                self.stderr.so_far()
+            );
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn record(&mut self) -> Value {
+        record::parse(&self.line())
+    }
+
+    /// Whether standard output says anything within the time.
+    pub(crate) fn speaks_within(&mut self, patience: Duration) -> bool {
+        !self.unread.is_empty() || self.read_some(patience)
+    }
+
+    fn read_some(&mut self, patience: Duration) -> bool {
+        let stdout = self.stdout.as_mut().expect("the reader has left");
+        let timeout = Timespec {
+            tv_sec: i64::try_from(patience.as_secs()).unwrap(),
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        if poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)).unwrap() == 0 {
+            return false;
+        }
+        let mut piece = vec![0; 65536];
+        let read = stdout.read(&mut piece).unwrap();
+        self.unread.extend_from_slice(&piece[..read]);
+        read > 0
+    }
+
+    /// Waits for the end, with standard input closed.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Output {
+        self.stdin = None;
+        self.wait_with_stdin_open()
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_with_stdin_open(mut self) -> Output {
+        let stdout = self.stdout.take().map_or_else(ended, Gathered::from);
+        let status = self.status();
+        let mut bytes = std::mem::take(&mut self.lines).into_bytes();
+        bytes.append(&mut self.unread);
+        bytes.extend(stdout.all());
+        let output = Output {
+            status,
+            stdout: String::from_utf8(bytes).expect("output is UTF-8"),
+            stderr: String::from_utf8(self.stderr.all()).expect("messages are UTF-8"),
+            screen: String::from_utf8(self.screen.all()).expect("the screen is UTF-8"),
+            elapsed: self.began.elapsed(),
+            folder: std::mem::replace(&mut self.folder, TempDir::new().unwrap()),
+        };
+        output.check(self.has_canary, self.coloured, &self.given);
+        output
+    }
+
+    /// Only asking again and again lets a test both wait for a child with a limit and be sure whom it kills.
+    #[track_caller]
+    fn status(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            if began.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                panic!(
+                    "fetch hangs; stderr: {} screen: {}",
+                    self.stderr.so_far(),
+                    self.screen.so_far()
+                );
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(super) fn ended() -> Gathered {
+    Gathered::from(std::io::empty())
+}

@@ -1,0 +1,64 @@
+//! Texts made comparable, and searched for what must not be in them.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::CANARY;
+
+/// Decimal fractions become `T`, the ports of the servers `PORT`.
+pub(crate) fn normalised(text: &str, ports: &[u16]) -> String {
+    let mut text = text.to_owned();
+    for port in ports {
+        text = text.replace(&format!(":{port}"), ":PORT");
+    }
+    let mut result = String::new();
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find(|character: char| character.is_ascii_digit()) {
+        let (before, number) = rest.split_at(at);
+        let end = number
+            .find(|character: char| !character.is_ascii_digit() && character != '.')
+            .unwrap_or(number.len());
+        let number = number[..end].trim_end_matches('.');
+        result += before;
+        result += if number.matches('.').count() == 1 {
+            "T"
+        } else {
+            number
+        };
+        rest = &rest[at + number.len()..];
+    }
+    result + rest
+}
+
+/// Characters that make a terminal do something, or a person read something else.
+fn is_dangerous(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\t')
+        || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[track_caller]
+pub(crate) fn assert_harmless(what: &str, text: &str) {
+    if let Some(character) = text.chars().find(|character| is_dangerous(*character)) {
+        panic!(
+            "U+{:04X} unescaped in {what}: {text:?}",
+            u32::from(character)
+        );
+    }
+}
+
+/// The secret in every form in which the tests pass it on.
+pub(crate) fn canary_in(text: &str) -> bool {
+    let encoded = STANDARD.encode(format!("user:{CANARY}"));
+    let bare = STANDARD.encode(CANARY);
+    [
+        CANARY,
+        encoded.trim_end_matches('='),
+        bare.trim_end_matches('='),
+    ]
+    .iter()
+    .any(|form| text.contains(form))
+}
+
+#[track_caller]
+pub(crate) fn assert_no_canary(what: &str, text: &str) {
+    assert!(!canary_in(text), "the secret is in {what}: {text}");
+}
