@@ -29,7 +29,12 @@ pub struct Cli {
     pub sources: Vec<String>,
 
     /// Scheme of lines without `://`
-    #[arg(long, value_name = "SCHEME", default_value = "https", help_heading = "Input")]
+    #[arg(
+        long,
+        value_name = "SCHEME",
+        default_value = "https",
+        help_heading = "Input"
+    )]
     pub default_scheme: Scheme,
     /// Read and count the input, send nothing
     #[arg(long, help_heading = "Input")]
@@ -41,6 +46,7 @@ pub struct Cli {
         long,
         value_name = "N",
         default_value = "10",
+        value_parser = jobs,
         aliases = ["parallel-max", "max-concurrency"],
         help_heading = "Concurrency"
     )]
@@ -56,13 +62,31 @@ pub struct Cli {
     pub deadline: Option<Limit>,
 
     /// Method of every request [default: GET; POST with --data]
-    #[arg(short = 'X', long, value_name = "METHOD", alias = "request", conflicts_with = "head", help_heading = "Request")]
+    #[arg(
+        short = 'X',
+        long,
+        value_name = "METHOD",
+        alias = "request",
+        conflicts_with = "head",
+        help_heading = "Request"
+    )]
     pub method: Option<String>,
     /// Send a header, or the lines of a file as headers; `K;` sends it empty, `K:` leaves out what fetch would send
-    #[arg(short = 'H', long = "header", value_name = "K: V|@FILE", help_heading = "Request")]
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "K: V|@FILE",
+        help_heading = "Request"
+    )]
     pub headers: Vec<String>,
     /// Send this content, or that of a file
-    #[arg(short, long, value_name = "TEXT|@FILE", conflicts_with = "head", help_heading = "Request")]
+    #[arg(
+        short,
+        long,
+        value_name = "TEXT|@FILE",
+        conflicts_with = "head",
+        help_heading = "Request"
+    )]
     pub data: Option<String>,
     /// Ask for the head only
     #[arg(short = 'I', long, help_heading = "Request")]
@@ -115,7 +139,12 @@ pub struct Cli {
     pub read_timeout: Limit,
 
     /// How a record is written
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Result")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Result"
+    )]
     pub format: FormatName,
     /// Same as --format jsonl
     #[arg(long, conflicts_with = "format", help_heading = "Result")]
@@ -124,7 +153,12 @@ pub struct Cli {
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["format", "json"], help_heading = "Result")]
     pub write_out: Option<String>,
     /// Statuses that are ok: 200, 200..=299, 200-299, 2xx, with commas between
-    #[arg(long, value_name = "LIST", default_value = "200..=299", help_heading = "Result")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "200..=299",
+        help_heading = "Result"
+    )]
     pub accept: Accept,
     /// What takes longer is marked as slow
     #[arg(long, value_name = "DUR", default_value = "2s", value_parser = duration, help_heading = "Result")]
@@ -143,13 +177,25 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub results: Option<PathBuf>,
     /// Only records and errors
-    #[arg(short, long, short_alias = 's', alias = "silent", conflicts_with = "verbose", help_heading = "Run")]
+    #[arg(
+        short,
+        long,
+        short_alias = 's',
+        alias = "silent",
+        conflicts_with = "verbose",
+        help_heading = "Run"
+    )]
     pub quiet: bool,
     /// No progress bar
     #[arg(long, help_heading = "Run")]
     pub no_progress: bool,
     /// Colour the text format
-    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Run")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Run"
+    )]
     pub color: When,
     /// Write the summary to a file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Run")]
@@ -190,6 +236,11 @@ pub enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "write a number from 1 on".to_owned())
+}
+
 fn duration(text: &str) -> Result<Limit, String> {
     let bad = || format!("{text:?} is not a duration; write 5 (seconds), 1.5, 500ms, 2m or 1h");
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
@@ -207,7 +258,9 @@ fn duration(text: &str) -> Result<Limit, String> {
     let duration = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
     // Later than this is never; a clock cannot add more.
     let never = Duration::from_secs(100 * 365 * 24 * 3600);
-    Ok(Limit(Some(duration).filter(|duration| !duration.is_zero() && *duration < never)))
+    Ok(Limit(Some(duration).filter(|duration| {
+        !duration.is_zero() && *duration < never
+    })))
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -228,13 +281,23 @@ fn size(text: &str) -> Result<u64, String> {
         return number.checked_mul(1024_u64.pow(unit)).ok_or_else(bad);
     }
     let bytes = decimal(number).ok_or_else(bad)? * 1024_f64.powi(unit.cast_signed());
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-    if (0.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(bad()) }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked"
+    )]
+    if (0.0..1e18).contains(&bytes) {
+        Ok(bytes as u64)
+    } else {
+        Err(bad())
+    }
 }
 
 /// Digits with at most one point: not `inf`, `1e9` or `-1`.
 fn decimal(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|_| plain)
 }
 
@@ -258,12 +321,18 @@ mod tests {
             ("1h", 3_600_000),
             ("0.25s", 250),
         ] {
-            assert_eq!(duration(text), Ok(Limit(Some(Duration::from_millis(millis)))), "{text}");
+            assert_eq!(
+                duration(text),
+                Ok(Limit(Some(Duration::from_millis(millis)))),
+                "{text}"
+            );
         }
         assert_eq!(duration("0"), Ok(Limit(None)));
         assert_eq!(duration("0ms"), Ok(Limit(None)));
         assert_eq!(duration("9999999999999h"), Ok(Limit(None)));
-        for bad in ["", "-1", "x", "5x", "1e3", "inf", "nan", "1.2.3", "5 s", "ms"] {
+        for bad in [
+            "", "-1", "x", "5x", "1e3", "inf", "nan", "1.2.3", "5 s", "ms",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

@@ -10,11 +10,12 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::cli::{Cli, FormatName, When};
+use crate::engine;
+use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
 use crate::input::{self, Defaults};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
 use crate::request::{Unsendable, header, method};
-use crate::engine;
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -75,7 +76,7 @@ pub enum UsageError {
     #[error("--user: write NAME:PASSWORD")]
     User,
     /// `@FILE`
-    #[error("{option}: {file}: {error}")]
+    #[error("{option}: {file}: {}", plain(.error))]
     File {
         /// The option.
         option: &'static str,
@@ -98,19 +99,19 @@ impl Config {
     /// # Errors
     ///
     /// The first thing that is wrong with it.
-    pub fn new(cli: Cli) -> Result<Self, UsageError> {
+    pub fn new(cli: &Cli) -> Result<Self, UsageError> {
         let template: Option<Template> = cli.write_out.as_deref().map(str::parse).transpose()?;
-        let keep = keep(&cli, template.as_ref())?;
-        let (own, given) = headers(&cli)?;
+        let keep = keep(cli, template.as_ref())?;
+        let (own, given) = headers(cli)?;
         let names = match cli.sources.as_slice() {
             [] if io::stdin().is_terminal() => return Err(UsageError::NoSource),
             [] => &["-".to_owned()],
             names => names,
         };
-        let run = run(&cli);
+        let run = run(cli);
         Ok(Self {
-            defaults: defaults(&cli, given)?,
-            http: http_options(&cli, own, keep),
+            defaults: defaults(cli, given)?,
+            http: http_options(cli, own, keep),
             engine: engine::Options {
                 jobs: cli.jobs.get(),
                 ordered: cli.ordered,
@@ -120,7 +121,7 @@ impl Config {
                 slow: cli.slow.0,
             },
             report: report::Options {
-                format: format(&cli, template),
+                format: format(cli, template),
                 keep,
                 notes: match (cli.quiet, cli.verbose) {
                     (true, _) => Notes::Quiet,
@@ -154,11 +155,13 @@ fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
 fn data(data: &str) -> Result<Bytes, UsageError> {
     match data.strip_prefix('@') {
         None => Ok(Bytes::copy_from_slice(data.as_bytes())),
-        Some(file) => fs::read(file).map(Bytes::from).map_err(|error| UsageError::File {
-            option: "--data",
-            file: file.to_owned(),
-            error,
-        }),
+        Some(file) => fs::read(file)
+            .map(Bytes::from)
+            .map_err(|error| UsageError::File {
+                option: "--data",
+                file: file.to_owned(),
+                error,
+            }),
     }
 }
 
@@ -166,9 +169,14 @@ fn data(data: &str) -> Result<Bytes, UsageError> {
 fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
     let agent = match &cli.user_agent {
         None => HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))),
-        Some(agent) => HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?,
+        Some(agent) => {
+            HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?
+        }
     };
-    let mut own = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*")), (USER_AGENT, agent)]);
+    let mut own = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("*/*")),
+        (USER_AGENT, agent),
+    ]);
     if cli.compressed {
         own.insert(ACCEPT_ENCODING, HeaderValue::from_static(http::CODINGS));
     }
@@ -194,7 +202,12 @@ fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
 }
 
 /// As curl: `K: V` sends it, `K;` sends it empty, `K:` leaves out what would be sent.
-fn add_header(line: &str, place: &str, own: &mut HeaderMap, given: &mut HeaderMap) -> Result<(), UsageError> {
+fn add_header(
+    line: &str,
+    place: &str,
+    own: &mut HeaderMap,
+    given: &mut HeaderMap,
+) -> Result<(), UsageError> {
     let failed = |error: Unsendable| UsageError::Header(format!("{place}{error}"));
     let (name, value) = match line.split_once(':') {
         Some((name, value)) if value.trim().is_empty() => {
@@ -205,7 +218,11 @@ fn add_header(line: &str, place: &str, own: &mut HeaderMap, given: &mut HeaderMa
         Some(name_and_value) => name_and_value,
         None => match line.trim_end().strip_suffix(';') {
             Some(name) => (name, ""),
-            None => return Err(UsageError::Header(format!("{place}write 'Name: value' or @FILE"))),
+            None => {
+                return Err(UsageError::Header(format!(
+                    "{place}write 'Name: value' or @FILE"
+                )));
+            }
         },
     };
     let (name, value) = header(name, value).map_err(failed)?;
@@ -302,8 +319,13 @@ fn dumb() -> bool {
 
 fn run(cli: &Cli) -> Run {
     // Behind a pipe there may be another program on the same terminal: `| less`.
-    let alone = cli.results.is_some() || !report::is_pipe(&io::stdout());
-    let bar = !cli.quiet && !cli.no_progress && !cli.dry_run && !dumb() && alone && io::stderr().is_terminal();
+    let alone = cli.results.is_some() || !report::is_pipe(io::stdout());
+    let bar = !cli.quiet
+        && !cli.no_progress
+        && !cli.dry_run
+        && !dumb()
+        && alone
+        && io::stderr().is_terminal();
     Run {
         dry_run: cli.dry_run,
         results: cli.results.clone(),

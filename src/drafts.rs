@@ -22,10 +22,15 @@ impl Drafts {
     /// Starts the files, before the first request; `None` where the results are there already.
     pub(crate) fn create(run: &Run) -> Result<Option<Self>, RunError> {
         if let Some(path) = run.results.as_deref().filter(|path| path.is_file()) {
-            say(&format!("{}: is there already, nothing to do", path.display()));
+            say(&format!(
+                "{}: is there already, nothing to do",
+                path.display()
+            ));
             return Ok(None);
         }
-        let create = |option, path: Option<&PathBuf>| path.map(|path| Draft::create(option, path)).transpose();
+        let create = |option, path: Option<&PathBuf>| {
+            path.map(|path| Draft::create(option, path)).transpose()
+        };
         Ok(Some(Self {
             results: create("--results", run.results.as_ref())?,
             summary: create("--summary-file", run.summary_file.as_ref())?,
@@ -104,9 +109,14 @@ impl Temporary {
 
 impl Draft {
     fn create(option: &'static str, path: &Path) -> Result<Self, RunError> {
-        let special = path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        let special = path
+            .metadata()
+            .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         let file = if special {
-            OpenOptions::new().write(true).open(path).map(Temporary::Direct)
+            OpenOptions::new()
+                .write(true)
+                .open(path)
+                .map(Temporary::Direct)
         } else {
             beside(path).map(Temporary::Beside)
         };
@@ -144,7 +154,10 @@ impl Draft {
         })
     }
 
-    fn finish(self, name: impl FnOnce(NamedTempFile, &Path) -> io::Result<File>) -> Result<(), RunError> {
+    fn finish(
+        self,
+        name: impl FnOnce(NamedTempFile, &Path) -> io::Result<File>,
+    ) -> Result<(), RunError> {
         let (option, path) = (self.option, self.path);
         match self.file {
             Temporary::Direct(_) => Ok(()),

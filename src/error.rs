@@ -1,5 +1,7 @@
 //! What went wrong with one input: a kind, the phase it happened in, and words.
 
+use std::error::Error;
+
 use serde::Serialize;
 
 /// The class of a failure; scripts decide by it, so a name never changes.
@@ -90,6 +92,38 @@ impl Failure {
             kind,
             phase,
             message: message.into(),
+        }
+    }
+}
+
+/// What `error` says, as part of a sentence: `Connection refused (os error 111)` → `connection refused`.
+#[must_use]
+pub fn plain<E: Error + ?Sized>(error: &E) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error ").next().unwrap_or_default();
+    let mut rest = text.chars();
+    match (rest.next(), rest.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(rest).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn errors_in_plain_words() {
+        for (text, words) in [
+            ("Connection refused (os error 111)", "connection refused"),
+            ("TLS alert", "TLS alert"),
+            ("x", "x"),
+            ("", ""),
+        ] {
+            assert_eq!(plain(&io::Error::other(text)), words);
         }
     }
 }

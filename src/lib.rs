@@ -46,6 +46,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::drafts::Drafts;
+use crate::error::plain;
 use crate::event::{Ended, Event, Stop};
 use crate::exit::Exit;
 use crate::report::{Printed, Reporter, Streams, Summary, Total, say};
@@ -57,7 +58,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A file that was named cannot be made.
-    #[error("{option}: {path}: {error}")]
+    #[error("{option}: {path}: {}", plain(.error))]
     Draft {
         /// The option that names it.
         option: &'static str,
@@ -70,8 +71,8 @@ pub enum RunError {
     #[error(transparent)]
     Client(#[from] http::ClientError),
     /// The records cannot be written.
-    #[error("{0}: {1}")]
-    Output(String, #[source] io::Error),
+    #[error("{0}: {reason}", reason = plain(.1))]
+    Output(String, io::Error),
     /// No thread, no event loop, no signals.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
@@ -114,7 +115,10 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
     let mut intake = input::read(config.sources, config.defaults)?;
     let (mut valid, mut invalid) = (0_u64, 0_u64);
     while let Some(input) = poll_fn(|cx| intake.poll_next(cx)).await {
-        match input.map_err(|error| RunError::Output(error.source_name.to_string(), error.error))?.request {
+        match input
+            .map_err(|error| RunError::Output(error.source_name.to_string(), error.error))?
+            .request
+        {
             Ok(_) => valid += 1,
             Err(failure) => {
                 invalid += 1;
@@ -122,10 +126,17 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
             }
         }
     }
-    let line = format!("{} inputs, {valid} to fetch, {invalid} invalid\n", valid + invalid);
+    let line = format!(
+        "{} inputs, {valid} to fetch, {invalid} invalid\n",
+        valid + invalid
+    );
     io::Write::write_all(&mut io::stdout(), line.as_bytes())
         .map_err(|error| RunError::Output("standard output".into(), error))?;
-    Ok(if invalid == 0 { Exit::Success } else { Exit::SomeFailed })
+    Ok(if invalid == 0 {
+        Exit::Success
+    } else {
+        Exit::SomeFailed
+    })
 }
 
 async fn fetch(mut config: Config) -> Result<Exit, RunError> {
@@ -180,7 +191,10 @@ fn http_client(config: &mut Config) -> Result<(http::Client, Option<String>), Ru
 
 /// Counts the inputs of `sources` in the background, where all of them can be read twice.
 fn count(sources: &[input::Source], total: &Total) -> io::Result<()> {
-    let files: Option<Vec<_>> = sources.iter().map(|source| source.regular.clone()).collect();
+    let files: Option<Vec<_>> = sources
+        .iter()
+        .map(|source| source.regular.clone())
+        .collect();
     let (Some(files), total) = (files, total.clone()) else {
         return Ok(());
     };
@@ -190,7 +204,10 @@ fn count(sources: &[input::Source], total: &Total) -> io::Result<()> {
             total.store(inputs, Ordering::Relaxed);
         }
     };
-    thread::Builder::new().name("counter".into()).spawn(count).map(drop)
+    thread::Builder::new()
+        .name("counter".into())
+        .spawn(count)
+        .map(drop)
 }
 
 /// A run, and everything that can end it.
@@ -271,7 +288,10 @@ fn printer_ended(
         Ok(Ok(())) => Ok(None),
         Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Exit::ReaderLeft)),
         Ok(Err(error)) => Err(RunError::Output(output, error)),
-        Err(_) => Err(RunError::Output(output, io::Error::other("the printer is gone"))),
+        Err(_) => Err(RunError::Output(
+            output,
+            io::Error::other("the printer is gone"),
+        )),
     }
 }
 

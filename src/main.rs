@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser as _;
 use fetch::RunError;
 use fetch::cli::Cli;
@@ -16,17 +15,20 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help that nobody reads is no error.
             let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()).into();
+            return u8::try_from(error.exit_code())
+                .unwrap_or(Exit::Usage.code())
+                .into();
         }
     };
-    let exit = run(cli).unwrap_or_else(|error| {
-        say(&format!("{error:#}"));
-        error.downcast_ref::<RunError>().map_or(Exit::Usage, RunError::exit)
+    let exit = run(&cli).unwrap_or_else(|error| {
+        say(&error.to_string());
+        error
+            .downcast_ref::<RunError>()
+            .map_or(Exit::Usage, RunError::exit)
     });
     exit.code().into()
 }
 
-fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let config = Config::new(cli)?;
-    fetch::run(config).context("cannot go on")
+fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    Ok(fetch::run(Config::new(cli)?)?)
 }

@@ -134,7 +134,9 @@ impl Accept {
 
 /// Not a list of statuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between")]
+#[error(
+    "{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between"
+)]
 pub struct BadAccept(String);
 
 impl FromStr for Accept {
@@ -150,7 +152,11 @@ impl FromStr for Accept {
 }
 
 fn range(item: &str) -> Option<RangeInclusive<u16>> {
-    let status = |text: &str| text.parse().ok().filter(|status| (100..1000).contains(status));
+    let status = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|status| (100..1000).contains(status))
+    };
     if let Some(class) = item.strip_suffix("xx") {
         let class: u16 = class.parse().ok().filter(|class| (1..10).contains(class))?;
         return Some(class * 100..=class * 100 + 99);
@@ -180,7 +186,9 @@ mod tests {
             assert!(yes.iter().all(|&status| accept.contains(status)), "{list}");
             assert!(!no.iter().any(|&status| accept.contains(status)), "{list}");
         }
-        for bad in ["", "x", "99", "200,", "299-200", "200..299", "1000", "xx", "0xx"] {
+        for bad in [
+            "", "x", "99", "200,", "299-200", "200..299", "1000", "xx", "0xx",
+        ] {
             assert!(bad.parse::<Accept>().is_err(), "{bad}");
         }
     }

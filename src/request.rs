@@ -90,8 +90,7 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unse
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    let name =
-        HeaderName::try_from(name.trim()).map_err(|_| Unsendable::Name)?;
+    let name = HeaderName::try_from(name.trim()).map_err(|_| Unsendable::Name)?;
     if OURS.contains(&name) {
         return Err(Unsendable::Ours(name));
     }

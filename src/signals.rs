@@ -32,23 +32,22 @@ fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
 /// Comes when the reader of standard output has left, also while nothing is
 /// written; never where standard output has no reader, or is not `used`.
 pub(crate) async fn reader_left(used: bool) {
-    if used && is_pipe(io::stdout()) && spawn_blocking(wait_for_reader_to_leave).await.is_ok_and(|left| left) {
-        return;
+    let watched = used && is_pipe(io::stdout());
+    if !watched || spawn_blocking(wait_for_reader_to_leave).await.is_err() {
+        std::future::pending::<()>().await;
     }
-    std::future::pending().await
 }
 
 /// A system call of its own: what tokio watches would have to be non-blocking,
 /// for everyone who shares this pipe.
-fn wait_for_reader_to_leave() -> bool {
+fn wait_for_reader_to_leave() {
     let stdout = io::stdout();
     loop {
         // Nothing is asked for: an error is told anyway.
         let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
         match poll(&mut watched, None) {
-            Ok(_) => return true,
             Err(Errno::INTR) => {}
-            Err(_) => return false,
+            _ => return,
         }
     }
 }

@@ -48,14 +48,22 @@ impl Job {
     }
 
     /// The attempt under way ended so.
-    pub(super) fn end(mut self, answer: Option<Answer>, failure: Option<Failure>, options: &Options) -> Outcome {
+    pub(super) fn end(
+        mut self,
+        answer: Option<Answer>,
+        failure: Option<Failure>,
+        options: &Options,
+    ) -> Outcome {
         let last = self.chain.take().map(|chain| chain.end(answer, failure));
         if let Some(attempt) = &last {
             self.attempts.push(summary(attempt));
         }
         let failure = last.as_ref().and_then(|attempt| attempt.failure.clone());
         let failure = failure.or_else(|| self.checksum(last.as_ref()?, options));
-        let verdict = match (&failure, last.as_ref().and_then(|last| last.answer.as_ref())) {
+        let verdict = match (
+            &failure,
+            last.as_ref().and_then(|last| last.answer.as_ref()),
+        ) {
             (None, Some(answer)) if options.accept.contains(answer.status) => Verdict::Ok,
             (None, Some(_)) => Verdict::HttpError,
             (Some(failure), _) if failure.kind == Kind::Cancelled => Verdict::Cancelled,

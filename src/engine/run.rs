@@ -103,7 +103,9 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Jo
     };
     job.started.get_or_insert_with(Started::now);
     let chain = job.chain.get_or_insert_with(|| Chain::new(request));
-    let hop = abort.run_until_cancelled(transport.hop(request, chain)).await;
+    let hop = abort
+        .run_until_cancelled(transport.hop(request, chain))
+        .await;
     Landed::Hop(job, hop)
 }
 
@@ -136,7 +138,9 @@ where
                 self.schedule.borrow_mut().again(job);
                 return;
             }
-            Landed::Hop(job, Some(Hop::Ended(answer, failure))) => job.end(answer, failure, self.options),
+            Landed::Hop(job, Some(Hop::Ended(answer, failure))) => {
+                job.end(answer, failure, self.options)
+            }
             Landed::Hop(job, None) => {
                 let phase = job.chain.as_ref().map_or(Phase::Request, Chain::phase);
                 let why = self.stopped.unwrap_or(Stop::Interrupted);
@@ -178,7 +182,11 @@ where
             let mut schedule = self.schedule.borrow_mut();
             (schedule.stop(), schedule.under_way())
         };
-        let waiting_for = if self.abort.is_cancelled() { 0 } else { waiting_for };
+        let waiting_for = if self.abort.is_cancelled() {
+            0
+        } else {
+            waiting_for
+        };
         (self.tell)(Event::Stopping { why, waiting_for });
         for job in unsent {
             self.done(job.cancel(first));
@@ -188,7 +196,11 @@ where
     fn pause(&mut self) {
         let (error, totals, inputs) = {
             let mut schedule = self.schedule.borrow_mut();
-            (schedule.take_read_error(), schedule.totals(), schedule.taken())
+            (
+                schedule.take_read_error(),
+                schedule.totals(),
+                schedule.taken(),
+            )
         };
         if let Some(error) = error {
             self.broken = true;

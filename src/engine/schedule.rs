@@ -44,7 +44,10 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
             return self.send(job);
         }
         if self.intake.totals().is_none() {
-            if self.oldest.is_some_and(|oldest| self.taken >= oldest + ORDERED_WINDOW) {
+            if self
+                .oldest
+                .is_some_and(|oldest| self.taken >= oldest + ORDERED_WINDOW)
+            {
                 return Poll::Pending;
             }
             std::task::ready!((self.gate)(cx));

@@ -136,7 +136,11 @@ pub(super) async fn receive(
     watch: &Watch,
     received: &mut Received,
 ) -> Result<(), BodyError> {
-    let coding = if decode { Coding::of(response.headers())? } else { None };
+    let coding = if decode {
+        Coding::of(response.headers())?
+    } else {
+        None
+    };
     if let Some(coding) = coding {
         return receive_coded(response, coding, watch, received).await;
     }

@@ -7,7 +7,7 @@
 //! wire goes on; the idle connections close with the old client's pool. A list
 //! of few hosts never comes there.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, Ref, RefCell};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,62 +23,83 @@ use crate::error::Phase;
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
 
-/// Header fields of an answer at most (RFC 9110 sets no bound).
+/// Header fields of an answer at most (RFC 9110 sets no bound). hyper makes
+/// room for all of them before it reads each head, which costs a third of the
+/// throughput; with its own default of 100 it does not.
 const MAX_HEADERS: usize = 5_000;
 
 /// The clients of one run.
 pub(super) struct Clients {
     options: Options,
     tls: rustls::ClientConfig,
-    pooled: RefCell<Pooled>,
-    patient: OnceCell<reqwest::Client>,
+    pooled: RefCell<Generation>,
+    fresh: OnceCell<reqwest::Client>,
 }
 
-struct Pooled {
-    client: reqwest::Client,
+/// Clients that share a bound.
+#[derive(Default)]
+struct Generation {
     opened: Arc<AtomicUsize>,
+    quick: OnceCell<reqwest::Client>,
+    roomy: OnceCell<reqwest::Client>,
 }
 
 impl Clients {
     pub(super) fn new(options: Options) -> Result<Self, super::hop::ClientError> {
-        let tls = tls::config(options.versions)?;
-        let pooled = RefCell::new(pooled(&options, &tls)?);
-        Ok(Self {
+        let clients = Self {
+            tls: tls::config(options.versions)?,
             options,
-            tls,
-            pooled,
-            patient: OnceCell::new(),
+            pooled: RefCell::default(),
+            fresh: OnceCell::new(),
+        };
+        clients.quick()?;
+        Ok(clients)
+    }
+
+    /// Keeps connections for the next request; takes a hundred header fields.
+    pub(super) fn quick(&self) -> reqwest::Result<reqwest::Client> {
+        let pooled = self.generation();
+        get(&pooled.quick, || self.builder(&pooled.opened))
+    }
+
+    /// Keeps connections for the next request; takes as many header fields as we promise.
+    pub(super) fn roomy(&self) -> reqwest::Result<reqwest::Client> {
+        let pooled = self.generation();
+        get(&pooled.roomy, || {
+            self.builder(&pooled.opened).http1_max_headers(MAX_HEADERS)
         })
     }
 
-    /// The client that keeps connections for the next request.
-    pub(super) fn pooled(&self) -> reqwest::Result<reqwest::Client> {
-        let mut pooled = self.pooled.borrow_mut();
-        if pooled.opened.load(Ordering::Relaxed) >= self.options.pool {
-            *pooled = self::pooled(&self.options, &self.tls)?;
-        }
-        Ok(pooled.client.clone())
+    /// Opens a connection for every request; takes as many header fields as we promise.
+    pub(super) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
+        get(&self.fresh, || {
+            self.builder(&Arc::default())
+                .pool_max_idle_per_host(0)
+                .http1_max_headers(MAX_HEADERS)
+        })
     }
 
-    /// The client that opens a connection for every request, and takes as many
-    /// header fields as we promise: room for them costs each answer that comes
-    /// through it several microseconds.
-    pub(super) fn patient(&self) -> reqwest::Result<reqwest::Client> {
-        if let Some(client) = self.patient.get() {
-            return Ok(client.clone());
+    fn generation(&self) -> Ref<'_, Generation> {
+        if self.pooled.borrow().opened.load(Ordering::Relaxed) >= self.options.pool {
+            *self.pooled.borrow_mut() = Generation::default();
         }
-        let client = builder(&self.options, &self.tls, Arc::default())
-            .pool_max_idle_per_host(0)
-            .http1_max_headers(MAX_HEADERS)
-            .build()?;
-        Ok(self.patient.get_or_init(|| client).clone())
+        self.pooled.borrow()
+    }
+
+    fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
+        builder(&self.options, &self.tls, opened.clone())
     }
 }
 
-fn pooled(options: &Options, tls: &rustls::ClientConfig) -> reqwest::Result<Pooled> {
-    let opened = Arc::new(AtomicUsize::new(0));
-    let client = builder(options, tls, opened.clone()).build()?;
-    Ok(Pooled { client, opened })
+fn get(
+    cell: &OnceCell<reqwest::Client>,
+    builder: impl FnOnce() -> reqwest::ClientBuilder,
+) -> reqwest::Result<reqwest::Client> {
+    if let Some(client) = cell.get() {
+        return Ok(client.clone());
+    }
+    let client = builder().build()?;
+    Ok(cell.get_or_init(|| client).clone())
 }
 
 fn builder(

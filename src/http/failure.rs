@@ -10,11 +10,13 @@ use url::Url;
 
 use super::resolver::ResolveError;
 use super::watch::Watch;
-use crate::error::{Failure, Kind, Phase};
+use crate::error::{Failure, Kind, Phase, plain};
 use crate::request::Authority;
 
 /// The causes of `error`, itself first. What an [`io::Error`] wraps is a cause too.
-pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
         let wrapped = error
             .downcast_ref::<io::Error>()
@@ -30,24 +32,59 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// Whether the connection went away before any byte of an answer came.
-pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
-    if error.is_connect() {
-        return false;
-    }
-    let by_hyper = find::<hyper::Error>(error)
-        .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
-    by_hyper || last_io(error).is_some_and(is_loss)
+/// What became of a connection that was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    /// Closed in good order, only too early.
+    Closed,
+    /// Reset, or lost in another way the system tells.
+    Broken,
+    /// TLS gave it up.
+    Tls,
+    /// It carried something that is not HTTP.
+    Malformed,
 }
 
-/// Whether the head of the answer was more than the parser takes.
+impl Wire {
+    fn of(error: &reqwest::Error) -> Self {
+        if find::<rustls::Error>(error).is_some() {
+            return Self::Tls;
+        }
+        if let Some(error) = last_io(error) {
+            return match error.raw_os_error() {
+                Some(_) => Self::Broken,
+                None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+                None if is_loss(error) => Self::Broken,
+                None => Self::Malformed,
+            };
+        }
+        match find::<hyper::Error>(error) {
+            Some(error)
+                if error.is_incomplete_message() || error.is_canceled() || error.is_closed() =>
+            {
+                Self::Closed
+            }
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Whether the connection went away before any byte of an answer came.
+pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
+    !error.is_connect() && matches!(Wire::of(error), Wire::Closed | Wire::Broken)
+}
+
+/// Whether the head of the answer was more than the parser had room for.
 pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
+    // hyper shows it in words only.
     find::<hyper::Error>(error)
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
 
 fn last_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
-    causes(error).filter_map(|cause| cause.downcast_ref()).last()
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref())
+        .last()
 }
 
 fn is_loss(error: &io::Error) -> bool {
@@ -71,10 +108,18 @@ pub(super) fn classify(error: &reqwest::Error, url: &Url, watch: &Watch) -> Fail
         _ => wire_kind(error, phase),
     };
     let message = match kind {
-        Kind::Timeout => "no connection in time (--connect-timeout)".to_owned(),
-        _ => words(error, phase),
+        Kind::Timeout => format!(
+            "{}: no connection in time (--connect-timeout)",
+            Authority(url)
+        ),
+        Kind::Dns => format!(
+            "{}: {}",
+            url.host_str().unwrap_or_default(),
+            words(error, phase)
+        ),
+        _ => format!("{}: {}", Authority(url), words(error, phase)),
     };
-    Failure::new(kind, phase, format!("{}: {message}", Authority(url)))
+    Failure::new(kind, phase, message)
 }
 
 fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
@@ -82,7 +127,8 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
         return Kind::Dns;
     }
     // Over https, what TCP itself cannot say is said of the handshake.
-    let by_tcp = last_io(error).is_some_and(|error| error.raw_os_error().is_some() && !is_loss(error));
+    let by_tcp =
+        last_io(error).is_some_and(|error| error.raw_os_error().is_some() && !is_loss(error));
     if url.scheme() == "https" && !by_tcp {
         Kind::Tls
     } else {
@@ -91,27 +137,17 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
 }
 
 fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
-    let lost = if phase == Phase::Body { Kind::Body } else { Kind::Connect };
-    if find::<rustls::Error>(error).is_some() {
-        return Kind::Tls;
-    }
-    match last_io(error) {
-        Some(error) if is_loss(error) => return lost,
-        Some(error) if error.raw_os_error().is_some() => return lost,
-        Some(_) => return Kind::Protocol,
-        None => {}
-    }
-    match find::<hyper::Error>(error) {
-        Some(error) if error.is_incomplete_message() || error.is_canceled() || error.is_closed() => lost,
-        _ => Kind::Protocol,
+    match (Wire::of(error), phase) {
+        (Wire::Closed | Wire::Broken, Phase::Body) => Kind::Body,
+        (Wire::Closed | Wire::Broken, _) => Kind::Connect,
+        (Wire::Tls, _) => Kind::Tls,
+        (Wire::Malformed, _) => Kind::Protocol,
     }
 }
 
 /// The cause chain in one line, without the wrappers that say nothing.
 fn words(error: &reqwest::Error, phase: Phase) -> String {
-    let closed = find::<hyper::Error>(error)
-        .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
-    if closed && last_io(error).is_none() {
+    if !error.is_connect() && Wire::of(error) == Wire::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
             _ => "connection closed before an answer",
@@ -120,7 +156,7 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     }
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
-        let text = plain(&cause.to_string());
+        let text = plain(cause);
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");
@@ -133,10 +169,11 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
 
 /// Layers whose text only says that something below them failed.
 fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
-    const SAY_NOTHING: [&str; 6] = [
+    const SAY_NOTHING: [&str; 7] = [
         "client error",
         "tcp connect error",
         "dns error",
+        "error resolving DNS",
         "error reading a body from connection",
         "connection error",
         "http2 error",
@@ -146,16 +183,4 @@ fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
             let text = cause.to_string();
             SAY_NOTHING.iter().any(|nothing| text.starts_with(nothing))
         })
-}
-
-/// `Connection refused (os error 111)` → `connection refused`.
-fn plain(text: &str) -> String {
-    let text = text.split(" (os error ").next().unwrap_or_default();
-    let mut rest = text.chars();
-    match (rest.next(), rest.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => {
-            first.to_lowercase().chain(rest).collect()
-        }
-        _ => text.to_owned(),
-    }
 }

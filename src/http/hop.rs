@@ -7,12 +7,12 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
+use super::Options;
 use super::body::{self, BodyError, Received};
 use super::clients::Clients;
 use super::failure;
 use super::redirect::{self, Dead};
 use super::watch::{Watch, watched};
-use super::Options;
 use crate::error::{Failure, Kind, Phase};
 use crate::outcome::{Answer, Attempt};
 use crate::request::{Body, Request};
@@ -69,7 +69,9 @@ impl Chain {
     /// How far it has come.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.watch.as_ref().map_or(Phase::Request, |watch| watch.phase())
+        self.watch
+            .as_ref()
+            .map_or(Phase::Request, |watch| watch.phase())
     }
 
     /// The attempt as it ended.
@@ -93,7 +95,10 @@ impl Chain {
         self.left_origin |= self.url.origin() != target.origin();
         self.url = target;
         self.redirects += 1;
-        self.spent += self.watch.take().map_or(Duration::ZERO, |watch| watch.elapsed());
+        self.spent += self
+            .watch
+            .take()
+            .map_or(Duration::ZERO, |watch| watch.elapsed());
     }
 }
 
@@ -192,10 +197,10 @@ impl Client {
         }
         watch.reached(Phase::Body);
         self.check_length(chain, &response)
-            .map_err(|error| body_failure(error, chain, watch))?;
+            .map_err(|error| body_failure(&error, chain, watch))?;
         body::receive(response, self.options.decode, watch, &mut arriving.received)
             .await
-            .map_err(|error| body_failure(error, chain, watch))?;
+            .map_err(|error| body_failure(&error, chain, watch))?;
         Ok(Exchanged::Whole)
     }
 
@@ -208,19 +213,34 @@ impl Client {
         chain: &Chain,
         watch: &Rc<Watch>,
     ) -> reqwest::Result<Response> {
-        let client = self.clients.pooled()?;
-        let sent = watched(watch.clone(), client.execute(self.message(request, chain))).await;
-        match sent {
-            Err(error)
-                if chain.method.is_idempotent()
-                    && (failure::head_too_large(&error)
-                        || !watch.connected() && failure::lost_before_answer(&error)) =>
-            {
-                let client = self.clients.patient()?;
-                watched(watch.clone(), client.execute(self.message(request, chain))).await
-            }
-            other => other,
+        if !chain.method.is_idempotent() {
+            return self
+                .execute(&self.clients.roomy()?, request, chain, watch)
+                .await;
         }
+        match self
+            .execute(&self.clients.quick()?, request, chain, watch)
+            .await
+        {
+            Err(error)
+                if failure::head_too_large(&error)
+                    || !watch.connected() && failure::lost_before_answer(&error) =>
+            {
+                self.execute(&self.clients.fresh()?, request, chain, watch)
+                    .await
+            }
+            sent => sent,
+        }
+    }
+
+    fn execute(
+        &self,
+        client: &reqwest::Client,
+        request: &Request,
+        chain: &Chain,
+        watch: &Rc<Watch>,
+    ) -> impl Future<Output = reqwest::Result<Response>> {
+        watched(watch.clone(), client.execute(self.message(request, chain)))
     }
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
@@ -296,8 +316,8 @@ fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
     Ok(())
 }
 
-fn body_failure(error: BodyError, chain: &Chain, watch: &Watch) -> Failure {
-    let kind = match &error {
+fn body_failure(error: &BodyError, chain: &Chain, watch: &Watch) -> Failure {
+    let kind = match error {
         BodyError::Read(error) => return failure::classify(error, &chain.url, watch),
         BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
         BodyError::TooLarge(_) => Kind::TooLarge,

@@ -78,7 +78,6 @@ pub struct Limits {
 
 /// What to keep of an answer, beyond what every record shows.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Keep {
     /// The header fields.
     pub headers: bool,

@@ -35,7 +35,9 @@ pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Resu
         return Err(Dead::Scheme(status, target.scheme().to_owned()));
     }
     // Both fail only for URLs without a host, which http and https have not.
-    let _ = target.set_username("").and_then(|()| target.set_password(None));
+    let _ = target
+        .set_username("")
+        .and_then(|()| target.set_password(None));
     Ok(target)
 }
 
@@ -91,7 +93,11 @@ mod tests {
             let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
             let found = super::target(&from, StatusCode::FOUND, &headers);
             let found = found.map(String::from).map_err(|dead| dead.to_string());
-            assert_eq!(found, target.map(str::to_owned).map_err(str::to_owned), "{location}");
+            assert_eq!(
+                found,
+                target.map(str::to_owned).map_err(str::to_owned),
+                "{location}"
+            );
         }
     }
 }

@@ -94,12 +94,16 @@ impl Watch {
                 if let (Some(end), Some(total)) = (end, limits.total)
                     && end <= now
                 {
-                    return Poll::Ready(self.timeout(format!("not done within {total:?} (--timeout)")));
+                    return Poll::Ready(
+                        self.timeout(format!("not done within {total:?} (--timeout)")),
+                    );
                 }
                 if let (Some(end), Some(silence)) = (silence_end(), limits.silence)
                     && end <= now
                 {
-                    return Poll::Ready(self.timeout(format!("silent for {silence:?} (--read-timeout)")));
+                    return Poll::Ready(
+                        self.timeout(format!("silent for {silence:?} (--read-timeout)")),
+                    );
                 }
                 match next() {
                     Some(next) => timer.as_mut().reset(next),
@@ -116,7 +120,10 @@ impl Watch {
 }
 
 /// Polls `future` as the work of `watch`.
-pub(super) fn watched<F: Future>(watch: std::rc::Rc<Watch>, future: F) -> impl Future<Output = F::Output> {
+pub(super) fn watched<F: Future>(
+    watch: std::rc::Rc<Watch>,
+    future: F,
+) -> impl Future<Output = F::Output> {
     CURRENT.scope(watch, future)
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 
 /// The longest line that is read, in bytes.
-pub const MAX_LINE: usize = 64 * 1024;
+pub(super) const MAX_LINE: usize = 64 * 1024;
 
 /// How much is asked of the source at a time.
 const READ: usize = 64 * 1024;
@@ -13,7 +13,7 @@ const KEPT: usize = 1024;
 
 /// One line, without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub(super) enum Line<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// The beginning of one that is longer than [`MAX_LINE`].
@@ -23,14 +23,14 @@ pub enum Line<'a> {
 impl Line<'_> {
     /// Whether it is an input: neither blank nor a comment.
     #[must_use]
-    pub fn is_input(&self) -> bool {
+    pub(super) fn is_input(&self) -> bool {
         let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
         !matches!(bytes.trim_ascii_start().first(), None | Some(b'#'))
     }
 }
 
 /// Cuts what a reader gives into lines.
-pub struct Lines<R> {
+pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     /// The line in `buffer` has outgrown [`MAX_LINE`]; its rest is dropped.
@@ -40,7 +40,7 @@ pub struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     /// Lines of `reader`.
-    pub fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R) -> Self {
         Self {
             reader,
             buffer: Vec::new(),
@@ -55,7 +55,7 @@ impl<R: Read> Lines<R> {
     /// # Errors
     ///
     /// What the source says. Lines that were given stay given.
-    pub fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
+    pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + READ, 0);
         let read = loop {

@@ -202,7 +202,11 @@ fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
     Ok(url)
 }
 
-fn request(mut url: Url, object: Option<Object<'_>>, defaults: &Defaults) -> Result<Request, Invalid> {
+fn request(
+    mut url: Url,
+    object: Option<Object<'_>>,
+    defaults: &Defaults,
+) -> Result<Request, Invalid> {
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {
         url,
@@ -216,7 +220,8 @@ fn request(mut url: Url, object: Option<Object<'_>>, defaults: &Defaults) -> Res
     let mut bytes = defaults.body.clone();
     if let Some(object) = object {
         if let Some(name) = &object.method {
-            asked_method = Some(method(name).map_err(|error| Invalid::Key(format!("`method`: {error}")))?);
+            asked_method =
+                Some(method(name).map_err(|error| Invalid::Key(format!("`method`: {error}")))?);
         }
         if let Some(headers) = object.headers {
             add_headers(Arc::make_mut(&mut request.headers), headers)?;
@@ -227,7 +232,11 @@ fn request(mut url: Url, object: Option<Object<'_>>, defaults: &Defaults) -> Res
     if request.headers.contains_key(AUTHORIZATION) {
         request.authorization = None;
     }
-    request.method = asked_method.unwrap_or(if bytes.is_some() { Method::POST } else { Method::GET });
+    request.method = asked_method.unwrap_or(if bytes.is_some() {
+        Method::POST
+    } else {
+        Method::GET
+    });
     request.body = bytes.map(|bytes| Body {
         bytes,
         content_type: (!request.headers.contains_key(CONTENT_TYPE))
@@ -242,7 +251,9 @@ fn add_headers(
 ) -> Result<(), Invalid> {
     for (name, value) in headers {
         let serde_json::Value::String(value) = value else {
-            return Err(Invalid::Key(format!("`headers`: {name}: the value is not a string")));
+            return Err(Invalid::Key(format!(
+                "`headers`: {name}: the value is not a string"
+            )));
         };
         let (name, value) =
             header(&name, &value).map_err(|error| Invalid::Key(format!("`headers`: {error}")))?;
@@ -291,7 +302,9 @@ impl Invalid {
         let text = text.split(" at line ").next().unwrap_or_default();
         Self::Json(match error.classify() {
             serde_json::error::Category::Data if !text.contains("invalid type") => text.to_owned(),
-            serde_json::error::Category::Data => format!("a key has the wrong type, column {}", error.column()),
+            serde_json::error::Category::Data => {
+                format!("a key has the wrong type, column {}", error.column())
+            }
             _ => format!("not a JSON object: {text}, column {}", error.column()),
         })
     }

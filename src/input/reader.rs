@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::lines::Lines;
 use super::parse::{Defaults, parse};
 use super::source::Source;
+use crate::error::plain;
 use crate::request::Input;
 
 /// Lines a batch holds at most.
@@ -25,12 +26,11 @@ const BATCHES: usize = 8;
 
 /// A source broke while it was read.
 #[derive(Debug, thiserror::Error)]
-#[error("{source_name}: {error}")]
+#[error("{source_name}: {}", plain(.error))]
 pub struct ReadError {
     /// Which one.
     pub source_name: Arc<str>,
     /// What the system said.
-    #[source]
     pub error: io::Error,
 }
 

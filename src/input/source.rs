@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::error::plain;
+
 /// One source of lines, open.
 pub struct Source {
     /// How records name it: the file name, `-` or `args`.
@@ -19,14 +21,14 @@ pub struct Source {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Nothing of that name, and it may have been meant as a URL.
-    #[error("{0}: no such file (a URL needs its scheme: https://{0})")]
+    #[error("{0}: no such file; if it is a URL, write https://{0}")]
     Missing(String),
     /// A folder.
     #[error("{0}: is a folder, not a list of URLs")]
     Folder(String),
     /// Anything else the system says.
-    #[error("{0}: {1}")]
-    Io(String, #[source] io::Error),
+    #[error("{0}: {reason}", reason = plain(.1))]
+    Io(String, io::Error),
     /// `-` twice.
     #[error("-: standard input can be read only once")]
     StdinTwice,

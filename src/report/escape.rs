@@ -17,7 +17,11 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
-fn escape_with(text: &str, is_unsafe: impl Fn(char) -> bool, mut escape: impl FnMut(&mut String, char)) -> Cow<'_, str> {
+fn escape_with(
+    text: &str,
+    is_unsafe: impl Fn(char) -> bool,
+    mut escape: impl FnMut(&mut String, char),
+) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
     }
@@ -83,7 +87,10 @@ mod tests {
             assert_eq!(escape(text), escaped);
             assert_eq!(field(text), field_);
         }
-        assert_eq!(json("a\u{9b}\u{202e}\u{e0001}"), "a\\u009b\\u202e\\udb40\\udc01");
+        assert_eq!(
+            json("a\u{9b}\u{202e}\u{e0001}"),
+            "a\\u009b\\u202e\\udb40\\udc01"
+        );
         assert_eq!(json("ü\u{7f}"), "ü\\u007f");
     }
 }

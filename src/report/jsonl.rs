@@ -14,15 +14,23 @@ pub(super) fn write(record: &Record<'_>, to: &mut Vec<u8>) {
     let _ = record.serialize(&mut Serializer::with_formatter(to, Escaping));
 }
 
-/// serde_json escapes what JSON demands; this escapes also what a terminal would obey.
+/// JSON demands that some characters are escaped; this escapes also what a terminal would obey.
 struct Escaping;
 
 impl Formatter for Escaping {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         CompactFormatter.write_string_fragment(writer, &escape::json(fragment))
     }
 
-    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_raw_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         CompactFormatter.write_raw_fragment(writer, &escape::json(fragment))
     }
 }

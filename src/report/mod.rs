@@ -148,10 +148,14 @@ impl Reporter {
         let again = "the same signal again ends them";
         match (why, waiting_for) {
             (Stop::Interrupted, 1..) => {
-                self.warn(&format!("interrupted; {waiting_for} requests are waited for, {again}"));
+                self.warn(&format!(
+                    "interrupted; {waiting_for} requests are waited for, {again}"
+                ));
             }
             (Stop::Terminated, 1..) => {
-                self.warn(&format!("terminated; {waiting_for} requests are waited for, {again}"));
+                self.warn(&format!(
+                    "terminated; {waiting_for} requests are waited for, {again}"
+                ));
             }
             _ => {}
         }
@@ -183,6 +187,7 @@ impl Reporter {
     }
 
     /// Writes the closing summary and lets the printer end.
+    #[must_use]
     pub fn finish(mut self, ended: Ended, elapsed: std::time::Duration) -> Summary {
         if ended.complete && self.summary.is_empty() {
             self.warn("no URLs in the input");

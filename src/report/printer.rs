@@ -91,7 +91,11 @@ impl Gate {
         }
         self.0.below.register(cx.waker());
         // The printer may have come below the bound before it could know whom to wake.
-        if is_open() { Poll::Ready(()) } else { Poll::Pending }
+        if is_open() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -105,9 +109,9 @@ pub type Printed = oneshot::Receiver<io::Result<()>>;
 /// No thread can be had.
 pub(super) fn start(streams: Streams, total: Total) -> io::Result<(Queue, Printed)> {
     let (sender, pages) = mpsc::channel();
-    let (ended, printed) = oneshot::channel();
+    let (end, printed) = oneshot::channel();
     let waiting = Arc::<Waiting>::default();
-    let mut printer = Printer {
+    let mut thread = Printer {
         bar: streams.bar.then(Bar::new),
         streams,
         total,
@@ -116,13 +120,15 @@ pub(super) fn start(streams: Streams, total: Total) -> io::Result<(Queue, Printe
         page: Page::default(),
         last: None,
     };
-    thread::Builder::new().name("printer".into()).spawn(move || {
-        let result = printer.run();
-        if let Some(bar) = printer.bar.take() {
-            bar.clear();
-        }
-        let _ = ended.send(result);
-    })?;
+    thread::Builder::new()
+        .name("printer".into())
+        .spawn(move || {
+            let result = thread.run();
+            if let Some(bar) = thread.bar.take() {
+                bar.clear();
+            }
+            let _ = end.send(result);
+        })?;
     Ok((Queue { sender, waiting }, printed))
 }
 
@@ -208,7 +214,9 @@ impl Printer {
             Some(bar) if aside => bar.aside(streams),
             _ => streams(),
         };
-        self.waiting.bytes.fetch_sub(self.page.len(), Ordering::Relaxed);
+        self.waiting
+            .bytes
+            .fetch_sub(self.page.len(), Ordering::Relaxed);
         self.waiting.below.wake();
         self.page.lines.clear();
         self.page.notes.clear();
@@ -225,7 +233,10 @@ pub fn say(message: &str) {
 /// Whether a reader of `stream` could leave it.
 pub fn is_pipe(stream: impl AsFd) -> bool {
     fstat(stream).is_ok_and(|stat| {
-        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+        matches!(
+            FileType::from_raw_mode(stat.st_mode),
+            FileType::Fifo | FileType::Socket
+        )
     })
 }
 

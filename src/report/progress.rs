@@ -32,7 +32,8 @@ impl Bar {
         {
             self.total = Some(total);
             self.bar.set_length(total);
-            self.bar.set_style(style("{bar:20} {pos}/{len} {msg}, ETA {eta}"));
+            self.bar
+                .set_style(style("{bar:20} {pos}/{len} {msg}, ETA {eta}"));
         }
         self.bar.set_position(counts.inputs);
         self.bar.set_message(format!(

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use humantime::{Rfc3339Timestamp, format_rfc3339_micros};
 use reqwest::Version;
 use reqwest::header::HeaderMap;
 use serde::{Serialize, Serializer};
@@ -61,23 +64,20 @@ pub(super) struct Record<'a> {
     pub(super) final_url: Option<&'a str>,
     pub(super) redirects: Option<u32>,
     pub(super) http_version: Option<&'static str>,
-    #[serde(serialize_with = "shown")]
-    pub(super) remote_addr: Option<std::net::SocketAddr>,
+    pub(super) remote_addr: Option<Shown<SocketAddr>>,
     pub(super) content_type: Option<&'a str>,
     pub(super) size: Option<u64>,
-    #[serde(serialize_with = "rfc3339")]
-    pub(super) started: Option<SystemTime>,
+    pub(super) started: Option<Shown<Rfc3339Timestamp>>,
     pub(super) time_ttfb: Option<f64>,
     pub(super) time_total: Option<f64>,
     pub(super) time_elapsed: Option<f64>,
     pub(super) slow: bool,
     pub(super) attempts: Vec<AttemptRecord<'a>>,
     pub(super) file: Option<&'a str>,
-    #[serde(serialize_with = "hex")]
-    pub(super) sha256: Option<[u8; 32]>,
+    pub(super) sha256: Option<String>,
     pub(super) error: Option<&'a Failure>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) headers: Option<Option<Headers<'a>>>,
+    #[serde(flatten)]
+    pub(super) headers: Option<HeadersRecord<'a>>,
     #[serde(flatten)]
     pub(super) body: Option<BodyRecord<'a>>,
 }
@@ -89,6 +89,22 @@ pub(super) struct AttemptRecord<'a> {
     error: Option<&'a Failure>,
     time_total: f64,
     delay: f64,
+}
+
+/// The header fields of an answer.
+#[derive(Serialize)]
+pub(super) struct HeadersRecord<'a> {
+    headers: Option<Headers<'a>>,
+}
+
+/// What JSON has no type for, as text.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<T>(pub(super) T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// The body: as text where it is text.
@@ -114,25 +130,34 @@ impl<'a> Record<'a> {
             id: input.id.as_deref(),
             meta: input.meta.as_deref(),
             url: &input.shown,
-            method: input.request.as_ref().ok().map(|request| request.method.as_str()),
+            method: input
+                .request
+                .as_ref()
+                .ok()
+                .map(|request| request.method.as_str()),
             outcome: outcome.verdict,
             status: answer.map(|answer| answer.status),
             final_url: last.map(|attempt| attempt.final_url.as_str()),
             redirects: last.map(|attempt| attempt.redirects),
             http_version: answer.map(|answer| version(answer.version)),
-            remote_addr: answer.and_then(|answer| answer.remote_addr),
+            remote_addr: answer.and_then(|answer| answer.remote_addr).map(Shown),
             content_type: answer.and_then(|answer| answer.content_type.as_deref()),
             size: answer.map(|answer| answer.size),
-            started: outcome.started,
+            started: outcome.started.map(format_rfc3339_micros).map(Shown),
             time_ttfb: answer.map(|answer| seconds(answer.ttfb)),
             time_total: last.map(|attempt| seconds(attempt.total)),
             time_elapsed: outcome.elapsed.map(seconds),
             slow: outcome.slow,
             attempts: outcome.attempts.iter().map(attempt).collect(),
             file: None,
-            sha256: answer.and_then(|answer| answer.sha256),
+            sha256: answer
+                .and_then(|answer| answer.sha256)
+                .as_ref()
+                .map(|sum| hex(sum)),
             error: outcome.failure.as_ref(),
-            headers: keep.headers.then(|| Some(headers(answer?.headers.as_deref()?))),
+            headers: keep.headers.then(|| HeadersRecord {
+                headers: answer.and_then(|answer| Some(headers(answer.headers.as_deref()?))),
+            }),
             body: keep.body.then(|| answer.map(body).unwrap_or_default()),
         }
     }
@@ -152,7 +177,9 @@ fn body(answer: &Answer) -> BodyRecord<'_> {
     let text = bytes.map(str::from_utf8);
     BodyRecord {
         body: text.and_then(Result::ok),
-        body_base64: bytes.filter(|_| text.is_some_and(|text| text.is_err())).map(|bytes| BASE64.encode(bytes)),
+        body_base64: bytes
+            .filter(|_| text.is_some_and(|text| text.is_err()))
+            .map(|bytes| BASE64.encode(bytes)),
     }
 }
 
@@ -167,7 +194,10 @@ fn headers(headers: &HeaderMap) -> Headers<'_> {
 }
 
 /// Seconds, to the microsecond.
-#[expect(clippy::cast_precision_loss, reason = "2^53 microseconds are 285 years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 microseconds are 285 years"
+)]
 pub(super) fn seconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e6
 }
@@ -182,32 +212,13 @@ fn version(version: Version) -> &'static str {
     }
 }
 
-/// RFC 3339, in UTC, to the microsecond.
-pub(super) fn timestamp(time: SystemTime) -> impl std::fmt::Display {
-    humantime::format_rfc3339_micros(time)
-}
-
 /// Lower-case hexadecimal.
-pub(super) fn hex_digits(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-fn shown<S: Serializer>(value: &Option<impl std::fmt::Display>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn rfc3339<S: Serializer>(value: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    shown(&value.map(timestamp), serializer)
-}
-
-fn hex<S: Serializer>(value: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
-    shown(&value.map(|sum| hex_digits(&sum)), serializer)
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::record::seconds;
 use crate::error::Kind;
-use crate::event::Ended;
+use crate::event::{Ended, Stop};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
 
@@ -26,6 +26,7 @@ pub struct Summary {
     errors: BTreeMap<Kind, u64>,
     /// Microseconds of the last attempt, of what was answered.
     latency: Option<Histogram<u64>>,
+    max: Duration,
 }
 
 /// How many of each.
@@ -50,6 +51,7 @@ impl Summary {
             failed_statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
             latency: Histogram::new_with_bounds(1, micros(MAX_LATENCY), 2).ok(),
+            max: Duration::ZERO,
         }
     }
 
@@ -79,6 +81,7 @@ impl Summary {
         }
         if let (Some(latency), Some(last)) = (&mut self.latency, &outcome.last) {
             latency.saturating_record(micros(last.total).max(1));
+            self.max = self.max.max(last.total);
         }
     }
 
@@ -140,10 +143,17 @@ impl Summary {
             .failed_statuses
             .iter()
             .map(|(status, &count)| (count, status.to_string()))
-            .chain(self.errors.iter().map(|(kind, &count)| (count, kind.name().to_owned())))
+            .chain(
+                self.errors
+                    .iter()
+                    .map(|(kind, &count)| (count, kind.name().to_owned())),
+            )
             .collect();
-        failed.sort_by(|a, b| b.0.cmp(&a.0));
-        failed.into_iter().map(|(count, what)| format!("{what} x{count}")).collect()
+        failed.sort_by_key(|failed| std::cmp::Reverse(failed.0));
+        failed
+            .into_iter()
+            .map(|(count, what)| format!("{what} x{count}"))
+            .collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
@@ -153,13 +163,20 @@ impl Summary {
     }
 
     fn latency(&self) -> Option<Latency> {
-        let latency = self.latency.as_ref().filter(|latency| !latency.is_empty())?;
-        let at = |quantile| seconds(Duration::from_micros(latency.value_at_quantile(quantile)));
+        let latency = self
+            .latency
+            .as_ref()
+            .filter(|latency| !latency.is_empty())?;
+        // The histogram knows a value to a hundredth of it.
+        let at = |quantile| {
+            let value = Duration::from_micros(latency.value_at_quantile(quantile));
+            seconds(value.min(self.max))
+        };
         Some(Latency {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
-            max: at(1.0),
+            max: seconds(self.max),
         })
     }
 
@@ -169,11 +186,15 @@ impl Summary {
         let json = Json {
             counts: self.counts,
             complete: ended.complete,
-            stopped: ended.stopped.map(|stop| stop.name()),
+            stopped: ended.stopped.map(Stop::name),
             elapsed: seconds(elapsed),
             requests_per_second: self.rate(elapsed),
             statuses: &self.statuses,
-            errors: self.errors.iter().map(|(kind, &count)| (kind.name(), count)).collect(),
+            errors: self
+                .errors
+                .iter()
+                .map(|(kind, &count)| (kind.name(), count))
+                .collect(),
             latency: self.latency(),
             exit_code: exit.code(),
         };

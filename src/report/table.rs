@@ -19,6 +19,9 @@ const COLUMNS: [&str; 11] = [
     "error_message",
 ];
 
+/// Bytes of a usual row.
+const ROW: usize = 512;
+
 /// What stands between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
@@ -30,13 +33,16 @@ pub enum Separator {
 
 /// Writes the names of the columns.
 pub(super) fn write_header(separator: Separator, to: &mut Vec<u8>) {
-    write_row(separator, COLUMNS.map(Cow::Borrowed), to);
+    write_row(separator, &COLUMNS.map(Cow::Borrowed), to);
 }
 
 /// Writes one row.
 pub(super) fn write(separator: Separator, record: &Record<'_>, to: &mut Vec<u8>) {
     fn number(number: Option<impl ToString>) -> Cow<'static, str> {
-        number.map(|number| number.to_string()).unwrap_or_default().into()
+        number
+            .map(|number| number.to_string())
+            .unwrap_or_default()
+            .into()
     }
     let row = [
         number(Some(record.index)),
@@ -51,7 +57,7 @@ pub(super) fn write(separator: Separator, record: &Record<'_>, to: &mut Vec<u8>)
         record.error.map_or("", |error| error.kind.name()).into(),
         cell(record.error.map_or("", |error| &error.message)),
     ];
-    write_row(separator, row, to);
+    write_row(separator, &row, to);
 }
 
 /// One line, and nothing that a spreadsheet would run.
@@ -62,14 +68,16 @@ fn cell(text: &str) -> Cow<'_, str> {
     escape(text)
 }
 
-fn write_row(separator: Separator, row: [Cow<'_, str>; 11], to: &mut Vec<u8>) {
+fn write_row(separator: Separator, row: &[Cow<'_, str>; 11], to: &mut Vec<u8>) {
     match separator {
         Separator::Tab => {
             to.extend_from_slice(row.join("\t").as_bytes());
             to.push(b'\n');
         }
         Separator::Comma => {
-            let mut writer = csv::Writer::from_writer(to);
+            let mut writer = csv::WriterBuilder::new()
+                .buffer_capacity(ROW)
+                .from_writer(to);
             // Writing to memory does not fail, and every row has as many cells.
             let _ = writer.write_record(row.iter().map(|cell| cell.as_bytes()));
             let _ = writer.flush();

@@ -54,7 +54,9 @@ impl FromStr for Template {
             text.push_str(&rest[..at]);
             rest = &rest[at..];
             if let Some(open) = rest.strip_prefix("%{") {
-                let (name, after) = open.split_once('}').ok_or_else(|| BadTemplate::Open(open.to_owned()))?;
+                let (name, after) = open
+                    .split_once('}')
+                    .ok_or_else(|| BadTemplate::Open(open.to_owned()))?;
                 if !text.is_empty() {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                 }
@@ -100,7 +102,9 @@ fn piece(name: &str) -> Result<Piece, BadTemplate> {
                 name => name,
             };
             let key = KEYS.into_iter().find(|key| *key == name);
-            return key.map(Piece::Key).ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
+            return key
+                .map(Piece::Key)
+                .ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
         }
     };
     Ok(Piece::Curl(curl))
@@ -111,7 +115,9 @@ impl Template {
     #[must_use]
     pub fn keep(&self) -> Keep {
         let has = |keys: &[&str]| {
-            self.0.iter().any(|piece| matches!(piece, Piece::Key(key) if keys.contains(key)))
+            self.0
+                .iter()
+                .any(|piece| matches!(piece, Piece::Key(key) if keys.contains(key)))
         };
         Keep {
             headers: has(&["headers"]),
@@ -151,8 +157,12 @@ impl Curl {
         let _ = match self {
             Self::HttpCode => write!(to, "{:03}", record.status.unwrap_or_default()),
             Self::NumRetries => write!(to, "{}", record.attempts.len().saturating_sub(1)),
-            Self::Errormsg => to.write_str(&escape(record.error.map_or("", |error| &error.message))),
-            Self::RemoteIp => record.remote_addr.map_or(Ok(()), |addr| write!(to, "{}", addr.ip())),
+            Self::Errormsg => {
+                to.write_str(&escape(record.error.map_or("", |error| &error.message)))
+            }
+            Self::RemoteIp => record
+                .remote_addr
+                .map_or(Ok(()), |addr| write!(to, "{}", addr.0.ip())),
             Self::Json => to.write_str(&String::from_utf8_lossy(json)),
         };
     }
@@ -172,12 +182,22 @@ mod tests {
             ("a", vec![text("a\n")]),
             ("a\\n", vec![text("a\n")]),
             ("100%% \\t%", vec![text("100% \t%\n")]),
-            ("%{status} %{url}\\n", vec![Key("status"), text(" "), Key("url"), text("\n")]),
+            (
+                "%{status} %{url}\\n",
+                vec![Key("status"), text(" "), Key("url"), text("\n")],
+            ),
             ("%{http_code}", vec![C(Curl::HttpCode), text("\n")]),
-            ("%{urlnum}%{json}", vec![Key("index"), C(Curl::Json), text("\n")]),
+            (
+                "%{urlnum}%{json}",
+                vec![Key("index"), C(Curl::Json), text("\n")],
+            ),
             ("\\x%(", vec![text("\\x%(\n")]),
         ] {
-            assert_eq!(template.parse::<Template>().unwrap().0, pieces, "{template}");
+            assert_eq!(
+                template.parse::<Template>().unwrap().0,
+                pieces,
+                "{template}"
+            );
         }
         for bad in ["%{", "%{nope}", "%{status", "%{}"] {
             assert!(bad.parse::<Template>().is_err(), "{bad}");

@@ -32,10 +32,16 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
     let status = answer.map_or("ERR".to_owned(), |answer| answer.status.to_string());
-    let time = outcome.last.as_ref().map(|last| format!("{:.3}", last.total.as_secs_f64()));
+    let time = outcome
+        .last
+        .as_ref()
+        .map(|last| format!("{:.3}", last.total.as_secs_f64()));
     let size = outcome.answer().map(|answer| answer.size.to_string());
     let width = |width: usize| if look.aligned { width } else { 0 };
-    let (time, size) = (time.as_deref().unwrap_or("-"), size.as_deref().unwrap_or("-"));
+    let (time, size) = (
+        time.as_deref().unwrap_or("-"),
+        size.as_deref().unwrap_or("-"),
+    );
     paint(look, style, &status, to);
     let _ = write!(
         to,
