@@ -18,6 +18,7 @@ use crate::outcome::Accept;
     version,
     about,
     max_term_width = 100,
+    args_override_self = true,
     after_help = "Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.\n\
         Exit codes: 0 all ok; 1 some URL is not; 2 usage; 3 cannot go on; 130, 143 stopped by a signal; \
         141 the reader left."
@@ -71,7 +72,7 @@ pub struct Cli {
         help_heading = "Request"
     )]
     pub method: Option<String>,
-    /// Send a header, or the lines of a file as headers; `K;` sends it empty, `K:` leaves out what fetch would send
+    /// Send a header, or the lines of a file as headers; `K;` sends it empty, `K:` leaves out what fetch sends
     #[arg(
         short = 'H',
         long = "header",
@@ -103,7 +104,7 @@ pub struct Cli {
     /// Ask for compressed answers (gzip, deflate, br, zstd) and decode them
     #[arg(long, help_heading = "Request")]
     pub compressed: bool,
-    /// Largest body, after decoding
+    /// Largest body, after decoding; 0 is no limit
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub max_filesize: Option<u64>,
     /// HTTP/1.1 only

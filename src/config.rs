@@ -212,6 +212,11 @@ fn add_header(
     let (name, value) = match line.split_once(':') {
         Some((name, value)) if value.trim().is_empty() => {
             let (name, _) = header(name, "").map_err(failed)?;
+            if name == ACCEPT {
+                // reqwest insists on one.
+                let message = "Accept cannot be left out, only be given another value";
+                return Err(UsageError::Header(format!("{place}{message}")));
+            }
             own.remove(name);
             return Ok(());
         }
@@ -258,6 +263,7 @@ fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
 
 fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
     let max_size = match cli.max_filesize {
+        Some(0) => None,
         Some(bytes) => Some(SizeLimit {
             bytes,
             remedy: "--max-filesize",

@@ -1,13 +1,15 @@
 //! The files a run leaves behind: written under another name, whole or absent under their own.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
 use crate::config::Run;
+use crate::error::plain;
 use crate::exit::Exit;
 use crate::report::say;
 use crate::{Done, RunError};
@@ -40,7 +42,7 @@ impl Drafts {
     /// Where the records go.
     pub(crate) fn lines(&self) -> io::Result<File> {
         match &self.results {
-            Some(draft) => draft.file.as_file().try_clone(),
+            Some(draft) => draft.file().try_clone(),
             None => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
         }
     }
@@ -58,28 +60,28 @@ impl Drafts {
         }
     }
 
+    /// Leaves the results under their draft's name: the run could not go on.
+    pub(crate) fn abandon(self) -> Result<(), RunError> {
+        self.results.map_or(Ok(()), Draft::keep)
+    }
+
     /// Gives the files their names. Results of a run that stopped early keep their draft's.
     pub(crate) fn finish(self, done: &Done, exit: Exit) -> Result<(), RunError> {
-        if let Some(draft) = self.results {
-            if done.ended.stopped.is_none() && !done.ended.broken {
-                draft.publish()?;
-            } else {
-                draft.keep()?;
-            }
+        let whole = done.ended.stopped.is_none() && !done.ended.broken;
+        match self.results {
+            Some(draft) if whole => draft.publish()?,
+            Some(draft) => draft.keep()?,
+            None => {}
         }
-        if let Some(mut draft) = self.summary {
-            let json = done.summary.json(done.ended, done.elapsed, exit);
-            let written = draft.file.as_file_mut().write_all(json.as_bytes());
-            written.map_err(|error| draft.failed(error))?;
-            draft.replace()?;
+        match self.summary {
+            Some(draft) => draft.replace(&done.summary.json(done.ended, done.elapsed, exit)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
 /// One file that is not there yet.
 struct Draft {
-    option: &'static str,
     path: PathBuf,
     file: Temporary,
 }
@@ -89,22 +91,6 @@ enum Temporary {
     Beside(NamedTempFile),
     /// A device or a pipe: nothing to rename.
     Direct(File),
-}
-
-impl Temporary {
-    fn as_file(&self) -> &File {
-        match self {
-            Self::Beside(file) => file.as_file(),
-            Self::Direct(file) => file,
-        }
-    }
-
-    fn as_file_mut(&mut self) -> &mut File {
-        match self {
-            Self::Beside(file) => file.as_file_mut(),
-            Self::Direct(file) => file,
-        }
-    }
 }
 
 impl Draft {
@@ -120,54 +106,69 @@ impl Draft {
         } else {
             beside(path).map(Temporary::Beside)
         };
+        let path = path.to_owned();
         match file {
-            Ok(file) => Ok(Self {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(RunError::Draft {
                 option,
-                path: path.to_owned(),
-                file,
+                path: path.display().to_string(),
+                error,
             }),
-            Err(error) => Err(failed(option, path, error)),
         }
     }
 
-    fn failed(&self, error: io::Error) -> RunError {
-        failed(self.option, &self.path, error)
+    fn file(&self) -> &File {
+        match &self.file {
+            Temporary::Beside(file) => file.as_file(),
+            Temporary::Direct(file) => file,
+        }
     }
 
+    /// Gives it its name, unless something has that name by now.
     fn publish(self) -> Result<(), RunError> {
-        self.finish(|file, path| file.persist_noclobber(path).map_err(|error| error.error))
+        self.finish(|file, path| {
+            let Err(refused) = file.persist_noclobber(path) else {
+                return Ok(());
+            };
+            let kept = refused.file.keep().map_err(|error| error.error)?.1;
+            let reason = plain(&refused.error);
+            let message = format!("{reason}; the results are in {}", kept.display());
+            Err(io::Error::other(message))
+        })
     }
 
-    fn replace(self) -> Result<(), RunError> {
-        self.finish(|file, path| file.persist(path).map_err(|error| error.error))
+    /// Gives it its name, whatever had it.
+    fn replace(self, text: &str) -> Result<(), RunError> {
+        let written = self.file().write_all(text.as_bytes());
+        self.finish(|file, path| {
+            written?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        })
     }
 
+    /// Leaves it what it is, and says where.
     fn keep(self) -> Result<(), RunError> {
         self.finish(|file, path| {
-            let (file, kept) = file.keep().map_err(|error| error.error)?;
+            let kept = file.keep().map_err(|error| error.error)?.1;
             say(&format!(
                 "{}: not written, the run stopped early; what there is, is in {}",
                 path.display(),
                 kept.display()
             ));
-            Ok(file)
+            Ok(())
         })
     }
 
     fn finish(
         self,
-        name: impl FnOnce(NamedTempFile, &Path) -> io::Result<File>,
+        name: impl FnOnce(NamedTempFile, &Path) -> io::Result<()>,
     ) -> Result<(), RunError> {
-        let (option, path) = (self.option, self.path);
-        match self.file {
-            Temporary::Direct(_) => Ok(()),
-            Temporary::Beside(file) => file
-                .as_file()
-                .sync_all()
-                .and_then(|()| name(file, &path))
-                .map(drop)
-                .map_err(|error| failed(option, &path, error)),
-        }
+        let Temporary::Beside(file) = self.file else {
+            return Ok(());
+        };
+        let synced = file.as_file().sync_all();
+        let finished = synced.and_then(|()| name(file, &self.path));
+        finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
 }
 
@@ -183,18 +184,9 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     };
     let mut prefix = name.to_owned();
     prefix.push(".");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     Builder::new()
         .prefix(&prefix)
         .suffix(".partial")
-        .permissions(mode)
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
-}
-
-fn failed(option: &'static str, path: &Path, error: io::Error) -> RunError {
-    RunError::Draft {
-        option,
-        path: path.display().to_string(),
-        error,
-    }
 }

@@ -165,9 +165,10 @@ async fn fetch(mut config: Config) -> Result<Exit, RunError> {
         output: drafts.output_name(),
     };
     let intake = input::read(config.sources, config.defaults)?;
-    match run.drive(intake, &client, &config.engine, reporter).await? {
-        ControlFlow::Break(exit) => Ok(exit),
-        ControlFlow::Continue(done) => {
+    match run.drive(intake, &client, &config.engine, reporter).await {
+        Err(error) => drafts.abandon().and(Err(error)),
+        Ok(ControlFlow::Break(exit)) => Ok(exit),
+        Ok(ControlFlow::Continue(done)) => {
             let exit = done.exit(config.run.exit_zero);
             drafts.finish(&done, exit)?;
             Ok(exit)

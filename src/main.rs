@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ContextKind;
 use fetch::RunError;
 use fetch::cli::Cli;
 use fetch::config::Config;
@@ -12,13 +13,7 @@ use fetch::report::say;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help that nobody reads is no error.
-            let _ = error.print();
-            return u8::try_from(error.exit_code())
-                .unwrap_or(Exit::Usage.code())
-                .into();
-        }
+        Err(error) => return refuse(&error).code().into(),
     };
     let exit = run(&cli).unwrap_or_else(|error| {
         say(&error.to_string());
@@ -27,6 +22,28 @@ fn main() -> ExitCode {
             .map_or(Exit::Usage, RunError::exit)
     });
     exit.code().into()
+}
+
+/// Prints help where it was asked for, else what is wrong, in one line.
+fn refuse(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // Help that nobody reads is no error.
+        let _ = error.print();
+        return Exit::Success;
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim);
+    let reason: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+    let reason = reason.join(" ");
+    let hint = match error.get(ContextKind::SuggestedArg) {
+        Some(similar) => format!("did you mean {similar}?"),
+        None => "see --help".to_owned(),
+    };
+    say(&format!(
+        "{} ({hint})",
+        reason.trim_start_matches("error: ")
+    ));
+    Exit::Usage
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {

@@ -2,13 +2,15 @@
 
 use std::io;
 
-use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use async_compression::tokio::bufread::{
+    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
 use super::watch::Watch;
@@ -71,14 +73,20 @@ impl Coding {
         }
     }
 
-    fn decoder<'a>(self, coded: impl AsyncBufRead + Unpin + 'a) -> Box<dyn AsyncRead + Unpin + 'a> {
+    /// The decoder of what begins with the byte `first`.
+    fn decoder<'a>(
+        self,
+        first: u8,
+        coded: impl AsyncBufRead + Unpin + 'a,
+    ) -> Box<dyn AsyncRead + Unpin + 'a> {
         match self {
             Self::Gzip => {
                 let mut decoder = GzipDecoder::new(coded);
                 decoder.multiple_members(true);
                 Box::new(decoder)
             }
-            Self::Deflate => Box::new(ZlibDecoder::new(coded)),
+            Self::Deflate if is_zlib(first) => Box::new(ZlibDecoder::new(coded)),
+            Self::Deflate => Box::new(DeflateDecoder::new(coded)),
             Self::Brotli => Box::new(BrotliDecoder::new(coded)),
             Self::Zstd => {
                 let mut decoder = ZstdDecoder::new(coded);
@@ -87,6 +95,11 @@ impl Coding {
             }
         }
     }
+}
+
+/// Whether `first` begins the envelope of RFC 1950. Some servers leave it out, and browsers bear it.
+fn is_zlib(first: u8) -> bool {
+    first & 0x0f == 8 && first >> 4 <= 7
 }
 
 /// What a body left behind, as far as it came.
@@ -163,11 +176,11 @@ async fn receive_coded(
         .map_err(io::Error::other);
     let mut coded = StreamReader::new(coded);
     // An answer without content, to HEAD say, is not coded.
-    let first = tokio::io::AsyncBufReadExt::fill_buf(&mut coded).await;
-    if first.map_err(|error| unwrap(error, coding))?.is_empty() {
+    let beginning = coded.fill_buf().await;
+    let Some(&first) = beginning.map_err(|error| unwrap(error, coding))?.first() else {
         return Ok(());
-    }
-    let mut decoder = coding.decoder(coded);
+    };
+    let mut decoder = coding.decoder(first, coded);
     let mut buffer = vec![0; DECODED];
     loop {
         // A bomb is decoded without waiting for the network: the others want their turn.

@@ -8,6 +8,7 @@ use std::io;
 
 use url::Url;
 
+use super::Limits;
 use super::resolver::ResolveError;
 use super::watch::Watch;
 use crate::error::{Failure, Kind, Phase, plain};
@@ -99,7 +100,12 @@ fn is_loss(error: &io::Error) -> bool {
 }
 
 /// The failure of a hop to `url`.
-pub(super) fn classify(error: &reqwest::Error, url: &Url, watch: &Watch) -> Failure {
+pub(super) fn classify(
+    error: &reqwest::Error,
+    url: &Url,
+    watch: &Watch,
+    limits: &Limits,
+) -> Failure {
     let phase = watch.phase();
     let kind = match phase {
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
@@ -108,10 +114,13 @@ pub(super) fn classify(error: &reqwest::Error, url: &Url, watch: &Watch) -> Fail
         _ => wire_kind(error, phase),
     };
     let message = match kind {
-        Kind::Timeout => format!(
-            "{}: no connection in time (--connect-timeout)",
-            Authority(url)
-        ),
+        Kind::Timeout => match limits.connect {
+            Some(limit) => format!(
+                "{}: no connection within {limit:?} (--connect-timeout)",
+                Authority(url)
+            ),
+            None => format!("{}: the connection timed out", Authority(url)),
+        },
         Kind::Dns => format!(
             "{}: {}",
             url.host_str().unwrap_or_default(),

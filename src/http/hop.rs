@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -12,6 +12,7 @@ use super::body::{self, BodyError, Received};
 use super::clients::Clients;
 use super::failure;
 use super::redirect::{self, Dead};
+use super::upload::Upload;
 use super::watch::{Watch, watched};
 use crate::error::{Failure, Kind, Phase};
 use crate::outcome::{Answer, Attempt};
@@ -183,7 +184,7 @@ impl Client {
         let response = self
             .send(request, chain, watch)
             .await
-            .map_err(|error| failure::classify(&error, &chain.url, watch))?;
+            .map_err(|error| self.wire_failure(&error, chain, watch))?;
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.elapsed();
         let status = response.status();
@@ -197,10 +198,10 @@ impl Client {
         }
         watch.reached(Phase::Body);
         self.check_length(chain, &response)
-            .map_err(|error| body_failure(&error, chain, watch))?;
+            .map_err(|error| self.body_failure(&error, chain, watch))?;
         body::receive(response, self.options.decode, watch, &mut arriving.received)
             .await
-            .map_err(|error| body_failure(&error, chain, watch))?;
+            .map_err(|error| self.body_failure(&error, chain, watch))?;
         Ok(Exchanged::Whole)
     }
 
@@ -240,11 +241,14 @@ impl Client {
         chain: &Chain,
         watch: &Rc<Watch>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        watched(watch.clone(), client.execute(self.message(request, chain)))
+        watched(
+            watch.clone(),
+            client.execute(self.message(request, chain, watch)),
+        )
     }
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
-    fn message(&self, request: &Request, chain: &Chain) -> reqwest::Request {
+    fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
         let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
         let mut headers = HeaderMap::clone(&self.options.headers);
         if !chain.left_origin {
@@ -262,7 +266,15 @@ impl Client {
             if let Some(content_type) = &body.content_type {
                 headers.insert(CONTENT_TYPE, content_type.clone());
             }
-            *message.body_mut() = Some(body.bytes.clone().into());
+            let (upload, left) = Upload::new(body.bytes.clone());
+            *message.body_mut() = Some(reqwest::Body::wrap(upload));
+            watch.uploads(left);
+        }
+        // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
+        let content = matches!(chain.method, Method::POST | Method::PUT | Method::PATCH);
+        if content || chain.body.is_some() {
+            let length = chain.body.as_ref().map_or(0, |body| body.bytes.len());
+            headers.insert(CONTENT_LENGTH, length.into());
         }
         *message.headers_mut() = headers;
         message
@@ -292,6 +304,19 @@ impl Client {
         redirect::target(&chain.url, response.status(), response.headers())
     }
 
+    fn wire_failure(&self, error: &reqwest::Error, chain: &Chain, watch: &Watch) -> Failure {
+        failure::classify(error, &chain.url, watch, &self.options.limits)
+    }
+
+    fn body_failure(&self, error: &BodyError, chain: &Chain, watch: &Watch) -> Failure {
+        let kind = match error {
+            BodyError::Read(error) => return self.wire_failure(error, chain, watch),
+            BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
+            BodyError::TooLarge(_) => Kind::TooLarge,
+        };
+        Failure::new(kind, Phase::Body, error.to_string())
+    }
+
     /// A body that says how large it is need not be read to know that it is too large.
     fn check_length(&self, chain: &Chain, response: &Response) -> Result<(), BodyError> {
         let has_body = chain.method != Method::HEAD && !self.options.decode;
@@ -314,13 +339,4 @@ fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
     }
     Ok(())
-}
-
-fn body_failure(error: &BodyError, chain: &Chain, watch: &Watch) -> Failure {
-    let kind = match error {
-        BodyError::Read(error) => return failure::classify(error, &chain.url, watch),
-        BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
-        BodyError::TooLarge(_) => Kind::TooLarge,
-    };
-    Failure::new(kind, Phase::Body, error.to_string())
 }

@@ -13,6 +13,7 @@ mod hop;
 mod redirect;
 mod resolver;
 mod tls;
+mod upload;
 mod watch;
 
 pub use body::CODINGS;

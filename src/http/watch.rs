@@ -1,7 +1,7 @@
 //! The clock of one hop: where it is, when the server was last heard of, and
 //! which limit runs out first.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::Limits;
+use super::upload::Left;
 use crate::error::{Failure, Kind, Phase};
 
 tokio::task_local! {
@@ -24,6 +25,8 @@ pub(crate) struct Watch {
     started: Instant,
     heard: Cell<Instant>,
     stopped: Cell<Option<Instant>>,
+    /// The content under way to the server.
+    upload: RefCell<Left>,
     connected: Cell<bool>,
 }
 
@@ -35,6 +38,7 @@ impl Watch {
             started: now,
             heard: Cell::new(now),
             stopped: Cell::new(None),
+            upload: RefCell::default(),
             connected: Cell::new(false),
         }
     }
@@ -50,7 +54,15 @@ impl Watch {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        self.phase.get()
+        match self.phase.get() {
+            Phase::Headers if self.upload.borrow().bytes() > 0 => Phase::Request,
+            phase => phase,
+        }
+    }
+
+    /// This content goes out.
+    pub(super) fn uploads(&self, left: Left) {
+        self.upload.replace(left);
     }
 
     /// The hop has come this far.
@@ -74,10 +86,18 @@ impl Watch {
         let end = limits
             .total
             .map(|total| self.started + total.saturating_sub(spent));
+        let left = Cell::new(usize::MAX);
         let silence_end = || match self.phase.get() {
             // The connector has a limit of its own.
             Phase::Resolve | Phase::Connect => None,
-            _ => limits.silence.map(|silence| self.heard.get() + silence),
+            _ => {
+                // What the server takes, it gave a sign for.
+                let now = self.upload.borrow().bytes();
+                if left.replace(now) > now {
+                    self.heard();
+                }
+                limits.silence.map(|silence| self.heard.get() + silence)
+            }
         };
         let next = || {
             let silent = silence_end().or_else(|| Some(Instant::now() + limits.silence?));
@@ -102,7 +122,7 @@ impl Watch {
                     && end <= now
                 {
                     return Poll::Ready(
-                        self.timeout(format!("silent for {silence:?} (--read-timeout)")),
+                        self.timeout(format!("no byte for {silence:?} (--read-timeout)")),
                     );
                 }
                 match next() {
@@ -115,7 +135,7 @@ impl Watch {
     }
 
     fn timeout(&self, message: String) -> Failure {
-        Failure::new(Kind::Timeout, self.phase.get(), message)
+        Failure::new(Kind::Timeout, self.phase(), message)
     }
 }
 

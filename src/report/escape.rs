@@ -60,9 +60,11 @@ pub(super) fn field(text: &str) -> Cow<'_, str> {
 
 /// What is inside a JSON string already, with the characters that JSON lets pass but a terminal should not see as `\u….`.
 pub(super) fn json(fragment: &str) -> Cow<'_, str> {
-    // White space between the tokens of raw JSON is no part of a string.
-    let is_unsafe = |c| is_unsafe(c) && !matches!(c, '\t' | '\n' | '\r');
     escape_with(fragment, is_unsafe, |escaped, c| {
+        // White space between the tokens of raw JSON: a string does not hold it.
+        if matches!(c, '\t' | '\n' | '\r') {
+            return escaped.push(' ');
+        }
         for unit in c.encode_utf16(&mut [0; 2]) {
             let _ = write!(escaped, "\\u{unit:04x}");
         }
@@ -92,5 +94,6 @@ mod tests {
             "a\\u009b\\u202e\\udb40\\udc01"
         );
         assert_eq!(json("ü\u{7f}"), "ü\\u007f");
+        assert_eq!(json("[1,\r\t2]"), "[1,  2]");
     }
 }

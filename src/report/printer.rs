@@ -156,7 +156,7 @@ impl Printer {
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);
-                bar.show(&self.page.counts, Some(total).filter(|&total| total > 0));
+                bar.show(self.page.counts, Some(total).filter(|&total| total > 0));
             }
         }
     }

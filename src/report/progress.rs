@@ -1,63 +1,89 @@
 //! The bar: the one place that knows indicatif.
 
-use std::time::Duration;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::summary::Counts;
 
-/// From one drawing to the next: lines on a terminal draw the bar anew as well, so both together stay under ten a second.
+/// From one drawing to the next. Lines on the same terminal draw the bar once
+/// more each time, so both together come to ten a second at most.
 pub(super) const PACE: Duration = Duration::from_millis(200);
 
-const DRAWINGS_A_SECOND: u8 = 5;
+/// indicatif lets bursts pass; the pace is ours.
+const DRAWINGS_A_SECOND: u8 = 10;
 
 /// A bar on standard error, or a spinner while the total is unknown.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    indicator: ProgressBar,
+    counts: Arc<Mutex<Counts>>,
     total: Option<u64>,
+    drawn: Option<Instant>,
 }
 
 impl Bar {
     pub(super) fn new() -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWINGS_A_SECOND);
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(style("{spinner} {pos} {msg}"));
-        Self { bar, total: None }
+        let indicator = ProgressBar::with_draw_target(None, target);
+        let counts = Arc::default();
+        indicator.set_style(style("{spinner} {pos}  {counts}", &counts));
+        Self {
+            indicator,
+            counts,
+            total: None,
+            drawn: None,
+        }
     }
 
-    /// Draws `counts`, of `total` inputs in all once that is known.
-    pub(super) fn show(&mut self, counts: &Counts, total: Option<u64>) {
-        if total != self.total
-            && let Some(total) = total
-        {
-            self.total = Some(total);
-            self.bar.set_length(total);
-            self.bar
-                .set_style(style("{bar:20} {pos}/{len} {msg}, ETA {eta}"));
+    /// Draws `counts`, of `total` inputs in all once that is known, if it is time to.
+    pub(super) fn show(&mut self, counts: Counts, total: Option<u64>) {
+        if self.drawn.is_some_and(|drawn| drawn.elapsed() < PACE) {
+            return;
         }
-        self.bar.set_position(counts.inputs);
-        self.bar.set_message(format!(
-            "{} ok, {} failed, {:.0}/s, {}",
-            counts.ok,
-            counts.http_error + counts.error,
-            self.bar.per_sec(),
-            HumanBytes(counts.bytes)
-        ));
-        self.bar.tick();
+        if total != self.total {
+            self.total = total;
+            let template = "{bar:20} {pos}/{len} ETA {eta}  {counts}";
+            self.indicator.set_style(style(template, &self.counts));
+        }
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        self.indicator.update(|state| {
+            state.set_pos(counts.inputs);
+            if let Some(total) = total {
+                state.set_len(total);
+            }
+        });
+        self.drawn = Some(Instant::now());
     }
 
     /// Runs `write` while the bar is not there.
     pub(super) fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
-        self.bar.suspend(write)
+        self.indicator.suspend(write)
     }
 
     pub(super) fn clear(&self) {
-        self.bar.finish_and_clear();
+        self.indicator.finish_and_clear();
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+fn style(template: &str, counts: &Arc<Mutex<Counts>>) -> ProgressStyle {
+    let counts = counts.clone();
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
+        .with_key(
+            "counts",
+            move |state: &ProgressState, to: &mut dyn Write| {
+                let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = write!(
+                    to,
+                    "{} ok, {} failed, {:.0}/s, {}",
+                    counts.ok,
+                    counts.http_error + counts.error,
+                    state.per_sec(),
+                    HumanBytes(counts.bytes)
+                );
+            },
+        )
 }

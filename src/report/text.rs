@@ -55,8 +55,10 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
 }
 
 fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
+    let mut blanks = "  ";
     let mut flag = |flag: &str, style: Style| {
-        to.extend_from_slice(b"  ");
+        to.extend_from_slice(blanks.as_bytes());
+        blanks = " ";
         paint(look, style, flag, to);
     };
     if outcome.slow {

@@ -153,11 +153,13 @@ fn jsonl_has_the_keys_of_the_contract_in_their_order() {
         let out = site.run(args);
         assert_eq!(out.records().len(), 7);
         for line in out.lines() {
-            let at: Vec<_> = record::KEYS
-                .iter()
-                .map(|key| line.find(&format!("\"{key}\":")).unwrap())
-                .collect();
-            assert!(at.is_sorted(), "{line}");
+            let mut rest = line;
+            for key in record::KEYS {
+                let at = rest
+                    .find(&format!("\"{key}\":"))
+                    .unwrap_or_else(|| panic!("{key}: {line}"));
+                rest = &rest[at..];
+            }
         }
     }
 }
@@ -174,7 +176,7 @@ fn jsonl_has_null_for_what_is_not_known() {
     };
     assert_eq!(nulls(0), ["id", "meta", "file", "sha256", "error"]);
     assert_eq!(nulls(2), ["id", "meta", "file", "sha256", "error"]);
-    assert_eq!(nulls(4), ["id", "meta", "file", "sha256"]);
+    assert_eq!(nulls(4), ["id", "meta", "content_type", "file", "sha256"]);
     for key in [
         "status",
         "http_version",
@@ -300,7 +302,11 @@ fn a_cell_that_a_spreadsheet_would_run_is_defused() {
         let mut seen = 0;
         for row in rows.records().map(Result::unwrap) {
             seen += 1;
-            assert!(row[1].starts_with('\''), "{row:?}");
+            // What stands before an @ is masked, be it nothing.
+            assert!(
+                row[1].starts_with('\'') || row[1].starts_with("***@"),
+                "{row:?}"
+            );
             assert!(
                 row.iter()
                     .all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])),

@@ -127,16 +127,12 @@ fn a_location_is_escaped() {
             .otherwise(ok(""))
             .start();
         for args in FORMATS {
-            let out = Fetch::new()
+            let code = i32::from(!location.starts_with('/'));
+            Fetch::new()
                 .args(args)
                 .args(["-v", &server.url("/a")])
-                .run();
-            assert_eq!(
-                out.stdout().contains("redirect"),
-                out.code() == 1,
-                "{}",
-                out.stdout()
-            );
+                .run()
+                .exits(code);
         }
     }
 }
@@ -195,18 +191,6 @@ fn a_name_of_a_file_is_escaped() {
     assert_eq!(out.record()["source"], name);
     Fetch::new()
         .arg("missing\u{1b}[31m\u{202e}\u{9b}")
-        .run()
-        .exits(2);
-    Fetch::new()
-        .args(["--format", "\u{1b}[31m\u{202e}\u{9b}", "-"])
-        .run()
-        .exits(2);
-    Fetch::new()
-        .args(["-w", "%{\u{1b}[31m\u{202e}\u{9b}}", "-"])
-        .run()
-        .exits(2);
-    Fetch::new()
-        .args(["--\u{1b}[31m\u{202e}\u{9b}", "-"])
         .run()
         .exits(2);
 }

@@ -4,7 +4,9 @@ use std::{io::Write as _, thread};
 
 use serde_json::Value;
 
-use crate::support::{CANARY, Fetch, Gate, Script, Server, ok, record::RecordExt as _};
+use crate::support::{
+    CANARY, Fetch, Gate, Script, Server, ok, port::Refusing, record::RecordExt as _,
+};
 
 /// The records of this list, in its order.
 #[track_caller]
@@ -162,10 +164,7 @@ fn the_same_url_twice_is_fetched_twice() {
 #[test]
 fn a_line_without_a_scheme_gets_the_default_one() {
     let server = Server::always(ok("x"));
-    let list = format!(
-        "127.0.0.1:{0}/a\nlocalhost:{0}/b?u=http://x\n",
-        server.port()
-    );
+    let list = format!("127.0.0.1:{0}/a\nlocalhost:{0}/b\n", server.port());
     let out = Fetch::jsonl()
         .args(["--default-scheme", "http", "-"])
         .stdin(list)
@@ -177,13 +176,15 @@ fn a_line_without_a_scheme_gets_the_default_one() {
 
 #[test]
 fn the_default_scheme_is_https() {
-    let server = Server::build().start();
+    let refusing = Refusing::new();
     let out = Fetch::jsonl()
-        .trusting()
-        .stdin(format!("127.0.0.1:{}/a", server.port()))
+        .stdin(format!("{}/a", refusing.address()))
         .run()
         .exits(1);
-    assert_eq!(out.record().verdict(), "error tls/connect");
+    assert_eq!(
+        out.record()["final_url"],
+        format!("https://{}/a", refusing.address())
+    );
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn headers_of_an_object_are_printed_nowhere() {
 #[test]
 fn a_bad_object_with_a_secret_does_not_print_it() {
     for line in [
-        json!({"url": "http://127.0.0.1/", "headers": {"Authorization": format!("{CANARY}\n")}})
+        json!({"url": "http://127.0.0.1/", "headers": {"Authorization": format!("{CANARY}\n{CANARY}")}})
             .to_string(),
         json!({"url": "http://127.0.0.1/", "hedaers": {"Authorization": CANARY}}).to_string(),
         json!({"url": "http://127.0.0.1/", "headers": [CANARY]}).to_string(),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::Value;
 
-use crate::support::{Fetch, Gate, PATIENCE, Request, Script, Server, Stream, ok};
+use crate::support::{Fetch, Gate, PATIENCE, Request, Running, Script, Server, Stream, ok};
 
 /// One URL for each of so many hosts.
 fn hosts(server: &Server, count: usize) -> String {
@@ -135,17 +135,36 @@ fn ten_thousand_lines_give_ten_thousand_records() {
     );
 }
 
+/// Peak memory in KiB after this many more lines have become records.
+fn memory_after(run: &mut Running, line: &str, lines: usize) -> u64 {
+    for _ in 0..lines / 500 {
+        run.write(line.repeat(500));
+        for _ in 0..500 {
+            run.line();
+        }
+    }
+    run.peak_memory()
+}
+
 #[test]
-fn three_hundred_thousand_lines_are_not_held() {
-    // KiB of address space: enough for the program, and not for the lines and their records beside it.
-    let list = "http://[bad\n".repeat(300_000);
-    let out = Fetch::new()
-        .after("ulimit -v 300000")
-        .args(["-w", "%{index}", "-"])
-        .stdin(list)
-        .run()
-        .exits(1);
-    assert_eq!(out.lines().len(), 300_000);
+fn memory_does_not_grow_with_the_number_of_urls() {
+    let server = Server::always(ok("x"));
+    let good = server.url("/a\n");
+    for (line, args) in [
+        ("http://[bad\n", &[][..]),
+        (&good, &[]),
+        (&good, &["--ordered"]),
+    ] {
+        let mut run = Fetch::jsonl().args(args).stdin_open().spawn();
+        let early = memory_after(&mut run, line, 3_000);
+        let late = memory_after(&mut run, line, 20_000);
+        // A tenth of what the records alone would take.
+        assert!(
+            late < early + 1024,
+            "{early} KiB, then {late} KiB with {line}"
+        );
+        run.wait();
+    }
 }
 
 #[test]

@@ -264,6 +264,24 @@ fn http_1_1_is_spoken_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_last_of_the_protocols_counts_as_with_curl() {
+    let server = either();
+    for (args, version) in [
+        (["--http2", "--http1.1"], "HTTP/1.1"),
+        (["--http1.1", "--http2"], "HTTP/2"),
+    ] {
+        let record = Fetch::jsonl()
+            .trusting()
+            .args(args)
+            .arg(server.url("/a"))
+            .run()
+            .exits(0)
+            .record();
+        assert_eq!(record["http_version"], version);
+    }
+}
+
+#[test]
 fn http_2_is_spoken_at_once_with_prior_knowledge() {
     let server = Server::at("*", http2::answer(b"two"));
     let record = Fetch::jsonl()

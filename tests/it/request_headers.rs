@@ -87,14 +87,23 @@ fn a_header_takes_the_place_of_a_default_one() {
 
 #[test]
 fn a_semicolon_sends_an_empty_header_and_a_colon_removes_one() {
-    let request = asked(&["-H", "X-Empty;", "-H", "Accept:", "-H", "User-Agent:"]);
+    let request = asked(&["-H", "X-Empty;", "-H", "User-Agent:"]);
     assert_eq!(request.header("x-empty"), Some(""));
-    assert!(request.header("accept").is_none() && request.header("user-agent").is_none());
+    assert!(request.header("user-agent").is_none());
+}
+
+#[test]
+fn accept_cannot_be_left_out_and_says_so() {
+    let out = Fetch::jsonl()
+        .args(["-H", "Accept:", "http://127.0.0.1/"])
+        .run()
+        .exits(2);
+    assert!(out.stderr().contains("Accept cannot be left out"));
 }
 
 #[test]
 fn headers_come_from_a_file() {
-    let file = format!("# comment\nX-One: 1\n\n  \nX-Token: {CANARY}\r\nAccept:\nX-Empty;\n");
+    let file = format!("# comment\nX-One: 1\n\n  \nX-Token: {CANARY}\r\nUser-Agent:\nX-Empty;\n");
     let request =
         asked_by(
             Fetch::jsonl()
@@ -106,7 +115,7 @@ fn headers_come_from_a_file() {
         (Some("1"), Some(CANARY))
     );
     assert_eq!(
-        (request.header("accept"), request.header("x-empty")),
+        (request.header("user-agent"), request.header("x-empty")),
         (None, Some(""))
     );
 }
@@ -204,12 +213,12 @@ fn a_header_of_authorization_beats_user_and_userinfo() {
 }
 
 #[test]
-fn a_user_without_a_password_has_an_empty_one_and_no_one_is_asked() {
-    // As curl without a terminal to ask at.
-    assert_eq!(
-        asked(&["-u", "user"]).header("authorization"),
-        Some(basic("user:").as_str())
-    );
+fn a_user_without_a_password_is_a_usage_error_that_does_not_show_it() {
+    let out = Fetch::new()
+        .args(["-u", CANARY, "http://127.0.0.1/"])
+        .run()
+        .exits(2);
+    assert!(out.stderr().contains("--user"), "{}", out.stderr());
 }
 
 #[test]

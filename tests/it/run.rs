@@ -239,7 +239,7 @@ fn verbose_tells_of_attempts_and_redirects() {
             .args([option, &server.url("/a")])
             .run()
             .exits(1);
-        for part in ["302", "503", &server.url("/a"), &server.url("/b")] {
+        for part in ["302", "503", &server.url("/b")] {
             assert!(out.stderr().contains(part), "no {part} in {}", out.stderr());
         }
         assert_eq!(out.lines().len(), 1);

@@ -1,6 +1,6 @@
 //! On a terminal: colour, columns, and a bar that tears nothing.
 
-use crate::support::{Fetch, Gate, Script, Server, answer, ok};
+use crate::support::{Fetch, Gate, Script, Server, answer, ok, screen::rendered};
 
 const ESC: char = '\u{1b}';
 
@@ -9,21 +9,6 @@ fn site() -> Server {
         .route("/0", ok("12345"))
         .route("/1", answer(404, "x".repeat(5000)))
         .start()
-}
-
-/// A screen without colour and without what the bar did to it.
-fn plain(screen: &str) -> String {
-    let mut text = String::new();
-    let mut rest = screen;
-    while let Some(at) = rest.find(ESC) {
-        text += &rest[..at];
-        let sequence = &rest[at + 1..];
-        let end = sequence
-            .find(|character: char| character.is_ascii_alphabetic())
-            .unwrap();
-        rest = &sequence[end + 1..];
-    }
-    (text + rest).replace('\r', "\n")
 }
 
 #[test]
@@ -53,14 +38,13 @@ fn a_terminal_gets_colour_and_columns() {
         lines[0].contains(ESC) && lines[1].contains(ESC),
         "{lines:?}"
     );
-    let plain = plain(out.screen());
-    let ends: Vec<_> = plain
-        .lines()
-        .filter(|line| line.contains("http://"))
+    let shown = rendered(out.screen());
+    let at: Vec<_> = shown[..2]
+        .iter()
         .map(|line| line.find("http://").unwrap())
         .collect();
-    assert_eq!((ends.len(), ends[0]), (2, ends[1]), "columns: {plain}");
-    assert!(plain.contains("OK 1/2 in "), "{plain}");
+    assert_eq!(at[0], at[1], "columns: {shown:#?}");
+    assert!(shown[2].starts_with("OK 1/2 in "), "{shown:#?}");
 }
 
 #[test]
@@ -146,9 +130,9 @@ fn the_format_does_not_depend_on_the_terminal() {
     assert_eq!(keys(&piped), keys(&shown));
 }
 
-/// A run on a terminal with requests that wait, until the screen shows this.
+/// A run of 20 URLs that shows this while most of them wait, and what its terminal is left with.
 #[track_caller]
-fn bar_shows(fetch: Fetch, text: &str) -> String {
+fn bar_shows(fetch: Fetch, text: &str) -> (Server, Vec<String>) {
     let gate = Gate::new();
     let held = Script::new()
         .wait(&gate)
@@ -166,53 +150,90 @@ fn bar_shows(fetch: Fetch, text: &str) -> String {
     run.screen.wait_for(text);
     gate.open();
     let out = run.wait().exits(1);
-    for number in 0..20 {
-        let url = server.url(&format!("/{number}"));
-        let whole = |line: &str| line.split_whitespace().any(|field| field == url);
-        assert!(
-            plain(out.screen())
-                .lines()
-                .chain(out.stdout().lines())
-                .any(whole)
-                || out.names().len() > 1,
-            "{url} is torn"
-        );
-    }
-    out.screen().to_owned()
+    (server, rendered(out.screen()))
 }
 
 #[test]
-fn a_bar_on_a_terminal_shows_how_far_it_is() {
-    bar_shows(Fetch::new().terminal(), "2/20");
+fn a_bar_on_a_terminal_tears_no_line_and_is_gone_at_the_end() {
+    let (server, screen) = bar_shows(Fetch::new().terminal(), "2/20");
+    let is_whole = |line: &&String| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        (4..=5).contains(&fields.len()) && fields[3].starts_with(&server.url("/"))
+    };
+    assert_eq!(screen.iter().filter(is_whole).count(), 20, "{screen:#?}");
+    assert!(
+        screen[20].starts_with("OK 19/20 in ") && screen[21] == "failed: 500 x1",
+        "{screen:#?}"
+    );
+    assert!(
+        screen[22].contains("latency") && screen[23..].iter().all(String::is_empty),
+        "{screen:#?}"
+    );
 }
 
 #[test]
 fn a_bar_shows_while_results_go_to_a_file() {
-    bar_shows(
+    for fetch in [
         Fetch::new()
             .args(["--results", "out"])
-            .stderr_terminal()
-            .env("TERM", "xterm"),
-        "2/20",
-    );
-    bar_shows(
+            .stdout_to("/dev/null"),
+        Fetch::new().stdout_to("out.txt"),
+    ] {
+        let (_, screen) = bar_shows(fetch.stderr_terminal().env("TERM", "xterm"), "2/20");
+        assert!(screen[0].starts_with("OK 19/20 in "), "{screen:#?}");
+        assert!(screen[3..].iter().all(String::is_empty), "{screen:#?}");
+    }
+}
+
+/// How often the bar was drawn, which a terminal that shows the results too must not change.
+#[track_caller]
+fn drawn_at_most_ten_times_a_second(fetch: Fetch) {
+    let slow = Script::new()
+        .pause(1000)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::build()
+        .route("/0", slow.clone())
+        .route("/499", slow)
+        .otherwise(ok("x"))
+        .start();
+    let out = fetch
+        .file("urls.txt", server.list(500))
+        .args(["-j1", "urls.txt"])
+        .run()
+        .exits(0);
+    let drawn = u32::try_from(out.screen().matches("/500 ").count()).unwrap();
+    let most = out.elapsed.as_secs_f64() * 10.0 + 3.0;
+    assert!(f64::from(drawn) <= most, "{drawn} in {:?}", out.elapsed);
+    assert!(drawn > 5, "{drawn} in {:?}", out.elapsed);
+}
+
+#[test]
+fn a_bar_is_drawn_at_most_ten_times_a_second() {
+    drawn_at_most_ten_times_a_second(
         Fetch::new()
             .stdout_to("out.txt")
             .stderr_terminal()
             .env("TERM", "xterm"),
-        "2/20",
     );
 }
 
 #[test]
-fn the_bar_is_gone_at_the_end() {
-    let screen = bar_shows(Fetch::new().terminal(), "2/20");
-    let last = plain(&screen);
-    let last = last.trim_end().lines().last().unwrap().to_owned();
-    assert!(
-        last.contains("requests/s") && last.contains("latency"),
-        "the summary comes last: {last}"
-    );
+fn a_bar_between_lines_is_drawn_at_most_ten_times_a_second() {
+    drawn_at_most_ten_times_a_second(Fetch::new().terminal());
+}
+
+#[test]
+fn without_a_total_there_is_a_bar_all_the_same() {
+    let gate = Gate::new();
+    let held = Script::new()
+        .wait(&gate)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::build().route("/0", ok("")).otherwise(held).start();
+    let mut run = Fetch::new().terminal().stdin_open().spawn();
+    run.write(server.list(2));
+    run.screen.wait_for("1 ok");
+    gate.open();
+    assert!(rendered(run.wait().exits(0).screen())[2].starts_with("OK 2/2 in "));
 }
 
 #[test]
@@ -239,12 +260,12 @@ fn no_bar_where_another_program_may_share_the_terminal_or_where_it_is_not_wanted
     ] {
         let out = fetch.run().exits(0);
         assert!(
-            !out.screen().contains("/2") || out.screen().contains("OK 2/2"),
+            !out.screen().contains("ETA") && !out.screen().contains("0 failed"),
             "{what}: {:?}",
             out.screen()
         );
         assert!(
-            !plain(out.screen()).contains("1/2") && !plain(out.screen()).contains("0/2"),
+            !out.screen().replace("\r\n", "").contains('\r'),
             "{what}: {:?}",
             out.screen()
         );
@@ -260,11 +281,7 @@ fn quiet_on_a_terminal_shows_the_results_alone() {
         .terminal()
         .run()
         .exits(1);
-    let lines = plain(out.screen())
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .count();
-    assert_eq!(lines, 2, "{:?}", out.screen());
+    assert_eq!(rendered(out.screen()).len(), 2, "{:?}", out.screen());
 }
 
 #[test]

@@ -217,6 +217,11 @@ impl Fetch {
                 In::Bytes(_) | In::Kept => Stdio::piped(),
                 In::Terminal => terminal.end(),
             });
+        // One that no one has opened never ends.
+        let on_terminal = matches!(self.stdin, In::Terminal)
+            || [&self.stdout, &self.stderr]
+                .iter()
+                .any(|out| matches!(out, Out::Terminal));
         let has_canary = self.has_canary();
         let given = files(self.folder.path());
         let began = Instant::now();
@@ -234,7 +239,11 @@ impl Fetch {
             unread: Vec::new(),
             lines: String::new(),
             stderr: child.stderr.take().map_or_else(ended, Gathered::from),
-            screen: terminal.watch(),
+            screen: if on_terminal {
+                terminal.watch()
+            } else {
+                ended()
+            },
             child,
             began,
             has_canary,

@@ -7,6 +7,7 @@ pub(crate) mod port;
 pub(crate) mod record;
 pub(crate) mod request;
 pub(crate) mod running;
+pub(crate) mod screen;
 pub(crate) mod script;
 pub(crate) mod server;
 pub(crate) mod stream;

@@ -1,6 +1,7 @@
 //! A run under way: written to, read from, signalled.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, ExitStatus},
@@ -53,6 +54,16 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The most memory that it ever had, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
     /// A file in the folder of the run.

@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     os::fd::OwnedFd,
     process::Stdio,
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
 };
 
@@ -31,7 +31,7 @@ impl Gathered {
             let mut piece = vec![0; 65536];
             loop {
                 let read = source.read(&mut piece).unwrap_or(0);
-                let mut state = copy.0.0.lock().unwrap();
+                let mut state = copy.0.0.lock().unwrap_or_else(PoisonError::into_inner);
                 state.0.extend_from_slice(&piece[..read]);
                 state.1 = read == 0;
                 copy.0.1.notify_all();

@@ -1,0 +1,136 @@
+//! `cargo run --release --example demo -- -j 10`: the tool at work, without a network.
+//!
+//! Starts a small site on loopback that is fast, slow, broken and silent, and
+//! runs the real `fetch` on a list of its URLs with the options given.
+#![expect(clippy::print_stderr, reason = "it says what it runs")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+use std::{env, fs, io, process, thread};
+
+/// How long the silent page is waited for.
+const PATIENCE: &str = "3s";
+
+fn main() -> io::Result<ExitCode> {
+    let fetch = build_fetch()?;
+    let site = TcpListener::bind("127.0.0.1:0")?;
+    let address = site.local_addr()?;
+    thread::spawn(move || serve(&site));
+
+    let list = env::temp_dir().join(format!("fetch-demo-{}.txt", process::id()));
+    let urls: Vec<_> = paths()
+        .map(|path| format!("http://{address}{path}"))
+        .collect();
+    fs::write(
+        &list,
+        format!("# The demo's own site\n{}\n", urls.join("\n")),
+    )?;
+    let options: Vec<_> = env::args_os().skip(1).collect();
+    eprintln!(
+        "$ fetch {} --read-timeout {PATIENCE} {}",
+        list.display(),
+        options.join(" ".as_ref()).display()
+    );
+    let status = Command::new(fetch)
+        .arg(&list)
+        .args(["--read-timeout", PATIENCE])
+        .args(options)
+        .status()?;
+    fs::remove_file(list)?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1)
+        .into())
+}
+
+/// The real binary, beside this example: cargo does not build it for an example.
+fn build_fetch() -> io::Result<PathBuf> {
+    let example = env::current_exe()?;
+    let folder = example
+        .parent()
+        .and_then(Path::parent)
+        .ok_or(io::ErrorKind::NotFound)?;
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--bin", "fetch", "--manifest-path"]);
+    build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    if !build.status()?.success() {
+        return Err(io::Error::other("fetch cannot be built"));
+    }
+    Ok(folder.join(format!("fetch{}", env::consts::EXE_SUFFIX)))
+}
+
+/// What is on the site.
+fn paths() -> impl Iterator<Item = String> {
+    let fast = (1..=14).map(|page| format!("/page/{page}"));
+    let slow = (1..=8).map(|page| format!("/wait/{}", page * 150));
+    let special = [
+        "/wait/2400",
+        "/moved",
+        "/missing",
+        "/broken",
+        "/cut-off",
+        "/silent",
+        "/loop",
+    ];
+    fast.chain(special.map(str::to_owned)).chain(slow)
+}
+
+fn serve(site: &TcpListener) {
+    for client in site.incoming().flatten() {
+        // A client that leaves is no concern of a demo's.
+        thread::spawn(move || answer(client).unwrap_or(()));
+    }
+}
+
+fn answer(mut client: TcpStream) -> io::Result<()> {
+    let mut reader = BufReader::new(client.try_clone()?);
+    loop {
+        let mut request = String::new();
+        reader.read_line(&mut request)?;
+        let mut header = String::from("-");
+        while !header.trim().is_empty() {
+            header.clear();
+            reader.read_line(&mut header)?;
+        }
+        let path = match request.split(' ').nth(1) {
+            Some(path) => path.to_owned(),
+            None => return Ok(()),
+        };
+        let page = "<h1>Hello</h1>\n".repeat(40 + path.len());
+        let whole = |status: &str, extra: &str| {
+            let length = page.len();
+            format!(
+                "HTTP/1.1 {status}\r\n{extra}Content-Type: text/html\r\nContent-Length: {length}\r\n\r\n{page}"
+            )
+        };
+        let reply = match path.as_str() {
+            "/moved" => whole("301 Moved Permanently", "Location: /page/1\r\n"),
+            "/loop" => whole("302 Found", "Location: /loop\r\n"),
+            "/missing" => whole("404 Not Found", ""),
+            "/broken" => whole("500 Internal Server Error", ""),
+            "/cut-off" => {
+                let reply = whole("200 OK", "");
+                return client.write_all(&reply.as_bytes()[..reply.len() / 2]);
+            }
+            "/silent" => {
+                thread::park();
+                return Ok(());
+            }
+            path => {
+                let wait = path
+                    .strip_prefix("/wait/")
+                    .and_then(|millis| millis.parse().ok());
+                thread::sleep(Duration::from_millis(wait.unwrap_or(5)));
+                whole("200 OK", "")
+            }
+        };
+        client.write_all(reply.as_bytes())?;
+    }
+}
