@@ -63,6 +63,24 @@ pub struct Answer {
     pub ttfb: Duration,
 }
 
+#[cfg(test)]
+impl Answer {
+    /// An empty answer, from nobody.
+    pub(crate) fn of(status: u16) -> Self {
+        Self {
+            status,
+            version: Version::HTTP_11,
+            remote_addr: None,
+            content_type: None,
+            size: 0,
+            sha256: None,
+            headers: None,
+            body: None,
+            ttfb: Duration::ZERO,
+        }
+    }
+}
+
 /// One attempt at a request, redirects included.
 #[derive(Debug)]
 pub struct Attempt {

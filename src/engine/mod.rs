@@ -9,6 +9,8 @@ mod job;
 mod order;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 pub use run::run;
 

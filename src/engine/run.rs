@@ -1,7 +1,8 @@
 //! The loop: schedule → wire → outcome.
 
 use std::cell::RefCell;
-use std::pin::pin;
+use std::future;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::http::{Chain, Hop};
 use crate::input::{Intake, Totals};
 use crate::outcome::{Outcome, Verdict};
 
-/// Outcomes that are taken at a time at most.
+/// Jobs that are taken off the wire at a time at most.
 const CHUNK: usize = 64;
 
 /// A job that came off the wire.
@@ -58,11 +59,11 @@ pub async fn run<T: Transport>(
         poll_fn(|cx| schedule.borrow_mut().poll_next(cx))
             .map(|job| fly(transport, &abort, job))
             .buffer_unordered(options.jobs)
-            .ready_chunks(CHUNK)
     );
     let mut stops = pin!(stops.fuse());
     let mut deadline = pin!(sleep(options.deadline));
-    loop {
+    let mut goes_on = true;
+    while goes_on {
         tokio::select! {
             biased;
             Some(stop) = stops.next() => desk.stop(stop),
@@ -70,14 +71,10 @@ pub async fn run<T: Transport>(
                 deadline.set(sleep(None));
                 desk.stop(Stop::Deadline);
             }
-            chunk = landings.next() => match chunk {
-                Some(chunk) => chunk.into_iter().for_each(|landed| desk.land(landed)),
-                None => break,
-            },
+            more = future::poll_fn(|cx| desk.poll_land(cx, landings.as_mut())) => goes_on = more,
         }
         desk.pause();
     }
-    desk.pause();
     Ended {
         complete: schedule.borrow().totals() == Some(Totals::Complete),
         broken: desk.broken,
@@ -126,6 +123,24 @@ where
     G: FnMut(&mut Context<'_>) -> Poll<()>,
     F: FnMut(Event<'_>),
 {
+    /// Takes everything that has landed, up to a chunk; false after the last. Each
+    /// is dealt with before the next is asked for: what it leads to comes first.
+    fn poll_land(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut landings: Pin<&mut impl Stream<Item = Landed>>,
+    ) -> Poll<bool> {
+        for taken in 0..CHUNK {
+            match landings.as_mut().poll_next(cx) {
+                Poll::Ready(Some(landed)) => self.land(landed),
+                Poll::Ready(None) => return Poll::Ready(false),
+                Poll::Pending if taken == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(true)
+    }
+
     fn land(&mut self, landed: Landed) {
         self.schedule.borrow_mut().landed();
         let outcome = match landed {

@@ -7,7 +7,7 @@ use super::job::Job;
 use crate::input::{Intake, ReadError, Totals};
 
 /// How far the intake may be ahead of the oldest input that is not done, with `--ordered`.
-const ORDERED_WINDOW: u64 = 4_096;
+pub(super) const ORDERED_WINDOW: u64 = 4_096;
 
 /// Holds everything that is not on the wire.
 pub(super) struct Schedule<G> {

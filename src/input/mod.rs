@@ -10,5 +10,7 @@ mod reader;
 mod source;
 
 pub use parse::{Defaults, Scheme, basic};
+#[cfg(test)]
+pub(crate) use reader::inputs;
 pub use reader::{Intake, ReadError, Totals, count, read};
 pub use source::{Source, SourceError, open};

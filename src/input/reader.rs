@@ -104,12 +104,12 @@ impl Intake {
         read
     }
 
-    /// How the reading ended; `None` while it goes on.
+    /// How the reading ended; `None` while there are, or may be, more inputs.
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
         match self.state {
-            State::Reading => None,
-            State::Ended(totals) => Some(totals),
+            State::Ended(totals) if self.batch.is_empty() => Some(totals),
+            _ => None,
         }
     }
 }
@@ -204,4 +204,26 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
         while lines.read(|line| inputs += u64::from(line.is_input()))? {}
     }
     Ok(inputs)
+}
+
+/// The intake of a list that is all there, without a thread.
+#[cfg(test)]
+pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
+    let defaults = Defaults {
+        scheme: super::Scheme::Https,
+        method: None,
+        headers: Arc::default(),
+        authorization: None,
+        body: None,
+    };
+    let source = Arc::from("list");
+    let batch = (0..).zip(lines).filter_map(|(index, line)| {
+        let line = super::lines::Line::Whole(line.as_bytes());
+        parse(&line, &source, index + 1, index, &defaults)
+    });
+    Intake {
+        receiver: mpsc::channel(1).1,
+        batch: batch.collect(),
+        state: State::Ended(Totals::Complete),
+    }
 }

@@ -24,6 +24,7 @@ mod input_json;
 mod limits;
 mod options;
 mod properties;
+mod readme;
 mod redirect;
 mod redirect_secrets;
 mod request;
