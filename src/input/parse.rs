@@ -309,3 +309,116 @@ impl Invalid {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Option<Input> {
+        let defaults = Defaults {
+            scheme: Scheme::Https,
+            method: None,
+            headers: Arc::default(),
+            authorization: None,
+            body: None,
+        };
+        let source = Arc::from("list");
+        parse(&Line::Whole(line.as_bytes()), &source, 7, 0, &defaults)
+    }
+
+    #[test]
+    fn what_is_asked_and_what_is_shown() {
+        for (line, url, shown) in [
+            ("http://a/x", "http://a/x", "http://a/x"),
+            ("  http://a/x\t", "http://a/x", "http://a/x"),
+            ("a.example/x", "https://a.example/x", "a.example/x"),
+            (
+                "localhost:8080",
+                "https://localhost:8080/",
+                "localhost:8080",
+            ),
+            ("HTTP://A/", "http://a/", "HTTP://A/"),
+            ("http://u:p@a/x", "http://a/x", "http://***@a/x"),
+            ("u:p@a/x", "https://a/x", "https://***@a/x"),
+            ("ht\ttp://u:p@a/", "http://a/", "http://***@a/"),
+            (r#"{"url": "http://u@a/"}"#, "http://a/", "http://***@a/"),
+        ] {
+            let input = parsed(line).unwrap();
+            assert_eq!(input.request.unwrap().url.as_str(), url, "{line:?}");
+            assert_eq!(input.shown, shown, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_says_why_and_shows_no_secret() {
+        for (line, kind, shown, reason) in [
+            ("http://", Kind::InvalidUrl, "http://", "empty host"),
+            ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "`ftp`"),
+            ("http:a", Kind::InvalidUrl, "http:a", "followed by //"),
+            (
+                "http://u:p@a:b/",
+                Kind::InvalidUrl,
+                "http://***@a:b/",
+                "port",
+            ),
+            ("{", Kind::InvalidInput, "{…}", "not a JSON object"),
+            (r#"{"url": 1}"#, Kind::InvalidInput, "{…}", "wrong type"),
+            (
+                r#"{"id": "x"}"#,
+                Kind::InvalidInput,
+                "{…}",
+                "missing field `url`",
+            ),
+            (
+                r#"{"url": "http://u:p@a/", "headers": {"x": "secret"}, "nope": 1}"#,
+                Kind::InvalidInput,
+                "http://***@a/",
+                "unknown field `nope`",
+            ),
+            (
+                r#"{"url": "http://a/", "sha256": "x"}"#,
+                Kind::InvalidInput,
+                "http://a/",
+                "64 hexadecimal",
+            ),
+            (
+                r#"{"url": "http://a/", "headers": {"Content-Length": "5"}}"#,
+                Kind::InvalidInput,
+                "http://a/",
+                "set by fetch itself",
+            ),
+        ] {
+            let input = parsed(line).unwrap();
+            let failure = input.request.unwrap_err();
+            assert_eq!(
+                (failure.kind, input.shown.as_str()),
+                (kind, shown),
+                "{line}"
+            );
+            let message = &failure.message;
+            assert!(
+                message.starts_with("list:7: ") && message.contains(reason),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn blank_lines_and_comments_are_no_inputs() {
+        for line in ["", " \t", "# http://a/", "  #", "\u{3000}"] {
+            assert!(parsed(line).is_none(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_line_says_beats_the_options() {
+        let line = r#"{"url": "http://u:p@a/", "headers": {"authorization": "x"}, "body": "b"}"#;
+        let request = parsed(line).unwrap().request.unwrap();
+        assert_eq!(request.method, Method::POST);
+        assert_eq!(request.authorization, None);
+        assert_eq!(request.headers[AUTHORIZATION], "x");
+        let content_type = request.body.unwrap().content_type.unwrap();
+        assert_eq!(content_type, "application/x-www-form-urlencoded");
+    }
+}
