@@ -9,8 +9,8 @@
 
 use std::cell::{OnceCell, Ref, RefCell};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ fn builder(
         .pool_idle_timeout(IDLE)
         .dns_resolver(resolver::Resolver)
         .connector_layer(layer_fn(move |connector| Counted {
-            connector,
+            connector: Arc::new(Mutex::new(connector)),
             opened: opened.clone(),
         }));
     if let Some(limit) = options.limits.connect {
@@ -130,10 +130,29 @@ fn builder(
 }
 
 /// A connector that counts what it opens, and tells the hop it opens it for.
-#[derive(Clone)]
+///
+/// hyper clones its connector for every request, reqwest several times more,
+/// each time through boxes: this one is shared instead.
 struct Counted<C> {
-    connector: C,
+    connector: Arc<Mutex<C>>,
     opened: Arc<AtomicUsize>,
+}
+
+impl<C> Clone for Counted<C> {
+    fn clone(&self) -> Self {
+        Self {
+            connector: self.connector.clone(),
+            opened: self.opened.clone(),
+        }
+    }
+}
+
+impl<C> Counted<C> {
+    fn connector(&self) -> MutexGuard<'_, C> {
+        self.connector
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<C, R> Service<R> for Counted<C>
@@ -145,13 +164,13 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<C::Response, C::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.connector.poll_ready(cx)
+        self.connector().poll_ready(cx)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
         self.opened.fetch_add(1, Ordering::Relaxed);
         watch::current_reached(Phase::Connect);
-        let connecting = self.connector.call(request);
+        let connecting = self.connector().call(request);
         Box::pin(async move {
             let connection = connecting.await?;
             watch::current_connected();
