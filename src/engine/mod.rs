@@ -44,7 +44,7 @@ pub trait Transport {
 }
 
 impl Transport for Client {
-    async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
-        Client::hop(self, request, chain).await
+    fn hop(&self, request: &Request, chain: &mut Chain) -> impl Future<Output = Hop> {
+        Client::hop(self, request, chain)
     }
 }

@@ -100,9 +100,15 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Jo
     };
     job.started.get_or_insert_with(Started::now);
     let chain = job.chain.get_or_insert_with(|| Chain::new(request));
-    let hop = abort
-        .run_until_cancelled(transport.hop(request, chain))
-        .await;
+    // Pinned here: a future that is handed on is copied into each that takes it.
+    let hop = {
+        let hop = pin!(transport.hop(request, chain));
+        tokio::select! {
+            biased;
+            hop = hop => Some(hop),
+            () = abort.cancelled() => None,
+        }
+    };
     Landed::Hop(job, hop)
 }
 
