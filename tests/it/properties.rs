@@ -3,11 +3,12 @@
 use proptest::{
     collection::vec,
     prelude::{
-        Just, ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+        Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof,
+        proptest,
     },
 };
 
-use crate::support::{Fetch, Script, Server, port::Refusing};
+use crate::support::{Fetch, Script, Server, ok, port::Refusing};
 
 /// What a line is made of: bytes, and what makes bytes dangerous.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
@@ -29,6 +30,9 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     ];
     vec(piece, 0..20).prop_map(|pieces| pieces.concat())
 }
+
+/// Bytes of which no name and no number of a host can be made.
+const LEADS_NOWHERE: &[u8] = b"\n\n\r\0\t{}[]\",:/?#&=%\\ \x1b\xff\xf0";
 
 /// How many records the contract wants for this input.
 fn expected(input: &[u8]) -> usize {
@@ -70,6 +74,21 @@ proptest! {
         prop_assert!([0, 1].contains(&out.code()), "{}", out.stderr());
         let count = expected(&input);
         prop_assert!(out.stdout().starts_with(&format!("{count} inputs, ")), "{count}: {}", out.stdout());
+    }
+
+    #[test]
+    fn any_input_that_leads_nowhere_else_is_fetched_line_by_line(
+        pieces in vec(prop_oneof![
+            3 => Just(None),
+            7 => vec(prop::sample::select(LEADS_NOWHERE.to_vec()), 1..6).prop_map(Some),
+        ], 0..30),
+    ) {
+        let server = Server::build().otherwise(ok("x")).may_stay_unasked().start();
+        let url = server.url("/").into_bytes();
+        let input: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.unwrap_or_else(|| url.clone())).collect();
+        let out = Fetch::jsonl().args(["-j", "4", "-"]).stdin(&input).run();
+        prop_assert!([0, 1].contains(&out.code()), "{}", out.stderr());
+        prop_assert_eq!(out.records().len(), expected(&input));
     }
 
     #[test]
