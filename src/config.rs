@@ -290,7 +290,6 @@ fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
             silence: cli.read_timeout.0,
         },
         keep,
-        pool: usize::MAX,
     }
 }
 

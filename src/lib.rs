@@ -98,7 +98,7 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Look-ups of names are all that blocks.
-        .max_blocking_threads(32)
+        .max_blocking_threads(http::LOOKUPS)
         .build()?;
     let exit = if config.run.dry_run {
         runtime.block_on(dry_run(config))
@@ -186,8 +186,8 @@ fn http_client(config: &mut Config) -> Result<(http::Client, Option<String>), Ru
         )
     });
     config.engine.jobs = fit.jobs;
-    config.http.pool = fit.pool;
-    Ok((http::Client::new(config.http.clone())?, warning))
+    let client = http::Client::new(config.http.clone(), fit.pool)?;
+    Ok((client, warning))
 }
 
 /// Counts the inputs of `sources` in the background, where all of them can be read twice.

@@ -1,24 +1,24 @@
 //! The connections: a pool with a bound on its total.
 //!
 //! reqwest's pool is bounded per host only, and over thousands of hosts it
-//! would hold a descriptor for each. Emptying it costs little when it is done
-//! only after as many connections were opened as may be open and idle: so the
-//! client that has opened that many is replaced by a new one. What is on the
-//! wire goes on; the idle connections close with the old client's pool. A list
-//! of few hosts never comes there.
+//! would hold a descriptor for each. So a client that has opened its share of
+//! connections is replaced by a new one: what it has on the wire goes on, and
+//! its idle connections close with its pool when the last of that is answered.
+//! While slow answers keep too many such pools alive, connections are not kept
+//! at all. A list of few hosts never comes there.
 
 use std::cell::{OnceCell, Ref, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tower_layer::layer_fn;
 use tower_service::Service;
 
 use super::{Options, Versions, resolver, tls, watch};
-use crate::error::Phase;
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -28,15 +28,31 @@ const IDLE: Duration = Duration::from_secs(50);
 /// throughput; with its own default of 100 it does not.
 const MAX_HEADERS: usize = 5_000;
 
+/// The heads of answers over HTTP/2, where a field counts 32 bytes more than it
+/// has (RFC 9113, section 6.5.2); how much of it we take is checked later, for both versions.
+const MAX_HEADER_LIST: u32 = 256 * 1024 + 32 * 5_000;
+
+/// How many connections a client may open, and how many clients may have their pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections that one client opens before it is replaced.
+    pub share: usize,
+    /// Clients whose pools may be alive at a time.
+    pub shares: usize,
+}
+
 /// The clients of one run.
 pub(super) struct Clients {
     options: Options,
+    pool: Pool,
     tls: rustls::ClientConfig,
     pooled: RefCell<Generation>,
+    /// Replaced clients, by the counters that their connectors hold.
+    replaced: RefCell<Vec<Weak<AtomicUsize>>>,
     fresh: OnceCell<reqwest::Client>,
 }
 
-/// Clients that share a bound.
+/// Clients that share a counter of the connections they opened.
 #[derive(Default)]
 struct Generation {
     opened: Arc<AtomicUsize>,
@@ -45,11 +61,13 @@ struct Generation {
 }
 
 impl Clients {
-    pub(super) fn new(options: Options) -> Result<Self, super::hop::ClientError> {
+    pub(super) fn new(options: Options, pool: Pool) -> Result<Self, super::hop::ClientError> {
         let clients = Self {
             tls: tls::config(options.versions)?,
             options,
+            pool,
             pooled: RefCell::default(),
+            replaced: RefCell::default(),
             fresh: OnceCell::new(),
         };
         clients.quick()?;
@@ -58,16 +76,20 @@ impl Clients {
 
     /// Keeps connections for the next request; takes a hundred header fields.
     pub(super) fn quick(&self) -> reqwest::Result<reqwest::Client> {
-        let pooled = self.generation();
-        get(&pooled.quick, || self.builder(&pooled.opened))
+        match self.generation() {
+            Some(pooled) => get(&pooled.quick, || self.builder(&pooled.opened)),
+            None => self.fresh(),
+        }
     }
 
     /// Keeps connections for the next request; takes as many header fields as we promise.
     pub(super) fn roomy(&self) -> reqwest::Result<reqwest::Client> {
-        let pooled = self.generation();
-        get(&pooled.roomy, || {
-            self.builder(&pooled.opened).http1_max_headers(MAX_HEADERS)
-        })
+        match self.generation() {
+            Some(pooled) => get(&pooled.roomy, || {
+                self.builder(&pooled.opened).http1_max_headers(MAX_HEADERS)
+            }),
+            None => self.fresh(),
+        }
     }
 
     /// Opens a connection for every request; takes as many header fields as we promise.
@@ -79,11 +101,19 @@ impl Clients {
         })
     }
 
-    fn generation(&self) -> Ref<'_, Generation> {
-        if self.pooled.borrow().opened.load(Ordering::Relaxed) >= self.options.pool {
-            *self.pooled.borrow_mut() = Generation::default();
+    /// The clients with room for more connections; `None` while too many pools are alive.
+    fn generation(&self) -> Option<Ref<'_, Generation>> {
+        let is_full = self.pooled.borrow().opened.load(Ordering::Relaxed) >= self.pool.share;
+        if is_full {
+            let mut replaced = self.replaced.borrow_mut();
+            replaced.retain(|counter| counter.strong_count() > 0);
+            if replaced.len() + 1 >= self.pool.shares {
+                return None;
+            }
+            let old = self.pooled.replace(Generation::default());
+            replaced.push(Arc::downgrade(&old.opened));
         }
-        self.pooled.borrow()
+        Some(self.pooled.borrow())
     }
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
@@ -110,9 +140,9 @@ fn builder(
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
+        .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE)
         .dns_resolver(resolver::Resolver)
         .connector_layer(layer_fn(move |connector| Counted {
@@ -169,12 +199,17 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        watch::current_reached(Phase::Connect);
-        let connecting = self.connector().call(request);
-        Box::pin(async move {
-            let connection = connecting.await?;
-            watch::current_connected();
-            Ok(connection)
-        })
+        let mut waited_for = watch::current_connects();
+        let mut connecting = Box::pin(self.connector().call(request));
+        Box::pin(poll_fn(move |cx| {
+            // hyper goes on in the background when the request got another connection first.
+            waited_for = waited_for.take().filter(|_| watch::has_current());
+            let connected = ready!(connecting.as_mut().poll(cx));
+            if connected.is_ok() {
+                watch::current_connected();
+            }
+            waited_for = None;
+            Poll::Ready(connected)
+        }))
     }
 }

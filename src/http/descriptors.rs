@@ -1,9 +1,13 @@
 //! File descriptors: how many there are, and what fits into them.
 
+use super::Pool;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Kept for everything that is no connection: standard streams, sources, results, the event loop, a look-up's files.
-const RESERVE: usize = 32;
+/// Look-ups of names at a time, each in a thread of its own.
+pub const LOOKUPS: usize = 16;
+
+/// Kept for everything that is no connection: standard streams, sources, results, the event loop, look-ups.
+const RESERVE: usize = 32 + LOOKUPS;
 
 /// Idle connections that are worth their memory, however many descriptors there are.
 const IDLE: usize = 256;
@@ -13,8 +17,8 @@ const IDLE: usize = 256;
 pub struct Fit {
     /// Requests on the wire at a time: as asked, or less.
     pub jobs: usize,
-    /// Connections opened before the idle ones are closed.
-    pub pool: usize,
+    /// Connections beside those: idle ones.
+    pub pool: Pool,
     /// The hard limit, where it made `jobs` less than asked.
     pub limit: Option<u64>,
 }
@@ -35,24 +39,25 @@ pub fn fit_jobs(jobs: usize, sources: usize) -> Fit {
 }
 
 fn fit(jobs: usize, sources: usize, limit: Option<u64>) -> Fit {
-    let pool = |jobs: usize| jobs.saturating_mul(2).max(IDLE);
-    let Some(limit) = limit else {
-        return Fit {
-            jobs,
-            pool: pool(jobs),
-            limit: None,
-        };
+    let connections = match limit {
+        None => usize::MAX,
+        Some(limit) => usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(RESERVE + sources)
+            .max(4),
     };
-    let connections = usize::try_from(limit)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(RESERVE + sources)
-        .max(2);
     // Half of them for the requests on the wire, half for idle ones.
     let fitted = jobs.min(connections / 2);
+    let idle = fitted.saturating_mul(4).max(IDLE).min(connections - fitted);
+    // A share under `fitted` would replace the client over and over for a single host.
+    let share = (idle / 4).max(fitted.min(idle / 2));
     Fit {
         jobs: fitted,
-        pool: pool(fitted).min(connections - fitted),
-        limit: (fitted < jobs).then_some(limit),
+        pool: Pool {
+            share,
+            shares: idle / share,
+        },
+        limit: limit.filter(|_| fitted < jobs),
     }
 }
 
@@ -62,20 +67,26 @@ mod tests {
 
     #[test]
     fn jobs_and_idle_connections_fit_into_the_limit() {
-        for (jobs, limit, expected, pool) in [
-            (50, None, 50, 256),
-            (5_000, None, 5_000, 10_000),
-            (50, Some(1_048_576), 50, 256),
-            (50, Some(512), 50, 256),
-            (300, Some(1024), 300, 600),
-            (600, Some(1024), 496, 496),
-            (50, Some(64), 16, 16),
-            (1, Some(64), 1, 31),
-            (50, Some(8), 1, 1),
+        for (jobs, limit, expected, share, shares) in [
+            (50, None, 50, 64, 4),
+            (5_000, None, 5_000, 5_000, 4),
+            (50, Some(1_048_576), 50, 64, 4),
+            (50, Some(512), 50, 64, 4),
+            (300, Some(1024), 300, 300, 2),
+            (600, Some(1024), 488, 244, 2),
+            (50, Some(64), 8, 4, 2),
+            (1, Some(64), 1, 3, 5),
+            (50, Some(8), 2, 1, 2),
         ] {
             let fit = fit(jobs, 0, limit);
+            let pool = Pool { share, shares };
             assert_eq!((fit.jobs, fit.pool), (expected, pool), "{jobs} {limit:?}");
             assert_eq!(fit.limit.is_some(), expected < jobs);
+            let open = fit.jobs + fit.pool.share * fit.pool.shares;
+            assert!(
+                limit.is_none_or(|limit| open as u64 <= limit.max(4)),
+                "{jobs} {limit:?}"
+            );
         }
     }
 }

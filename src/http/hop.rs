@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Options;
 use super::body::{self, BodyError, Received};
-use super::clients::Clients;
+use super::clients::{Clients, Pool};
 use super::failure;
 use super::redirect::{self, Dead};
 use super::upload::Upload;
@@ -136,8 +136,8 @@ impl Client {
     /// # Errors
     ///
     /// The libraries below refuse the options.
-    pub fn new(options: Options) -> Result<Self, ClientError> {
-        let clients = Clients::new(options.clone())?;
+    pub fn new(options: Options, pool: Pool) -> Result<Self, ClientError> {
+        let clients = Clients::new(options.clone(), pool)?;
         Ok(Self { options, clients })
     }
 

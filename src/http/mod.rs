@@ -17,7 +17,8 @@ mod upload;
 mod watch;
 
 pub use body::CODINGS;
-pub use descriptors::{Fit, fit_jobs};
+pub use clients::Pool;
+pub use descriptors::{Fit, LOOKUPS, fit_jobs};
 pub use hop::{Chain, Client, ClientError, Hop};
 
 use std::sync::Arc;
@@ -42,8 +43,6 @@ pub struct Options {
     pub limits: Limits,
     /// What to keep of an answer.
     pub keep: Keep,
-    /// Connections that may be open and idle before the pool is emptied.
-    pub pool: usize,
 }
 
 /// The largest body, and the option that says so.

@@ -2,9 +2,7 @@
 //! which limit runs out first.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -25,8 +23,12 @@ pub(crate) struct Watch {
     started: Instant,
     heard: Cell<Instant>,
     stopped: Cell<Option<Instant>>,
+    /// Alive while this hop waits for a connection it asked for.
+    connecting: RefCell<Weak<()>>,
     /// The content under way to the server.
     upload: RefCell<Left>,
+    /// What was left of it when one last looked.
+    left: Cell<usize>,
     connected: Cell<bool>,
 }
 
@@ -38,7 +40,9 @@ impl Watch {
             started: now,
             heard: Cell::new(now),
             stopped: Cell::new(None),
+            connecting: RefCell::default(),
             upload: RefCell::default(),
+            left: Cell::new(usize::MAX),
             connected: Cell::new(false),
         }
     }
@@ -55,9 +59,15 @@ impl Watch {
 
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.get() {
+            Phase::Resolve | Phase::Connect if self.got_another_connection() => Phase::Headers,
             Phase::Headers if self.upload.borrow().bytes() > 0 => Phase::Request,
             phase => phase,
         }
+    }
+
+    /// What it waited for is not what it got: the pool was faster.
+    fn got_another_connection(&self) -> bool {
+        self.connecting.borrow().strong_count() == 0
     }
 
     /// This content goes out.
@@ -86,52 +96,40 @@ impl Watch {
         let end = limits
             .total
             .map(|total| self.started + total.saturating_sub(spent));
-        let left = Cell::new(usize::MAX);
-        let silence_end = || match self.phase.get() {
-            // The connector has a limit of its own.
-            Phase::Resolve | Phase::Connect => None,
-            _ => {
-                // What the server takes, it gave a sign for.
-                let now = self.upload.borrow().bytes();
-                if left.replace(now) > now {
-                    self.heard();
+        loop {
+            self.notice();
+            let silence = limits.silence.map(|silence| match self.phase() {
+                // The connector has a limit of its own.
+                Phase::Resolve | Phase::Connect => Instant::now() + silence,
+                _ => self.heard.get() + silence,
+            });
+            let Some(next) = end.into_iter().chain(silence).min() else {
+                return std::future::pending().await;
+            };
+            let now = Instant::now();
+            match (limits.total, limits.silence) {
+                _ if next > now => sleep_until(next).await,
+                (Some(total), _) if Some(next) == end => {
+                    return self.timeout(format!("not done within {total:?} (--timeout)"));
                 }
-                limits.silence.map(|silence| self.heard.get() + silence)
+                (_, Some(silence)) => {
+                    return self.timeout(format!("no byte for {silence:?} (--read-timeout)"));
+                }
+                _ => {}
             }
-        };
-        let next = || {
-            let silent = silence_end().or_else(|| Some(Instant::now() + limits.silence?));
-            [end, silent].into_iter().flatten().min()
-        };
-        let Some(first) = next() else {
-            return std::future::pending().await;
-        };
-        let mut timer = pin!(sleep_until(first));
-        poll_fn(|cx| {
-            loop {
-                std::task::ready!(timer.as_mut().poll(cx));
-                let now = Instant::now();
-                if let (Some(end), Some(total)) = (end, limits.total)
-                    && end <= now
-                {
-                    return Poll::Ready(
-                        self.timeout(format!("not done within {total:?} (--timeout)")),
-                    );
-                }
-                if let (Some(end), Some(silence)) = (silence_end(), limits.silence)
-                    && end <= now
-                {
-                    return Poll::Ready(
-                        self.timeout(format!("no byte for {silence:?} (--read-timeout)")),
-                    );
-                }
-                match next() {
-                    Some(next) => timer.as_mut().reset(next),
-                    None => return Poll::Pending,
-                }
-            }
-        })
-        .await
+        }
+    }
+
+    /// Takes note of what only shows when one looks.
+    fn notice(&self) {
+        if self.phase.get() != self.phase() && self.phase() == Phase::Headers {
+            self.reached(Phase::Headers);
+        }
+        // What the server takes, it gave a sign for.
+        let left = self.upload.borrow().bytes();
+        if self.left.replace(left) > left {
+            self.heard();
+        }
     }
 
     fn timeout(&self, message: String) -> Failure {
@@ -151,6 +149,23 @@ pub(super) fn watched<F: Future>(
 /// that hyper opens in the background belongs to none.
 pub(super) fn current_reached(phase: Phase) {
     let _ = CURRENT.try_with(|watch| watch.reached(phase));
+}
+
+/// The hop being polled waits for a new connection, as long as it holds what this gives.
+pub(super) fn current_connects() -> Option<Arc<()>> {
+    CURRENT
+        .try_with(|watch| {
+            let waits = Arc::new(());
+            watch.connecting.replace(Arc::downgrade(&waits));
+            watch.reached(Phase::Connect);
+            waits
+        })
+        .ok()
+}
+
+/// Whether a hop is being polled.
+pub(super) fn has_current() -> bool {
+    CURRENT.try_with(|_| ()).is_ok()
 }
 
 /// The hop being polled has a new connection.
