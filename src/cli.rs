@@ -38,7 +38,7 @@ pub struct Cli {
     )]
     pub default_scheme: Scheme,
     /// Read and count the input, send nothing
-    #[arg(long, help_heading = "Input")]
+    #[arg(long, conflicts_with_all = ["results", "summary_file"], help_heading = "Input")]
     pub dry_run: bool,
 
     /// Requests on the wire at a time

@@ -20,6 +20,9 @@ use crate::request::{Unsendable, header, method};
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
 
+/// Headers that may be added to every request.
+const MAX_HEADERS: usize = 1_000;
+
 /// Everything a run needs to know, a part at a time.
 pub struct Config {
     /// What is read, open.
@@ -86,7 +89,7 @@ pub enum UsageError {
         error: io::Error,
     },
     /// `-w`
-    #[error("--write-out: {0}")]
+    #[error("--write-out")]
     Template(#[from] BadTemplate),
     /// An option whose result no format in use shows.
     #[error("{0} shows in --format jsonl and in --write-out only")]
@@ -231,6 +234,10 @@ fn add_header(
         },
     };
     let (name, value) = header(name, value).map_err(failed)?;
+    if given.len() == MAX_HEADERS {
+        let message = format!("{place}more than {MAX_HEADERS} headers");
+        return Err(UsageError::Header(message));
+    }
     given.append(name, value);
     Ok(())
 }

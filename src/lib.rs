@@ -34,15 +34,15 @@ pub mod request;
 mod signals;
 
 use std::future::poll_fn;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::task::Context;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{LocalBoxStream, StreamExt as _};
-use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::drafts::Drafts;
@@ -74,7 +74,7 @@ pub enum RunError {
     #[error("{0}: {reason}", reason = plain(.1))]
     Output(String, io::Error),
     /// No thread, no event loop, no signals.
-    #[error("the system refuses: {0}")]
+    #[error("the system refuses")]
     System(#[from] io::Error),
 }
 
@@ -100,14 +100,32 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
         // Look-ups of names are all that blocks.
         .max_blocking_threads(http::LOOKUPS)
         .build()?;
-    let exit = if config.run.dry_run {
+    let runtime = Unhurried(Some(runtime));
+    if config.run.dry_run {
         runtime.block_on(dry_run(config))
     } else {
         runtime.block_on(fetch(config))
-    };
-    // A look-up cannot be cancelled; it must not keep the process.
-    runtime.shutdown_background();
-    exit
+    }
+}
+
+/// A runtime that waits for nobody when it is dropped, not even in a panic: a look-up cannot be cancelled.
+struct Unhurried(Option<tokio::runtime::Runtime>);
+
+impl Unhurried {
+    fn block_on<F: Future<Output = Result<Exit, RunError>>>(&self, future: F) -> F::Output {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => Ok(Exit::CannotGoOn),
+        }
+    }
+}
+
+impl Drop for Unhurried {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Counts the inputs, and says which lines hold none.
@@ -115,10 +133,9 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
     let mut intake = input::read(config.sources, config.defaults)?;
     let (mut valid, mut invalid) = (0_u64, 0_u64);
     while let Some(input) = poll_fn(|cx| intake.poll_next(cx)).await {
-        match input
-            .map_err(|error| RunError::Output(error.source_name.to_string(), error.error))?
-            .request
-        {
+        let input = input
+            .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
+        match input.request {
             Ok(_) => valid += 1,
             Err(failure) => {
                 invalid += 1;
@@ -126,16 +143,16 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
             }
         }
     }
-    let line = format!(
-        "{} inputs, {valid} to fetch, {invalid} invalid\n",
-        valid + invalid
-    );
-    io::Write::write_all(&mut io::stdout(), line.as_bytes())
-        .map_err(|error| RunError::Output("standard output".into(), error))?;
-    Ok(if invalid == 0 {
-        Exit::Success
-    } else {
-        Exit::SomeFailed
+    let inputs = valid + invalid;
+    let line = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
+    let written = io::stdout().write_all(line.as_bytes());
+    if let Some(exit) = output_ended(written, "standard output")? {
+        return Ok(exit);
+    }
+    Ok(match invalid {
+        0 => Exit::Success,
+        _ if config.run.exit_zero => Exit::Success,
+        _ => Exit::SomeFailed,
     })
 }
 
@@ -255,7 +272,7 @@ impl Running<'_> {
         let mut ended = tokio::select! {
             ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,
             printed = &mut self.printed => {
-                let exit = printer_ended(printed, self.output)?;
+                let exit = output_ended(report::printed(printed), &self.output)?;
                 return Ok(ControlFlow::Break(exit.unwrap_or(Exit::CannotGoOn)));
             }
             () = &mut self.reader_left => return Ok(ControlFlow::Break(Exit::ReaderLeft)),
@@ -264,7 +281,7 @@ impl Running<'_> {
         let summary = reporter.finish(ended, elapsed);
         let left = tokio::select! {
             biased;
-            printed = &mut self.printed => match printer_ended(printed, self.output)? {
+            printed = &mut self.printed => match output_ended(report::printed(printed), &self.output)? {
                 Some(exit) => return Ok(ControlFlow::Break(exit)),
                 None => None,
             },
@@ -280,19 +297,12 @@ impl Running<'_> {
     }
 }
 
-/// What the end of the printer means for the run: nothing, where everything is written.
-fn printer_ended(
-    printed: Result<io::Result<()>, oneshot::error::RecvError>,
-    output: String,
-) -> Result<Option<Exit>, RunError> {
-    match printed {
-        Ok(Ok(())) => Ok(None),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Exit::ReaderLeft)),
-        Ok(Err(error)) => Err(RunError::Output(output, error)),
-        Err(_) => Err(RunError::Output(
-            output,
-            io::Error::other("the printer is gone"),
-        )),
+/// What the end of writing means for the run: nothing, where everything is written.
+fn output_ended(written: io::Result<()>, output: &str) -> Result<Option<Exit>, RunError> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Exit::ReaderLeft)),
+        Err(error) => Err(RunError::Output(output.to_owned(), error)),
     }
 }
 

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error).code().into(),
     };
     let exit = run(&cli).unwrap_or_else(|error| {
-        say(&error.to_string());
+        say(&format!("{error:#}"));
         error
             .downcast_ref::<RunError>()
             .map_or(Exit::Usage, RunError::exit)

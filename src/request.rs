@@ -113,22 +113,21 @@ pub fn method(name: &str) -> Result<Method, Unsendable> {
     }
 }
 
-/// `scheme://***@host/…`: `text` with what may be userinfo masked. For text that does not parse as a URL; where it does, [`mask_url`] knows.
+/// `scheme://***@…`: `text` with everything masked that may be userinfo. For text
+/// that is no usable URL, where nobody knows; where it is one, [`mask_url`] does.
 #[must_use]
 pub fn mask_text(text: &str) -> String {
     let text = text.replace(['\t', '\n', '\r'], "");
-    let is_scheme = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric());
+    let is_scheme = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
     let start = match text.find("://") {
         Some(at) if is_scheme(&text[..at]) => at + 3,
         _ => 0,
     };
-    let rest = &text[start..];
-    let slashes = rest.len() - rest.trim_start_matches(['/', '\\']).len();
-    let end = rest[slashes..]
-        .find(['/', '\\', '?', '#'])
-        .map_or(rest.len(), |at| slashes + at);
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{}***{}", &text[..start], &rest[at..]),
+    match text[start..].rfind('@') {
+        Some(at) => format!("{}***{}", &text[..start], &text[start + at..]),
         None => text,
     }
 }
@@ -162,14 +161,16 @@ mod tests {
     fn userinfo_is_masked_wherever_it_may_stand() {
         for (text, shown) in [
             ("http://a/", "http://a/"),
-            ("http://u:p@a/x@y", "http://***@a/x@y"),
+            ("http://u:p@a/x", "http://***@a/x"),
             ("http://u:p@q@a", "http://***@a"),
             ("u:p@a/x", "***@a/x"),
             ("u:p@a/?x=http://b", "***@a/?x=http://b"),
             ("http://u:p@[::bad", "http://***@[::bad"),
             ("ht\ttp://u:p@[::bad", "http://***@[::bad"),
             ("http:///u:p@[::bad", "http://***@[::bad"),
-            ("http://a/?q=u@b", "http://a/?q=u@b"),
+            ("git+https://u:p@a/", "git+https://***@a/"),
+            ("http:/u:p@a/", "***@a/"),
+            ("https://u:p/w#x?y@a/", "https://***@a/"),
             ("http:u:p@a", "***@a"),
         ] {
             assert_eq!(mask_text(text), shown, "{text}");

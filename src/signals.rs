@@ -1,13 +1,13 @@
 //! What ends a run from outside: signals, and a reader that leaves.
 
-use std::io;
 use std::task::{Context, Poll};
+use std::{future, io, thread};
 
 use futures::stream::{Stream, poll_fn, select};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::io::retry_on_intr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 
 use crate::event::Stop;
 use crate::report::is_pipe;
@@ -32,9 +32,19 @@ fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
 /// Comes when the reader of standard output has left, also while nothing is
 /// written; never where standard output has no reader, or is not `used`.
 pub(crate) async fn reader_left(used: bool) {
+    let (leave, left) = oneshot::channel();
+    let watch = || {
+        wait_for_reader_to_leave();
+        let _ = leave.send(());
+    };
     let watched = used && is_pipe(io::stdout());
-    if !watched || spawn_blocking(wait_for_reader_to_leave).await.is_err() {
-        std::future::pending::<()>().await;
+    let watched = watched
+        && thread::Builder::new()
+            .name("watcher".into())
+            .spawn(watch)
+            .is_ok();
+    if !watched || left.await.is_err() {
+        future::pending::<()>().await;
     }
 }
 
@@ -42,12 +52,10 @@ pub(crate) async fn reader_left(used: bool) {
 /// for everyone who shares this pipe.
 fn wait_for_reader_to_leave() {
     let stdout = io::stdout();
-    loop {
-        // Nothing is asked for: an error is told anyway.
-        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
-        match poll(&mut watched, None) {
-            Err(Errno::INTR) => {}
-            _ => return,
-        }
+    // Nothing is asked for: an error is told anyway.
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    // Where one cannot wait, nobody leaves: writing will tell.
+    if retry_on_intr(|| poll(&mut watched, None)).is_err() {
+        thread::park();
     }
 }

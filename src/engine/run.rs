@@ -98,6 +98,9 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Jo
             return Landed::Rejected(job, failure);
         }
     };
+    if abort.is_cancelled() {
+        return Landed::Hop(job, None);
+    }
     job.started.get_or_insert_with(Started::now);
     let chain = job.chain.get_or_insert_with(|| Chain::new(request));
     // Pinned here: a future that is handed on is copied into each that takes it.

@@ -5,6 +5,7 @@ use std::io;
 use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
+use async_compression::zstd::DParameter;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use reqwest::Response;
@@ -31,6 +32,9 @@ pub(super) enum BodyError {
     #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
     TooLarge(SizeLimit),
 }
+
+/// 8 MiB, the most that a sender may ask for (RFC 9659, section 3).
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// A coding of RFC 9110, section 8.4.1, RFC 7932 or RFC 8878.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,11 @@ impl Coding {
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
             .collect();
-        match values.join(", ").as_str() {
+        // Empty elements of a list say nothing (RFC 9110, section 5.6.1.2).
+        let values = values.join(",");
+        let codings = values.split(',').map(str::trim);
+        let codings: Vec<_> = codings.filter(|coding| !coding.is_empty()).collect();
+        match codings.join(", ").as_str() {
             "" | "identity" => Ok(None),
             "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
             "deflate" => Ok(Some(Self::Deflate)),
@@ -89,7 +97,8 @@ impl Coding {
             Self::Deflate => Box::new(DeflateDecoder::new(coded)),
             Self::Brotli => Box::new(BrotliDecoder::new(coded)),
             Self::Zstd => {
-                let mut decoder = ZstdDecoder::new(coded);
+                let window = DParameter::window_log_max(ZSTD_WINDOW_LOG);
+                let mut decoder = ZstdDecoder::with_params(coded, &[window]);
                 decoder.multiple_members(true);
                 Box::new(decoder)
             }

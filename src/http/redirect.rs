@@ -1,5 +1,8 @@
 //! What an answer leads to (RFC 9110, section 15.4).
 
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, percent_encode};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -26,10 +29,11 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
 /// a server does not choose who we log in as.
 pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Url, Dead> {
     let location = headers.get(LOCATION).ok_or(Dead::NoLocation(status))?;
-    let mut target = str::from_utf8(location.as_bytes())
-        .ok()
+    // What is no ASCII must be encoded anyway; that works for what is no UTF-8 too.
+    let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
+    let mut target = Some(Cow::from(location))
         .filter(|location| !location.is_empty())
-        .and_then(|location| url.join(location).ok())
+        .and_then(|location| url.join(&location).ok())
         .ok_or(Dead::BadLocation(status))?;
     if !matches!(target.scheme(), "http" | "https") {
         return Err(Dead::Scheme(status, target.scheme().to_owned()));

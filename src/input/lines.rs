@@ -25,7 +25,11 @@ impl Line<'_> {
     #[must_use]
     pub(super) fn is_input(&self) -> bool {
         let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
-        !matches!(bytes.trim_ascii_start().first(), None | Some(b'#'))
+        let bytes = match str::from_utf8(bytes) {
+            Ok(text) => text.trim_start().as_bytes(),
+            Err(_) => bytes.trim_ascii_start(),
+        };
+        !matches!(bytes.first(), None | Some(b'#'))
     }
 }
 
@@ -98,6 +102,8 @@ impl<R: Read> Lines<R> {
         self.buffer.drain(..start);
         if self.overlong || self.buffer.len() > MAX_LINE + 1 {
             self.overlong = true;
+            let blanks = self.buffer.len() - self.buffer.trim_ascii_start().len();
+            self.buffer.drain(..blanks);
             self.buffer.truncate(KEPT);
         }
     }
@@ -113,6 +119,7 @@ impl<R: Read> Lines<R> {
 fn shown(line: &[u8], overlong: bool) -> Line<'_> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if overlong || line.len() > MAX_LINE {
+        let line = line.trim_ascii_start();
         Line::TooLong(&line[..line.len().min(KEPT)])
     } else {
         Line::Whole(line)
@@ -126,7 +133,7 @@ fn wait_for_stdin() -> io::Result<()> {
         &stdin,
         rustix::event::PollFlags::IN,
     )];
-    rustix::event::poll(&mut fds, None)?;
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
     Ok(())
 }
 
@@ -189,6 +196,22 @@ mod tests {
             assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
             let cut = lines(line(10 * MAX_LINE, end));
             assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_also_where_it_begins_with_blanks() {
+        for blanks in [1, KEPT, READ, MAX_LINE, 3 * MAX_LINE] {
+            for length in [1, READ] {
+                let text = format!("{}{}\nz", " ".repeat(MAX_LINE + blanks), "x".repeat(length));
+                let pieces = text.as_bytes().chunks(READ).map(<[u8]>::to_vec).collect();
+                let found = lines(pieces);
+                assert_eq!(
+                    found,
+                    [Err(length.min(KEPT)), Ok(b"z".to_vec())],
+                    "{blanks}"
+                );
+            }
         }
     }
 

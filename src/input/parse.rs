@@ -172,9 +172,15 @@ fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request,
     request(url, Some(object), defaults)
 }
 
+/// Whether `://` stands where a scheme ends, not in a path or a query.
+fn has_scheme(text: &str) -> bool {
+    text.find("://")
+        .is_some_and(|at| !text[..at].contains(['/', '?', '#']))
+}
+
 /// The URL that `text` means, its userinfo still in it; `shown` becomes what records show of it.
 fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
-    let url = if text.contains("://") {
+    let url = if has_scheme(text) {
         Url::parse(text)?
     } else {
         for scheme in ["http:", "https:"] {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::plain;
+use crate::request::mask_text;
 
 /// One source of lines, open.
 pub struct Source {
@@ -74,8 +75,8 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
 
 fn open_file(name: &str) -> Result<Source, SourceError> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing(name.to_owned()),
-        _ => SourceError::Io(name.to_owned(), error),
+        io::ErrorKind::NotFound => SourceError::Missing(mask_text(name)),
+        _ => SourceError::Io(mask_text(name), error),
     };
     let file = File::open(name).map_err(failed)?;
     let kind = file.metadata().map_err(failed)?.file_type();

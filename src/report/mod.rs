@@ -13,7 +13,7 @@ mod table;
 mod template;
 mod text;
 
-pub use printer::{Gate, Printed, Streams, is_pipe, say};
+pub use printer::{Gate, Printed, Streams, is_pipe, printed, say};
 pub use summary::Summary;
 pub use table::Separator;
 pub use template::{BadTemplate, Template};
@@ -162,10 +162,11 @@ impl Reporter {
         self.flush();
     }
 
-    /// Says what the user should know.
+    /// Says what the user should know, now.
     pub fn warn(&mut self, message: &str) {
         if self.options.notes > Notes::Quiet {
             self.note(&format!("warning: {message}"));
+            self.flush();
         }
     }
 

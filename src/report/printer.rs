@@ -5,7 +5,7 @@
 //! input, so a reader that pauses stops the intake and nothing else.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,7 @@ use std::time::Instant;
 use futures::task::AtomicWaker;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, fstat};
+use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
 use super::Total;
@@ -101,6 +102,15 @@ impl Gate {
 
 /// Comes when the printer ends: with what standard output said if that went wrong.
 pub type Printed = oneshot::Receiver<io::Result<()>>;
+
+/// What a printer that ended said.
+///
+/// # Errors
+///
+/// What standard output said, or that the printer itself failed.
+pub fn printed(result: Result<io::Result<()>, oneshot::error::RecvError>) -> io::Result<()> {
+    result.unwrap_or_else(|_| Err(io::Error::other("the printer is gone")))
+}
 
 /// Starts the printer.
 ///
@@ -195,7 +205,8 @@ impl Printer {
 
     /// At once, except beside a bar: drawing it anew for every line would make it flicker.
     fn is_due(&self) -> bool {
-        !self.streams.shared || self.last.is_none_or(|last| last.elapsed() >= PACE)
+        let beside = self.bar.is_some() && (self.streams.shared || !self.page.notes.is_empty());
+        !beside || self.last.is_none_or(|last| last.elapsed() >= PACE)
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -206,7 +217,7 @@ impl Printer {
         let streams = || {
             write_all(&self.streams.lines, lines)?;
             // Notes that nobody can read are no reason to stop.
-            let _ = io::stderr().write_all(notes);
+            let _ = write_all(io::stderr(), notes);
             Ok(())
         };
         let aside = self.streams.shared || !notes.is_empty();
@@ -241,14 +252,14 @@ pub fn is_pipe(stream: impl AsFd) -> bool {
 }
 
 /// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.
-fn write_all(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
+fn write_all(mut file: impl Write + AsFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(&file, PollFlags::OUT)], None)?;
+                retry_on_intr(|| poll(&mut [PollFd::new(&file, PollFlags::OUT)], None))?;
             }
             Err(error) => return Err(error),
         }

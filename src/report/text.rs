@@ -42,13 +42,17 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
         time.as_deref().unwrap_or("-"),
         size.as_deref().unwrap_or("-"),
     );
+    let url = match outcome.input.shown.as_str() {
+        "" => "-",
+        url => &field(url),
+    };
     paint(look, style, &status, to);
     let _ = write!(
         to,
         "  {time:>0$}  {size:>1$}  {url}",
         width(7),
         width(9),
-        url = field(&outcome.input.shown)
+        url = url
     );
     write_flags(look, outcome, style, to);
     to.push(b'\n');
