@@ -9,6 +9,8 @@ use crate::outcome::Outcome;
 pub(super) struct Order {
     next: u64,
     early: BTreeMap<u64, Box<Outcome>>,
+    /// Bytes of the bodies among them.
+    bytes: usize,
 }
 
 impl Order {
@@ -17,8 +19,14 @@ impl Order {
         self.next
     }
 
+    /// Bytes that are held back.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes one outcome.
     pub(super) fn push(&mut self, outcome: Box<Outcome>) {
+        self.bytes += kept_bytes(&outcome);
         self.early.insert(outcome.input.index, outcome);
     }
 
@@ -26,6 +34,12 @@ impl Order {
     pub(super) fn pop(&mut self) -> Option<Box<Outcome>> {
         let outcome = self.early.remove(&self.next)?;
         self.next += 1;
+        self.bytes -= kept_bytes(&outcome);
         Some(outcome)
     }
+}
+
+fn kept_bytes(outcome: &Outcome) -> usize {
+    let body = outcome.answer().and_then(|answer| answer.body.as_ref());
+    body.map_or(0, Vec::len)
 }

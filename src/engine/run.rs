@@ -13,7 +13,7 @@ use super::job::{Job, Started, cancelled};
 use super::order::Order;
 use super::schedule::Schedule;
 use super::{Options, Transport};
-use crate::error::{Failure, Phase};
+use crate::error::Phase;
 use crate::event::{Ended, Event, Stop};
 use crate::http::{Chain, Hop};
 use crate::input::{Intake, Totals};
@@ -22,13 +22,8 @@ use crate::outcome::{Outcome, Verdict};
 /// Jobs that are taken off the wire at a time at most.
 const CHUNK: usize = 64;
 
-/// A job that came off the wire.
-enum Landed {
-    /// It holds no request, for that reason.
-    Rejected(Job, Failure),
-    /// After a hop; `None` when the run was stopped during it.
-    Hop(Job, Option<Hop>),
-}
+/// A job that came off the wire after a hop; `None` when the run was stopped during it.
+struct Landed(Job, Option<Hop>);
 
 /// Runs until every input has its outcome.
 ///
@@ -92,15 +87,9 @@ async fn sleep(duration: Option<Duration>) {
 
 async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Job) -> Landed {
     let request = match &job.input.request {
-        Ok(request) => request,
-        Err(failure) => {
-            let failure = failure.clone();
-            return Landed::Rejected(job, failure);
-        }
+        Ok(request) if !abort.is_cancelled() => request,
+        _ => return Landed(job, None),
     };
-    if abort.is_cancelled() {
-        return Landed::Hop(job, None);
-    }
     job.started.get_or_insert_with(Started::now);
     let chain = job.chain.get_or_insert_with(|| Chain::new(request));
     // Pinned here: a future that is handed on is copied into each that takes it.
@@ -112,7 +101,7 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Jo
             () = abort.cancelled() => None,
         }
     };
-    Landed::Hop(job, hop)
+    Landed(job, hop)
 }
 
 /// Where jobs land: decides what becomes of each.
@@ -139,22 +128,30 @@ where
         cx: &mut Context<'_>,
         mut landings: Pin<&mut impl Stream<Item = Landed>>,
     ) -> Poll<bool> {
-        for taken in 0..CHUNK {
-            match landings.as_mut().poll_next(cx) {
+        let mut taken = 0;
+        loop {
+            let landed = landings.as_mut().poll_next(cx);
+            let rejected = self.schedule.borrow_mut().take_rejected();
+            taken += rejected.len() + usize::from(landed.is_ready());
+            for (job, failure) in rejected {
+                self.done(job.reject(failure));
+            }
+            match landed {
                 Poll::Ready(Some(landed)) => self.land(landed),
                 Poll::Ready(None) => return Poll::Ready(false),
                 Poll::Pending if taken == 0 => return Poll::Pending,
-                Poll::Pending => break,
+                Poll::Pending => return Poll::Ready(true),
+            }
+            if taken >= CHUNK {
+                return Poll::Ready(true);
             }
         }
-        Poll::Ready(true)
     }
 
-    fn land(&mut self, landed: Landed) {
+    fn land(&mut self, Landed(job, hop): Landed) {
         self.schedule.borrow_mut().landed();
-        let outcome = match landed {
-            Landed::Rejected(job, failure) => job.reject(failure),
-            Landed::Hop(job, Some(Hop::Redirected(status))) => {
+        let outcome = match hop {
+            Some(Hop::Redirected(status)) => {
                 if let Some(chain) = &job.chain {
                     let (input, to) = (&job.input, chain.url());
                     (self.tell)(Event::Redirected { input, status, to });
@@ -162,10 +159,8 @@ where
                 self.schedule.borrow_mut().again(job);
                 return;
             }
-            Landed::Hop(job, Some(Hop::Ended(answer, failure))) => {
-                job.end(answer, failure, self.options)
-            }
-            Landed::Hop(job, None) => {
+            Some(Hop::Ended(answer, failure)) => job.end(answer, failure, self.options),
+            None => {
                 let phase = job.chain.as_ref().map_or(Phase::Request, Chain::phase);
                 let why = self.stopped.unwrap_or(Stop::Interrupted);
                 job.end(None, Some(cancelled(why, phase)), self.options)
@@ -188,7 +183,8 @@ where
                 while let Some(outcome) = order.pop() {
                     (self.tell)(Event::Done(outcome));
                 }
-                self.schedule.borrow_mut().advance(order.next());
+                let mut schedule = self.schedule.borrow_mut();
+                schedule.advance(order.next(), order.bytes());
             }
         }
         if failed && self.options.fail_fast && self.stopped.is_none() {

@@ -1,13 +1,20 @@
 //! What may go on the wire now.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::job::Job;
+use crate::error::Failure;
 use crate::input::{Intake, ReadError, Totals};
 
 /// How far the intake may be ahead of the oldest input that is not done, with `--ordered`.
 pub(super) const ORDERED_WINDOW: u64 = 4_096;
+
+/// Bytes of bodies that may wait for their turn, with `--ordered`.
+const ORDERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Inputs without a request that are set aside at a time at most.
+const REJECTED: usize = 64;
 
 /// Holds everything that is not on the wire.
 pub(super) struct Schedule<G> {
@@ -16,10 +23,12 @@ pub(super) struct Schedule<G> {
     gate: G,
     /// Went off the wire to go on it again: the next hop of a redirect.
     again: VecDeque<Job>,
+    /// Inputs that hold no request: they need no slot.
+    rejected: Vec<(Job, Failure)>,
     on_wire: usize,
     taken: u64,
-    /// The index that all records wait for, with `--ordered`.
-    oldest: Option<u64>,
+    /// How far the intake may go, with `--ordered`.
+    window: Option<u64>,
     read_error: Option<ReadError>,
 }
 
@@ -29,9 +38,10 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
             intake,
             gate,
             again: VecDeque::new(),
+            rejected: Vec::new(),
             on_wire: 0,
             taken: 0,
-            oldest: ordered.then_some(0),
+            window: ordered.then_some(ORDERED_WINDOW),
             read_error: None,
         }
     }
@@ -43,28 +53,39 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         if let Some(job) = self.again.pop_front() {
             return self.send(job);
         }
-        if self.intake.totals().is_none() {
-            if self
-                .oldest
-                .is_some_and(|oldest| self.taken >= oldest + ORDERED_WINDOW)
-            {
-                return Poll::Pending;
+        loop {
+            if self.intake.totals().is_none() {
+                if self.window.is_some_and(|window| self.taken >= window) {
+                    return Poll::Pending;
+                }
+                ready!((self.gate)(cx));
             }
-            std::task::ready!((self.gate)(cx));
+            match ready!(self.intake.poll_next(cx)) {
+                Some(Ok(input)) => {
+                    self.taken += 1;
+                    match &input.request {
+                        Ok(_) => return self.send(Job::new(input)),
+                        Err(failure) => {
+                            let failure = failure.clone();
+                            self.rejected.push((Job::new(input), failure));
+                        }
+                    }
+                    if self.rejected.len() == REJECTED {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Some(Err(error)) => self.read_error = Some(error),
+                // What is on the wire may come back.
+                None if self.on_wire > 0 => return Poll::Pending,
+                None => return Poll::Ready(None),
+            }
         }
-        match std::task::ready!(self.intake.poll_next(cx)) {
-            Some(Ok(input)) => {
-                self.taken += 1;
-                self.send(Job::new(input))
-            }
-            Some(Err(error)) => {
-                self.read_error = Some(error);
-                self.poll_next(cx)
-            }
-            // What is on the wire may come back.
-            None if self.on_wire > 0 => Poll::Pending,
-            None => Poll::Ready(None),
-        }
+    }
+
+    /// The inputs that hold no request, since one last asked.
+    pub(super) fn take_rejected(&mut self) -> Vec<(Job, Failure)> {
+        std::mem::take(&mut self.rejected)
     }
 
     fn send(&mut self, job: Job) -> Poll<Option<Job>> {
@@ -82,14 +103,20 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         self.again.push_back(job);
     }
 
-    /// All records before this index are written.
-    pub(super) fn advance(&mut self, oldest: u64) {
-        self.oldest = Some(oldest);
+    /// All records before the index `oldest` are written; so many bytes wait for it.
+    pub(super) fn advance(&mut self, oldest: u64, bytes: usize) {
+        let room = if bytes < ORDERED_BYTES {
+            ORDERED_WINDOW
+        } else {
+            0
+        };
+        self.window = Some(oldest + room);
     }
 
     /// Takes no more input; gives what was read and not sent.
     pub(super) fn stop(&mut self) -> Vec<Job> {
-        let read = self.intake.stop();
+        let (read, broken) = self.intake.stop();
+        self.read_error = self.read_error.take().or(broken);
         self.taken += read.len() as u64;
         read.into_iter().map(Job::new).collect()
     }

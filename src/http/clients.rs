@@ -103,7 +103,7 @@ impl Clients {
 
     /// The clients with room for more connections; `None` while too many pools are alive.
     fn generation(&self) -> Option<Ref<'_, Generation>> {
-        let is_full = self.pooled.borrow().opened.load(Ordering::Relaxed) >= self.pool.share;
+        let is_full = self.pooled.borrow().opened.load(Ordering::Relaxed) > self.pool.share;
         if is_full {
             let mut replaced = self.replaced.borrow_mut();
             replaced.retain(|counter| counter.strong_count() > 0);
@@ -199,16 +199,17 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         self.opened.fetch_add(1, Ordering::Relaxed);
-        let mut waited_for = watch::current_connects();
+        let overtaken = watch::current_connects();
         let mut connecting = Box::pin(self.connector().call(request));
         Box::pin(poll_fn(move |cx| {
             // hyper goes on in the background when the request got another connection first.
-            waited_for = waited_for.take().filter(|_| watch::has_current());
+            if !watch::has_current() {
+                overtaken.store(true, Ordering::Relaxed);
+            }
             let connected = ready!(connecting.as_mut().poll(cx));
             if connected.is_ok() {
                 watch::current_connected();
             }
-            waited_for = None;
             Poll::Ready(connected)
         }))
     }

@@ -10,7 +10,10 @@ pub const LOOKUPS: usize = 16;
 const RESERVE: usize = 32 + LOOKUPS;
 
 /// Idle connections that are worth their memory, however many descriptors there are.
-const IDLE: usize = 256;
+const SHARE: usize = 64;
+
+/// Pools that are kept alive for their slow answers, however many descriptors there are.
+const SHARES: usize = 4;
 
 /// What fits into the limit of open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +47,18 @@ fn fit(jobs: usize, sources: usize, limit: Option<u64>) -> Fit {
         Some(limit) => usize::try_from(limit)
             .unwrap_or(usize::MAX)
             .saturating_sub(RESERVE + sources)
-            .max(4),
+            .max(3),
     };
-    // Half of them for the requests on the wire, half for idle ones.
-    let fitted = jobs.min(connections / 2);
-    let idle = fitted.saturating_mul(4).max(IDLE).min(connections - fitted);
-    // A share under `fitted` would replace the client over and over for a single host.
-    let share = (idle / 4).max(fitted.min(idle / 2));
+    let fitted = jobs.min(connections / 3);
+    // Requests that are under way when a share is used up go beyond it. A share under
+    // `fitted` would be used up by a single host.
+    let idle = connections - fitted;
+    let share = fitted.max(SHARE).min(idle - fitted);
     Fit {
         jobs: fitted,
         pool: Pool {
             share,
-            shares: idle / share,
+            shares: (idle / (share + fitted)).min(SHARES),
         },
         limit: limit.filter(|_| fitted < jobs),
     }
@@ -71,20 +74,20 @@ mod tests {
             (50, None, 50, 64, 4),
             (5_000, None, 5_000, 5_000, 4),
             (50, Some(1_048_576), 50, 64, 4),
-            (50, Some(512), 50, 64, 4),
-            (300, Some(1024), 300, 300, 2),
-            (600, Some(1024), 488, 244, 2),
-            (50, Some(64), 8, 4, 2),
-            (1, Some(64), 1, 3, 5),
-            (50, Some(8), 2, 1, 2),
+            (50, Some(512), 50, 64, 3),
+            (300, Some(1024), 300, 300, 1),
+            (600, Some(1024), 325, 325, 1),
+            (50, Some(64), 5, 6, 1),
+            (1, Some(64), 1, 14, 1),
+            (50, Some(8), 1, 1, 1),
         ] {
             let fit = fit(jobs, 0, limit);
             let pool = Pool { share, shares };
             assert_eq!((fit.jobs, fit.pool), (expected, pool), "{jobs} {limit:?}");
             assert_eq!(fit.limit.is_some(), expected < jobs);
-            let open = fit.jobs + fit.pool.share * fit.pool.shares;
+            let open = fit.jobs + (share + fit.jobs) * shares;
             assert!(
-                limit.is_none_or(|limit| open as u64 <= limit.max(4)),
+                limit.is_none_or(|limit| open as u64 <= limit.max(3)),
                 "{jobs} {limit:?}"
             );
         }

@@ -2,7 +2,8 @@
 //! which limit runs out first.
 
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -23,8 +24,8 @@ pub(crate) struct Watch {
     started: Instant,
     heard: Cell<Instant>,
     stopped: Cell<Option<Instant>>,
-    /// Alive while this hop waits for a connection it asked for.
-    connecting: RefCell<Weak<()>>,
+    /// Set when the connection this hop asked for is no longer what it waits for.
+    overtaken: RefCell<Arc<AtomicBool>>,
     /// The content under way to the server.
     upload: RefCell<Left>,
     /// What was left of it when one last looked.
@@ -40,7 +41,7 @@ impl Watch {
             started: now,
             heard: Cell::new(now),
             stopped: Cell::new(None),
-            connecting: RefCell::default(),
+            overtaken: RefCell::default(),
             upload: RefCell::default(),
             left: Cell::new(usize::MAX),
             connected: Cell::new(false),
@@ -59,15 +60,15 @@ impl Watch {
 
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.get() {
-            Phase::Resolve | Phase::Connect if self.got_another_connection() => Phase::Headers,
+            Phase::Resolve | Phase::Connect if self.is_overtaken() => Phase::Headers,
             Phase::Headers if self.upload.borrow().bytes() > 0 => Phase::Request,
             phase => phase,
         }
     }
 
     /// What it waited for is not what it got: the pool was faster.
-    fn got_another_connection(&self) -> bool {
-        self.connecting.borrow().strong_count() == 0
+    fn is_overtaken(&self) -> bool {
+        self.overtaken.borrow().load(Ordering::Relaxed)
     }
 
     /// This content goes out.
@@ -151,16 +152,15 @@ pub(super) fn current_reached(phase: Phase) {
     let _ = CURRENT.try_with(|watch| watch.reached(phase));
 }
 
-/// The hop being polled waits for a new connection, as long as it holds what this gives.
-pub(super) fn current_connects() -> Option<Arc<()>> {
-    CURRENT
-        .try_with(|watch| {
-            let waits = Arc::new(());
-            watch.connecting.replace(Arc::downgrade(&waits));
-            watch.reached(Phase::Connect);
-            waits
-        })
-        .ok()
+/// The hop being polled waits for a new connection, until what this gives is set:
+/// then it got one that another request left in the pool.
+pub(super) fn current_connects() -> Arc<AtomicBool> {
+    let overtaken = Arc::<AtomicBool>::default();
+    let _ = CURRENT.try_with(|watch| {
+        watch.overtaken.replace(overtaken.clone());
+        watch.reached(Phase::Connect);
+    });
+    overtaken
 }
 
 /// Whether a hop is being polled.

@@ -87,21 +87,23 @@ impl Intake {
         }
     }
 
-    /// Stops the reader and gives what it had read.
-    pub fn stop(&mut self) -> Vec<Input> {
+    /// Stops the reader and gives what it had handed over, and the source that
+    /// broke. What the reader still holds counts as not read.
+    pub fn stop(&mut self) -> (Vec<Input>, Option<ReadError>) {
+        let mut broken = None;
         self.receiver.close();
         let mut read: Vec<Input> = self.batch.drain(..).collect();
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Batch(batch) => read.extend(batch),
                 Message::End => self.state = State::Ended(Totals::Complete),
-                Message::Failed(_) => {}
+                Message::Failed(error) => broken = Some(error),
             }
         }
         if let State::Reading = self.state {
             self.state = State::Ended(Totals::Cut);
         }
-        read
+        (read, broken)
     }
 
     /// How the reading ended; `None` while there are, or may be, more inputs.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::escape;
@@ -10,8 +10,19 @@ use super::record::Record;
 
 /// Writes `record`, without a line end.
 pub(super) fn write(record: &Record<'_>, to: &mut Vec<u8>) {
+    write_value(record, to);
+}
+
+/// One value of a record.
+pub(super) fn text(value: &impl Serialize) -> String {
+    let mut json = Vec::new();
+    write_value(value, &mut json);
+    String::from_utf8(json).unwrap_or_default()
+}
+
+fn write_value(value: &impl Serialize, to: &mut Vec<u8>) {
     // Writing to memory does not fail, and every key is a string.
-    let _ = record.serialize(&mut Serializer::with_formatter(to, Escaping));
+    let _ = value.serialize(&mut Serializer::with_formatter(to, Escaping));
 }
 
 /// JSON demands that some characters are escaped; this escapes also what a terminal would obey.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,40 +14,86 @@ use reqwest::header::HeaderMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::escape::escape;
+use super::jsonl;
 use crate::error::Failure;
 use crate::http::Keep;
 use crate::outcome::{Answer, AttemptSummary, Outcome, Verdict};
 
+/// Writes the value of one key as a template shows it: strings as they are, null
+/// as nothing, lists and objects as JSON.
+pub(super) type Show = fn(&Record<'_>, &mut String);
+
 /// Every key, in the order of the record.
-pub(super) const KEYS: [&str; 27] = [
-    "index",
-    "source",
-    "line",
-    "id",
-    "meta",
-    "url",
-    "method",
-    "outcome",
-    "status",
-    "final_url",
-    "redirects",
-    "http_version",
-    "remote_addr",
-    "content_type",
-    "size",
-    "started",
-    "time_ttfb",
-    "time_total",
-    "time_elapsed",
-    "slow",
-    "attempts",
-    "file",
-    "sha256",
-    "error",
-    "headers",
-    "body",
-    "body_base64",
+pub(super) const KEYS: [(&str, Show); 27] = [
+    ("index", |record, to| plain(Some(record.index), to)),
+    ("source", |record, to| text(Some(record.source), to)),
+    ("line", |record, to| plain(Some(record.line), to)),
+    ("id", |record, to| text(record.id, to)),
+    ("meta", |record, to| json(record.meta, to)),
+    ("url", |record, to| text(Some(record.url), to)),
+    ("method", |record, to| text(record.method, to)),
+    ("outcome", |record, to| {
+        text(Some(record.outcome.name()), to);
+    }),
+    ("status", |record, to| plain(record.status, to)),
+    ("final_url", |record, to| text(record.final_url, to)),
+    ("redirects", |record, to| plain(record.redirects, to)),
+    ("http_version", |record, to| text(record.http_version, to)),
+    ("remote_addr", |record, to| {
+        plain(record.remote_addr.as_ref().map(|addr| addr.0), to);
+    }),
+    ("content_type", |record, to| text(record.content_type, to)),
+    ("size", |record, to| plain(record.size, to)),
+    ("started", |record, to| {
+        plain(record.started.as_ref().map(|time| &time.0), to);
+    }),
+    ("time_ttfb", |record, to| plain(record.time_ttfb, to)),
+    ("time_total", |record, to| plain(record.time_total, to)),
+    ("time_elapsed", |record, to| plain(record.time_elapsed, to)),
+    ("slow", |record, to| plain(Some(record.slow), to)),
+    ("attempts", |record, to| json(Some(&record.attempts), to)),
+    ("file", |record, to| text(record.file, to)),
+    ("sha256", |record, to| text(record.sha256.as_deref(), to)),
+    ("error", |record, to| json(record.error, to)),
+    ("headers", |record, to| {
+        json(
+            record
+                .headers
+                .as_ref()
+                .and_then(|kept| kept.headers.as_ref()),
+            to,
+        );
+    }),
+    ("body", |record, to| {
+        text(record.body.as_ref().and_then(|kept| kept.body), to);
+    }),
+    ("body_base64", |record, to| {
+        text(
+            record
+                .body
+                .as_ref()
+                .and_then(|kept| kept.body_base64.as_deref()),
+            to,
+        );
+    }),
 ];
+
+fn text(value: Option<&str>, to: &mut String) {
+    to.push_str(&escape(value.unwrap_or_default()));
+}
+
+fn plain(value: Option<impl Display>, to: &mut String) {
+    if let Some(value) = value {
+        let _ = write!(to, "{value}");
+    }
+}
+
+fn json(value: Option<impl Serialize>, to: &mut String) {
+    if let Some(value) = value {
+        to.push_str(&jsonl::text(&value));
+    }
+}
 
 /// The record of one outcome.
 #[derive(Serialize)]
@@ -214,7 +260,6 @@ fn version(version: Version) -> &'static str {
 
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     bytes
         .iter()
         .fold(String::with_capacity(64), |mut hex, byte| {

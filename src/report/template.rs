@@ -3,21 +3,19 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use serde_json::Value;
-
 use super::escape::escape;
 use super::jsonl;
-use super::record::{KEYS, Record};
+use super::record::{KEYS, Record, Show};
 use crate::http::Keep;
 
 /// A parsed template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Template(Vec<Piece>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Piece {
     Text(String),
-    Key(&'static str),
+    Key(&'static str, Show),
     Curl(Curl),
 }
 
@@ -101,9 +99,9 @@ fn piece(name: &str) -> Result<Piece, BadTemplate> {
                 "urlnum" => "index",
                 name => name,
             };
-            let key = KEYS.into_iter().find(|key| *key == name);
+            let key = KEYS.into_iter().find(|(key, _)| *key == name);
             return key
-                .map(Piece::Key)
+                .map(|(key, show)| Piece::Key(key, show))
                 .ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
         }
     };
@@ -117,7 +115,7 @@ impl Template {
         let has = |keys: &[&str]| {
             self.0
                 .iter()
-                .any(|piece| matches!(piece, Piece::Key(key) if keys.contains(key)))
+                .any(|piece| matches!(piece, Piece::Key(key, _) if keys.contains(key)))
         };
         Keep {
             headers: has(&["headers"]),
@@ -128,32 +126,20 @@ impl Template {
 
     /// Writes the line of `record`.
     pub(super) fn write(&self, record: &Record<'_>, to: &mut Vec<u8>) {
-        let mut json = Vec::new();
-        jsonl::write(record, &mut json);
-        let values: Value = serde_json::from_slice(&json).unwrap_or_default();
         let mut line = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => line.push_str(text),
-                Piece::Key(key) => line.push_str(&value(&values[*key])),
-                Piece::Curl(curl) => curl.write(record, &json, &mut line),
+                Piece::Key(_, show) => show(record, &mut line),
+                Piece::Curl(curl) => curl.write(record, &mut line),
             }
         }
         to.extend_from_slice(line.as_bytes());
     }
 }
 
-/// Strings as they are, null as nothing, lists and objects as JSON.
-fn value(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => escape(text).into_owned(),
-        other => escape(&other.to_string()).into_owned(),
-    }
-}
-
 impl Curl {
-    fn write(self, record: &Record<'_>, json: &[u8], to: &mut String) {
+    fn write(self, record: &Record<'_>, to: &mut String) {
         let _ = match self {
             Self::HttpCode => write!(to, "{:03}", record.status.unwrap_or_default()),
             Self::NumRetries => write!(to, "{}", record.attempts.len().saturating_sub(1)),
@@ -163,7 +149,7 @@ impl Curl {
             Self::RemoteIp => record
                 .remote_addr
                 .map_or(Ok(()), |addr| write!(to, "{}", addr.0.ip())),
-            Self::Json => to.write_str(&String::from_utf8_lossy(json)),
+            Self::Json => to.write_str(&jsonl::text(record)),
         };
     }
 }
@@ -175,29 +161,24 @@ mod tests {
 
     #[test]
     fn templates_are_parsed_as_curl_does() {
-        use Piece::{Curl as C, Key, Text};
-        let text = |text: &str| Text(text.to_owned());
+        let shown = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Key(key, _) => format!("<{key}>"),
+            Piece::Curl(curl) => format!("<{curl:?}>"),
+        };
         for (template, pieces) in [
-            ("", vec![text("\n")]),
-            ("a", vec![text("a\n")]),
-            ("a\\n", vec![text("a\n")]),
-            ("100%% \\t%", vec![text("100% \t%\n")]),
-            (
-                "%{status} %{url}\\n",
-                vec![Key("status"), text(" "), Key("url"), text("\n")],
-            ),
-            ("%{http_code}", vec![C(Curl::HttpCode), text("\n")]),
-            (
-                "%{urlnum}%{json}",
-                vec![Key("index"), C(Curl::Json), text("\n")],
-            ),
-            ("\\x%(", vec![text("\\x%(\n")]),
+            ("", vec!["\n"]),
+            ("a", vec!["a\n"]),
+            ("a\\n", vec!["a\n"]),
+            ("100%% \\t%", vec!["100% \t%\n"]),
+            ("%{status} %{url}\\n", vec!["<status>", " ", "<url>", "\n"]),
+            ("%{http_code}", vec!["<HttpCode>", "\n"]),
+            ("%{urlnum}%{json}", vec!["<index>", "<Json>", "\n"]),
+            ("\\x%(", vec!["\\x%(\n"]),
         ] {
-            assert_eq!(
-                template.parse::<Template>().unwrap().0,
-                pieces,
-                "{template}"
-            );
+            let parsed = template.parse::<Template>().unwrap();
+            let parsed: Vec<_> = parsed.0.iter().map(shown).collect();
+            assert_eq!(parsed, pieces, "{template}");
         }
         for bad in ["%{", "%{nope}", "%{status", "%{}"] {
             assert!(bad.parse::<Template>().is_err(), "{bad}");
