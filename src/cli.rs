@@ -6,37 +6,42 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::input::Scheme;
 use crate::outcome::Accept;
 
 /// Fetch a list of URLs concurrently; print one record for each, as it completes.
-///
-/// SOURCE is a file with one URL a line, `-` for standard input, or a URL (it
-/// contains `://`). Without any, standard input is read.
 #[derive(Debug, Parser)]
 #[command(
     version,
     about,
     max_term_width = 100,
     args_override_self = true,
-    after_help = "Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.\n\
-        Exit codes: 0 all ok; 1 some URL is not; 2 usage; 3 cannot go on; 130, 143 stopped by a signal; \
-        141 the reader left."
+    after_help = "\
+Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.
+
+Keys for --write-out: index source line id meta url method outcome status final_url redirects
+  http_version remote_addr content_type size started time_ttfb time_total time_elapsed slow
+  attempts file sha256 error headers body body_base64, and as in curl http_code response_code
+  url_effective size_download time_starttransfer num_redirects num_retries errormsg
+  filename_effective remote_ip urlnum json. \\n and \\t are what they are in curl.
+
+Exit codes: 0 all ok, 1 some URL is not, 2 usage, 3 the run could not go on, 130 and 143 stopped
+  by a signal, 141 the reader left."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
 pub struct Cli {
-    /// Files, `-` or URLs
+    /// A file with one URL a line, `-` for standard input (so does none), or a URL (it contains `://`)
     #[arg(value_name = "SOURCE")]
     pub sources: Vec<String>,
 
     /// Scheme of lines without `://`
     #[arg(
         long,
-        value_name = "SCHEME",
+        value_name = "https|http",
+        hide_possible_values = true,
         default_value = "https",
         help_heading = "Input"
     )]
-    pub default_scheme: Scheme,
+    pub default_scheme: SchemeName,
     /// Read and count the input, send nothing
     #[arg(long, conflicts_with_all = ["results", "summary_file"], help_heading = "Input")]
     pub dry_run: bool,
@@ -142,7 +147,8 @@ pub struct Cli {
     /// How a record is written
     #[arg(
         long,
-        value_name = "FORMAT",
+        value_name = "text|jsonl|csv|tsv",
+        hide_possible_values = true,
         default_value = "text",
         help_heading = "Result"
     )]
@@ -193,7 +199,8 @@ pub struct Cli {
     /// Colour the text format
     #[arg(
         long,
-        value_name = "WHEN",
+        value_name = "auto|always|never",
+        hide_possible_values = true,
         default_value = "auto",
         help_heading = "Run"
     )]
@@ -220,6 +227,15 @@ pub enum FormatName {
     Csv,
     /// Tabs between the cells
     Tsv,
+}
+
+/// The schemes by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemeName {
+    /// https://
+    Https,
+    /// http://
+    Http,
 }
 
 /// When to colour.

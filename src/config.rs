@@ -9,11 +9,11 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
-use crate::cli::{Cli, FormatName, When};
+use crate::cli::{Cli, FormatName, SchemeName, When};
 use crate::engine;
 use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
-use crate::input::{self, Defaults};
+use crate::input::{self, Defaults, Scheme};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
 use crate::request::{Unsendable, header, method};
 
@@ -147,7 +147,10 @@ fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
         Some(_) => return Err(UsageError::User),
     };
     Ok(Defaults {
-        scheme: cli.default_scheme,
+        scheme: match cli.default_scheme {
+            SchemeName::Https => Scheme::Https,
+            SchemeName::Http => Scheme::Http,
+        },
         method: asked.map_err(UsageError::Method)?.or(head),
         headers: Arc::new(headers),
         authorization,

@@ -10,7 +10,7 @@
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
-//! | 4 | `main`, this file: parse, wire, run, exit | all |
+//! | 4 | `main`, this file (wiring), `signals`, `drafts` (the files of a run) | all |
 //! | 3 | [`cli`] (clap only), [`config`] (cli → each part's own options) | 0–2 |
 //! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary) | 0–1, not each other |
 //! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections) | 0 |

@@ -21,7 +21,7 @@ use crate::request::{Body, Input, Request, header, mask_text, mask_url, method};
 const SHOWN: usize = 200;
 
 /// The scheme of lines without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// `https://`
     Https,
