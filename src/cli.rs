@@ -57,6 +57,21 @@ pub struct Cli {
         help_heading = "Concurrency"
     )]
     pub jobs: NonZeroUsize,
+    /// Requests on the wire to one host (name and port) at a time [default: as --jobs]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = jobs,
+        alias = "parallel-max-host",
+        help_heading = "Concurrency"
+    )]
+    pub max_per_host: Option<NonZeroUsize>,
+    /// Requests a second, minute or hour, evenly spread
+    #[arg(long, value_name = "N/s|m|h", value_parser = rate, help_heading = "Concurrency")]
+    pub rate: Option<Duration>,
+    /// The same for each host
+    #[arg(long, value_name = "N/s|m|h", value_parser = rate, help_heading = "Concurrency")]
+    pub rate_per_host: Option<Duration>,
     /// Results in the order of the input
     #[arg(long, help_heading = "Concurrency")]
     pub ordered: bool,
@@ -143,6 +158,30 @@ pub struct Cli {
     /// Limit for silence of the server
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration, help_heading = "Time")]
     pub read_timeout: Limit,
+
+    /// Attempts after the first, for what may pass: connect, timeout, body, dns (once), --retry-on
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "0",
+        alias = "max-retries",
+        help_heading = "Retry"
+    )]
+    pub retry: u32,
+    /// Back-off before the second attempt; doubles each time, and anything from 0 to that is waited
+    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = duration, help_heading = "Retry")]
+    pub retry_delay: Limit,
+    /// Longest back-off, and longest Retry-After that is waited for
+    #[arg(long, value_name = "DUR", default_value = "60s", value_parser = duration, help_heading = "Retry")]
+    pub retry_max_delay: Limit,
+    /// Statuses that are tried again
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "408,429,500,502,503,504",
+        help_heading = "Retry"
+    )]
+    pub retry_on: Accept,
 
     /// How a record is written
     #[arg(
@@ -280,6 +319,22 @@ fn duration(text: &str) -> Result<Limit, String> {
     })))
 }
 
+/// `N/s`, `N/m` or `N/h` as the time from one to the next.
+fn rate(text: &str) -> Result<Duration, String> {
+    let bad = || format!("{text:?} is not a rate; write 10/s, 100/m or 1000/h");
+    let (number, unit) = text.split_once('/').ok_or_else(bad)?;
+    let unit = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(bad()),
+    };
+    let number = decimal(number)
+        .filter(|number| *number > 0.0)
+        .ok_or_else(bad)?;
+    Duration::try_from_secs_f64(unit / number).map_err(|_| bad())
+}
+
 fn size(text: &str) -> Result<u64, String> {
     let bad = || format!("{text:?} is not a size; write 4096, 10M or 1GiB");
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
@@ -351,6 +406,21 @@ mod tests {
             "", "-1", "x", "5x", "1e3", "inf", "nan", "1.2.3", "5 s", "ms",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (text, millis) in [
+            ("10/s", 100),
+            ("0.5/s", 2_000),
+            ("120/m", 500),
+            ("1/h", 3_600_000),
+        ] {
+            assert_eq!(rate(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "10", "0/s", "-1/s", "x/s", "10/d", "/s", "10/"] {
+            assert!(rate(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Command line → what each part needs to know. Checks across options are here.
 
 use std::io::{self, IsTerminal as _};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{env, fs};
@@ -10,7 +11,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::cli::{Cli, FormatName, SchemeName, When};
-use crate::engine;
+use crate::engine::{self, PerHost, Retry};
 use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
 use crate::input::{self, Defaults, Scheme};
@@ -117,6 +118,20 @@ impl Config {
             http: http_options(cli, own, keep),
             engine: engine::Options {
                 jobs: cli.jobs.get(),
+                interval: cli.rate,
+                per_host: PerHost {
+                    jobs: cli
+                        .max_per_host
+                        .map(NonZeroUsize::get)
+                        .filter(|&jobs| jobs < cli.jobs.get()),
+                    interval: cli.rate_per_host,
+                },
+                retry: Retry {
+                    max: cli.retry,
+                    delay: cli.retry_delay.0.unwrap_or_default(),
+                    max_delay: cli.retry_max_delay.0,
+                    on: cli.retry_on.clone(),
+                },
                 ordered: cli.ordered,
                 fail_fast: cli.fail_fast,
                 deadline: cli.deadline.and_then(|limit| limit.0),

@@ -1,5 +1,7 @@
 //! What the engine tells its caller while it runs.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use url::Url;
 
@@ -56,6 +58,15 @@ pub enum Event<'a> {
         input: &'a Input,
         /// How it went.
         attempt: &'a Attempt,
+    },
+    /// An attempt will be made again.
+    Retrying {
+        /// Whose.
+        input: &'a Input,
+        /// Attempts so far.
+        made: usize,
+        /// How long that waits.
+        delay: Duration,
     },
     /// An input is done.
     Done(Box<Outcome>),

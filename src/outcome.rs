@@ -61,6 +61,8 @@ pub struct Answer {
     pub body: Option<Vec<u8>>,
     /// From the start of the attempt to the head of this answer, on the wire.
     pub ttfb: Duration,
+    /// How long the server wants to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 #[cfg(test)]
@@ -77,6 +79,7 @@ impl Answer {
             headers: None,
             body: None,
             ttfb: Duration::ZERO,
+            retry_after: None,
         }
     }
 }
@@ -92,12 +95,14 @@ pub struct Attempt {
     pub final_url: Url,
     /// How many redirects led there.
     pub redirects: u32,
+    /// Some of it may have reached a server.
+    pub sent: bool,
     /// Time on the wire.
     pub total: Duration,
 }
 
 /// What the record keeps of each attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AttemptSummary {
     /// Of the last answer.
     pub status: Option<u16>,

@@ -1,15 +1,17 @@
 //! One input on its way through the engine.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use super::Options;
+use super::retry::{self, Next, Retry};
+use super::waiting::Host;
 use crate::error::{Failure, Kind, Phase};
 use crate::event::Stop;
 use crate::http::Chain;
-use crate::outcome::{Answer, Attempt, AttemptSummary, Outcome, Verdict};
-use crate::request::Input;
+use crate::outcome::{Accept, Answer, Attempt, AttemptSummary, Outcome, Verdict};
+use crate::request::{Authority, Input, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]
@@ -17,8 +19,12 @@ pub(super) struct Job {
     pub(super) input: Input,
     /// The attempt under way.
     pub(super) chain: Option<Chain>,
-    pub(super) started: Option<Started>,
+    /// The host whose turn it has.
+    pub(super) turn: Option<Host>,
+    started: Option<Started>,
     attempts: Vec<AttemptSummary>,
+    /// The last attempt that ended, and when.
+    last: Option<(Attempt, Instant)>,
 }
 
 /// When the first attempt went on the wire.
@@ -38,32 +44,95 @@ impl Started {
 }
 
 impl Job {
-    pub(super) fn new(input: Input) -> Self {
-        Self {
+    /// Boxed: it is handed on many times.
+    pub(super) fn new(input: Input) -> Box<Self> {
+        Box::new(Self {
             input,
             chain: None,
+            turn: None,
             started: None,
             attempts: Vec::new(),
+            last: None,
+        })
+    }
+
+    /// The host that its next hop connects to.
+    pub(super) fn host(&self) -> Host {
+        let url = match (&self.chain, &self.input.request) {
+            (Some(chain), _) => Some(chain.url()),
+            (None, Ok(request)) => Some(&request.url),
+            (None, Err(_)) => None,
+        };
+        url.map_or_else(Host::default, |url| Authority(url).to_string().into())
+    }
+
+    /// The attempt that goes on the wire now, a new one where none is under way.
+    pub(super) fn attempt(&mut self) -> Option<(&Request, &mut Chain)> {
+        let request = self.input.request.as_ref().ok()?;
+        if self.chain.is_none() {
+            self.started.get_or_insert_with(Started::now);
+            let delay = self.last.as_ref().map(|(_, ended)| ended.elapsed());
+            self.attempts.push(AttemptSummary {
+                delay: delay.unwrap_or_default(),
+                ..AttemptSummary::default()
+            });
         }
+        let chain = self.chain.get_or_insert_with(|| Chain::new(request));
+        Some((request, chain))
     }
 
     /// The attempt under way ended so.
-    pub(super) fn end(
-        mut self,
+    pub(super) fn end_attempt(
+        &mut self,
         answer: Option<Answer>,
         failure: Option<Failure>,
-        options: &Options,
-    ) -> Outcome {
-        let last = self.chain.take().map(|chain| chain.end(answer, failure));
-        if let Some(attempt) = &last {
-            self.attempts.push(summary(attempt));
+        accept: &Accept,
+    ) {
+        let Some(chain) = self.chain.take() else {
+            return;
+        };
+        let mut attempt = chain.end(answer, failure);
+        if attempt.failure.is_none() {
+            attempt.failure = self.checksum(&attempt, accept);
         }
-        let failure = last.as_ref().and_then(|attempt| attempt.failure.clone());
-        let failure = failure.or_else(|| self.checksum(last.as_ref()?, options));
-        let verdict = match (
-            &failure,
-            last.as_ref().and_then(|last| last.answer.as_ref()),
-        ) {
+        if let Some(summary) = self.attempts.last_mut() {
+            summary.status = attempt.answer.as_ref().map(|answer| answer.status);
+            summary.error.clone_from(&attempt.failure);
+            summary.total = attempt.total;
+        }
+        self.last = Some((attempt, Instant::now()));
+    }
+
+    /// What follows the attempt that ended.
+    pub(super) fn next(&self, retry: &Retry, accept: &Accept) -> Next {
+        match (&self.input.request, &self.last) {
+            (Ok(request), Some((last, _))) => retry::next(
+                retry,
+                accept,
+                &request.method,
+                &self.attempts,
+                last,
+                fastrand::f64(),
+            ),
+            _ => Next::Done,
+        }
+    }
+
+    /// The attempt that ended.
+    pub(super) fn last(&self) -> Option<&Attempt> {
+        self.last.as_ref().map(|(last, _)| last)
+    }
+
+    /// How many attempts were made.
+    pub(super) fn made(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// What became of it; `extra` is what the last attempt does not say itself.
+    pub(super) fn finish(self: Box<Self>, options: &Options, extra: Option<Failure>) -> Outcome {
+        let last = self.last.map(|(last, _)| last);
+        let failure = last.as_ref().and_then(|last| last.failure.as_ref());
+        let verdict = match (failure, last.as_ref().and_then(|last| last.answer.as_ref())) {
             (None, Some(answer)) if options.accept.contains(answer.status) => Verdict::Ok,
             (None, Some(_)) => Verdict::HttpError,
             (Some(failure), _) if failure.kind == Kind::Cancelled => Verdict::Cancelled,
@@ -80,23 +149,23 @@ impl Job {
             elapsed: self.started.map(|started| started.instant.elapsed()),
             slow,
             attempts: self.attempts,
+            failure: failure.cloned().or(extra),
             last,
-            failure,
         }
     }
 
     /// It holds no request that could be sent.
-    pub(super) fn reject(self, failure: Failure) -> Outcome {
+    pub(super) fn reject(self: Box<Self>, failure: Failure) -> Outcome {
         self.unsent(Verdict::Error, failure)
     }
 
-    /// The run ends before it was sent.
-    pub(super) fn cancel(self, why: Stop) -> Outcome {
+    /// The run ends while it waits.
+    pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
         let failure = cancelled(why, self.chain.as_ref().map_or(Phase::Input, Chain::phase));
         self.unsent(Verdict::Cancelled, failure)
     }
 
-    fn unsent(self, verdict: Verdict, failure: Failure) -> Outcome {
+    fn unsent(self: Box<Self>, verdict: Verdict, failure: Failure) -> Outcome {
         Outcome {
             input: self.input,
             verdict,
@@ -104,28 +173,19 @@ impl Job {
             elapsed: self.started.map(|started| started.instant.elapsed()),
             slow: false,
             attempts: self.attempts,
-            last: None,
+            last: self.last.map(|(last, _)| last),
             failure: Some(failure),
         }
     }
 
     /// An accepted answer with other content than expected.
-    fn checksum(&self, attempt: &Attempt, options: &Options) -> Option<Failure> {
+    fn checksum(&self, attempt: &Attempt, accept: &Accept) -> Option<Failure> {
         let expected = self.input.request.as_ref().ok()?.sha256?;
         let answer = attempt.answer.as_ref()?;
-        (options.accept.contains(answer.status) && answer.sha256 != Some(expected)).then(|| {
+        (accept.contains(answer.status) && answer.sha256 != Some(expected)).then(|| {
             let message = "the SHA-256 of the body is not the expected one";
             Failure::new(Kind::Checksum, Phase::Body, message)
         })
-    }
-}
-
-fn summary(attempt: &Attempt) -> AttemptSummary {
-    AttemptSummary {
-        status: attempt.answer.as_ref().map(|answer| answer.status),
-        error: attempt.failure.clone(),
-        total: attempt.total,
-        delay: Duration::ZERO,
     }
 }
 

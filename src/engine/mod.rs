@@ -7,12 +7,17 @@
 
 mod job;
 mod order;
+mod pace;
+mod retry;
 mod run;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
+pub use retry::Retry;
 pub use run::run;
+pub use waiting::PerHost;
 
 use std::time::Duration;
 
@@ -25,6 +30,12 @@ use crate::request::Request;
 pub struct Options {
     /// Requests on the wire at most.
     pub jobs: usize,
+    /// From one request to the next.
+    pub interval: Option<Duration>,
+    /// What each host takes.
+    pub per_host: PerHost,
+    /// Which attempts are made again.
+    pub retry: Retry,
     /// Outcomes in the order of the input.
     pub ordered: bool,
     /// End the run with the first input that is not ok.

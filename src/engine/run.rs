@@ -9,11 +9,15 @@ use std::time::Duration;
 use futures::stream::{Stream, StreamExt, poll_fn};
 use tokio_util::sync::CancellationToken;
 
-use super::job::{Job, Started, cancelled};
+use reqwest::StatusCode;
+use url::Url;
+
+use super::job::{Job, cancelled};
 use super::order::Order;
+use super::retry::Next;
 use super::schedule::Schedule;
 use super::{Options, Transport};
-use crate::error::Phase;
+use crate::error::{Failure, Kind, Phase};
 use crate::event::{Ended, Event, Stop};
 use crate::http::{Chain, Hop};
 use crate::input::{Intake, Totals};
@@ -23,7 +27,7 @@ use crate::outcome::{Outcome, Verdict};
 const CHUNK: usize = 64;
 
 /// A job that came off the wire after a hop; `None` when the run was stopped during it.
-struct Landed(Job, Option<Hop>);
+struct Landed(Box<Job>, Option<Hop>);
 
 /// Runs until every input has its outcome.
 ///
@@ -38,7 +42,7 @@ pub async fn run<T: Transport>(
     stops: impl Stream<Item = Stop>,
     tell: impl FnMut(Event<'_>),
 ) -> Ended {
-    let schedule = RefCell::new(Schedule::new(intake, gate, options.ordered));
+    let schedule = RefCell::new(Schedule::new(intake, gate, options));
     let abort = CancellationToken::new();
     let mut desk = Desk {
         options,
@@ -85,13 +89,15 @@ async fn sleep(duration: Option<Duration>) {
     }
 }
 
-async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Job) -> Landed {
-    let request = match &job.input.request {
-        Ok(request) if !abort.is_cancelled() => request,
-        _ => return Landed(job, None),
+async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Box<Job>) -> Landed {
+    let attempt = if abort.is_cancelled() {
+        None
+    } else {
+        job.attempt()
     };
-    job.started.get_or_insert_with(Started::now);
-    let chain = job.chain.get_or_insert_with(|| Chain::new(request));
+    let Some((request, chain)) = attempt else {
+        return Landed(job, None);
+    };
     // Pinned here: a future that is handed on is copied into each that takes it.
     let hop = {
         let hop = pin!(transport.hop(request, chain));
@@ -102,6 +108,12 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Jo
         }
     };
     Landed(job, hop)
+}
+
+/// The server wants to be left alone for longer than the user waits.
+fn too_long(rest: Duration) -> Failure {
+    let message = format!("Retry-After is {rest:?}, over --retry-max-delay");
+    Failure::new(Kind::Timeout, Phase::Headers, message)
 }
 
 /// Where jobs land: decides what becomes of each.
@@ -148,32 +160,85 @@ where
         }
     }
 
-    fn land(&mut self, Landed(job, hop): Landed) {
-        self.schedule.borrow_mut().landed();
-        let outcome = match hop {
-            Some(Hop::Redirected(status)) => {
-                if let Some(chain) = &job.chain {
-                    let (input, to) = (&job.input, chain.url());
-                    (self.tell)(Event::Redirected { input, status, to });
-                }
-                self.schedule.borrow_mut().again(job);
-                return;
+    fn land(&mut self, Landed(mut job, hop): Landed) {
+        self.schedule.borrow_mut().landed(&mut job);
+        match hop {
+            Some(Hop::Redirected(status, to)) => self.redirect(job, status, to),
+            Some(Hop::Ended(answer, failure)) => {
+                job.end_attempt(answer, failure, &self.options.accept);
+                self.attempted(job);
             }
-            Some(Hop::Ended(answer, failure)) => job.end(answer, failure, self.options),
-            None => {
-                let phase = job.chain.as_ref().map_or(Phase::Request, Chain::phase);
-                let why = self.stopped.unwrap_or(Stop::Interrupted);
-                job.end(None, Some(cancelled(why, phase)), self.options)
-            }
+            None => self.cut_off(job),
+        }
+    }
+
+    fn redirect(&mut self, mut job: Box<Job>, status: StatusCode, to: Url) {
+        let input = &job.input;
+        (self.tell)(Event::Redirected {
+            input,
+            status,
+            to: &to,
+        });
+        if let Some(chain) = &mut job.chain {
+            chain.follow(status, to);
+        }
+        let left_over = self.schedule.borrow_mut().again(job);
+        if let Some(job) = left_over {
+            self.cut_off(job);
+        }
+    }
+
+    /// An attempt ended: it is made again, or it was the last.
+    fn attempted(&mut self, job: Box<Job>) {
+        self.tell_attempt(&job);
+        let next = match self.stopped {
+            None => job.next(&self.options.retry, &self.options.accept),
+            Some(_) => Next::Done,
         };
-        self.done(outcome);
+        let mut extra = None;
+        match next {
+            Next::After(delay) => {
+                self.tell_retry(&job, delay);
+                return self.schedule.borrow_mut().retry_later(job, delay);
+            }
+            Next::PauseHost(rest) => {
+                self.tell_retry(&job, rest);
+                return self.schedule.borrow_mut().retry_after_rest(job, rest);
+            }
+            Next::TooLong(rest) => extra = Some(too_long(rest)),
+            Next::Done => {}
+        }
+        self.done(job.finish(self.options, extra));
+    }
+
+    /// The run ended while it was under way.
+    fn cut_off(&mut self, mut job: Box<Job>) {
+        let phase = job.chain.as_ref().map_or(Phase::Request, Chain::phase);
+        let failure = cancelled(self.stopped.unwrap_or(Stop::Interrupted), phase);
+        if job.chain.is_none() {
+            return self.done(job.cancel(self.stopped.unwrap_or(Stop::Interrupted)));
+        }
+        job.end_attempt(None, Some(failure), &self.options.accept);
+        self.tell_attempt(&job);
+        self.done(job.finish(self.options, None));
+    }
+
+    fn tell_attempt(&mut self, job: &Job) {
+        if let Some(attempt) = job.last() {
+            let input = &job.input;
+            (self.tell)(Event::Attempted { input, attempt });
+        }
+    }
+
+    fn tell_retry(&mut self, job: &Job, delay: Duration) {
+        (self.tell)(Event::Retrying {
+            input: &job.input,
+            made: job.made(),
+            delay,
+        });
     }
 
     fn done(&mut self, outcome: Outcome) {
-        if let Some(attempt) = &outcome.last {
-            let input = &outcome.input;
-            (self.tell)(Event::Attempted { input, attempt });
-        }
         let failed = matches!(outcome.verdict, Verdict::HttpError | Verdict::Error);
         let outcome = Box::new(outcome);
         match &mut self.order {
@@ -200,7 +265,7 @@ where
         let first = *self.stopped.get_or_insert(why);
         let (unsent, waiting_for) = {
             let mut schedule = self.schedule.borrow_mut();
-            (schedule.stop(), schedule.under_way())
+            (schedule.stop(), schedule.on_wire())
         };
         let waiting_for = if self.abort.is_cancelled() {
             0

@@ -1,11 +1,22 @@
 //! What may go on the wire now.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Options;
 use super::job::Job;
+use super::pace::Pace;
+use super::waiting::Waiting;
 use crate::error::Failure;
 use crate::input::{Intake, ReadError, Totals};
+
+/// How many inputs may wait for their hosts, for back-offs and for rests. While it
+/// is that many, no more are taken: what stands behind them in the list waits too.
+pub(super) const LOOK_AHEAD: usize = 4_096;
 
 /// How far the intake may be ahead of the oldest input that is not done, with `--ordered`.
 pub(super) const ORDERED_WINDOW: u64 = 4_096;
@@ -21,38 +32,96 @@ pub(super) struct Schedule<G> {
     intake: Intake,
     /// Closed while the records written are behind: it stops the intake, nothing else.
     gate: G,
-    /// Went off the wire to go on it again: the next hop of a redirect.
-    again: VecDeque<Job>,
+    waiting: Waiting,
+    /// Taken from the intake while the rate of all had no turn.
+    taken_early: Option<Box<Job>>,
+    /// The rate of all, and what wakes for its next turn.
+    pace: Option<(Pace, Pin<Box<Sleep>>)>,
     /// Inputs that hold no request: they need no slot.
-    rejected: Vec<(Job, Failure)>,
+    rejected: Vec<(Box<Job>, Failure)>,
     on_wire: usize,
     taken: u64,
     /// How far the intake may go, with `--ordered`.
     window: Option<u64>,
+    stopped: bool,
     read_error: Option<ReadError>,
 }
 
 impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
-    pub(super) fn new(intake: Intake, gate: G, ordered: bool) -> Self {
+    pub(super) fn new(intake: Intake, gate: G, options: &Options) -> Self {
+        let pace = |interval| {
+            let pace = Pace::new(interval);
+            (pace, Box::pin(sleep_until(pace.next())))
+        };
         Self {
             intake,
             gate,
-            again: VecDeque::new(),
+            waiting: Waiting::new(options.per_host),
+            taken_early: None,
+            pace: options.interval.map(pace),
             rejected: Vec::new(),
             on_wire: 0,
             taken: 0,
-            window: ordered.then_some(ORDERED_WINDOW),
+            window: options.ordered.then_some(ORDERED_WINDOW),
+            stopped: false,
             read_error: None,
         }
     }
 
     /// The next job for the wire; `None` when there will be none. Whoever gets
-    /// `Pending` is woken by the intake or the gate, or has jobs on the wire and
-    /// polls again when [`landed`](Self::landed) has taken one back.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Job>> {
-        if let Some(job) = self.again.pop_front() {
+    /// `Pending` is woken by the intake, the gate or a timer, or has jobs on the
+    /// wire and polls again when one has come back.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
+        self.waiting.poll_timers(cx);
+        if self.poll_pace(cx).is_pending() {
+            // Only to know whether there is anything to wait for.
+            if self.taken_early.is_none() && self.waiting.len() == 0 {
+                match ready!(self.poll_intake(cx)) {
+                    Some(job) => self.taken_early = Some(job),
+                    None if self.on_wire == 0 => return Poll::Ready(None),
+                    None => {}
+                }
+            }
+            return Poll::Pending;
+        }
+        if let Some(job) = self.waiting.pop() {
             return self.send(job);
         }
+        loop {
+            if self.waiting.len() >= LOOK_AHEAD {
+                return Poll::Pending;
+            }
+            let job = match self.taken_early.take() {
+                Some(job) => Some(job),
+                None => ready!(self.poll_intake(cx)),
+            };
+            match job {
+                Some(job) => {
+                    if let Some(job) = self.waiting.admit(job) {
+                        return self.send(job);
+                    }
+                }
+                // What waits, or is on the wire, may come back.
+                None if self.on_wire > 0 || self.waiting.len() > 0 => return Poll::Pending,
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Ready when the rate of all has a turn.
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((pace, timer)) = &mut self.pace else {
+            return Poll::Ready(());
+        };
+        if pace.next() <= Instant::now() {
+            return Poll::Ready(());
+        }
+        timer.as_mut().reset(pace.next());
+        timer.as_mut().poll(cx)
+    }
+
+    /// The next input that holds a request; `None` when there will be none.
+    fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         loop {
             if self.intake.totals().is_none() {
                 if self.window.is_some_and(|window| self.taken >= window) {
@@ -64,7 +133,7 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
                 Some(Ok(input)) => {
                     self.taken += 1;
                     match &input.request {
-                        Ok(_) => return self.send(Job::new(input)),
+                        Ok(_) => return Poll::Ready(Some(Job::new(input))),
                         Err(failure) => {
                             let failure = failure.clone();
                             self.rejected.push((Job::new(input), failure));
@@ -76,31 +145,57 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
                     }
                 }
                 Some(Err(error)) => self.read_error = Some(error),
-                // What is on the wire may come back.
-                None if self.on_wire > 0 => return Poll::Pending,
                 None => return Poll::Ready(None),
             }
         }
     }
 
     /// The inputs that hold no request, since one last asked.
-    pub(super) fn take_rejected(&mut self) -> Vec<(Job, Failure)> {
+    pub(super) fn take_rejected(&mut self) -> Vec<(Box<Job>, Failure)> {
         std::mem::take(&mut self.rejected)
     }
 
-    fn send(&mut self, job: Job) -> Poll<Option<Job>> {
+    fn send(&mut self, job: Box<Job>) -> Poll<Option<Box<Job>>> {
+        if let Some((pace, _)) = &mut self.pace {
+            pace.take(Instant::now());
+        }
         self.on_wire += 1;
         Poll::Ready(Some(job))
     }
 
     /// A job came off the wire.
-    pub(super) fn landed(&mut self) {
+    pub(super) fn landed(&mut self, job: &mut Job) {
         self.on_wire -= 1;
+        if let Some(host) = job.turn.take() {
+            self.waiting.free_turn(&host);
+        }
     }
 
-    /// A job that came off the wire goes on it again, before any new one.
-    pub(super) fn again(&mut self, job: Job) {
-        self.again.push_back(job);
+    /// A job that came off the wire goes on it again, before any new one. It is
+    /// given back where it would have to wait although the run is stopped.
+    pub(super) fn again(&mut self, job: Box<Job>) -> Option<Box<Job>> {
+        if self.stopped && (self.waiting.must_wait(&job) || self.pace_must_wait()) {
+            return Some(job);
+        }
+        self.waiting.add(job);
+        None
+    }
+
+    fn pace_must_wait(&self) -> bool {
+        self.pace
+            .as_ref()
+            .is_some_and(|(pace, _)| pace.next() > Instant::now())
+    }
+
+    /// An attempt is made again after a back-off.
+    pub(super) fn retry_later(&mut self, job: Box<Job>, after: Duration) {
+        self.waiting.add_later(job, after);
+    }
+
+    /// An attempt is made again when its host, which nobody asks until then, has had its rest.
+    pub(super) fn retry_after_rest(&mut self, job: Box<Job>, rest: Duration) {
+        self.waiting.pause_host(&job, rest);
+        self.waiting.add(job);
     }
 
     /// All records before the index `oldest` are written; so many bytes wait for it.
@@ -113,12 +208,16 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         self.window = Some(oldest + room);
     }
 
-    /// Takes no more input; gives what was read and not sent.
-    pub(super) fn stop(&mut self) -> Vec<Job> {
+    /// Takes no more input; gives what was read and not sent, and what waits.
+    pub(super) fn stop(&mut self) -> VecDeque<Box<Job>> {
         let (read, broken) = self.intake.stop();
         self.read_error = self.read_error.take().or(broken);
         self.taken += read.len() as u64;
-        read.into_iter().map(Job::new).collect()
+        self.stopped = true;
+        let mut jobs = self.waiting.drain();
+        jobs.extend(self.taken_early.take());
+        jobs.extend(read.into_iter().map(Job::new));
+        jobs
     }
 
     /// Inputs that were taken so far.
@@ -136,8 +235,8 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         self.read_error.take()
     }
 
-    /// Jobs on the wire, and those between two hops.
-    pub(super) fn under_way(&self) -> usize {
-        self.on_wire + self.again.len()
+    /// Jobs on the wire.
+    pub(super) fn on_wire(&self) -> usize {
+        self.on_wire
     }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 
-use super::{Options, Transport, run};
+use super::{Options, PerHost, Retry, Transport, run};
 use crate::error::{Failure, Kind, Phase};
 use crate::event::{Ended, Event, Stop};
 use crate::http::{Chain, Hop};
@@ -75,7 +75,7 @@ impl Transport for Wire {
         let hop = hops.entry(number).or_default();
         *hop += 1;
         if *hop <= page.redirects {
-            return Hop::Redirected(StatusCode::FOUND);
+            return Hop::Redirected(StatusCode::FOUND, request.url.clone());
         }
         let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
         if page.fails {
@@ -109,6 +109,14 @@ impl Seen {
 fn options(jobs: usize) -> Options {
     Options {
         jobs,
+        interval: None,
+        per_host: PerHost::default(),
+        retry: Retry {
+            max: 0,
+            delay: Duration::from_secs(1),
+            max_delay: Some(Duration::from_secs(60)),
+            on: "503".parse().unwrap(),
+        },
         ordered: false,
         fail_fast: false,
         deadline: None,

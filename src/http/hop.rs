@@ -1,7 +1,7 @@
 //! One hop: a request, its answer, and where that leads.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response, StatusCode};
@@ -12,6 +12,7 @@ use super::body::{self, BodyError, Received};
 use super::clients::{Clients, Pool};
 use super::failure;
 use super::redirect::{self, Dead};
+use super::rest;
 use super::upload::Upload;
 use super::watch::{Watch, watched};
 use crate::error::{Failure, Kind, Phase};
@@ -41,6 +42,8 @@ pub struct Chain {
     /// Some redirect led to another origin; what is for the first one only stays behind for good.
     left_origin: bool,
     redirects: u32,
+    /// Some hop before the one that `watch` watches was sent.
+    sent: bool,
     /// On the wire, before the hop that `watch` watches.
     spent: Duration,
     watch: Option<Rc<Watch>>,
@@ -56,6 +59,7 @@ impl Chain {
             body: request.body.clone(),
             left_origin: false,
             redirects: 0,
+            sent: false,
             spent: Duration::ZERO,
             watch: None,
         }
@@ -81,13 +85,15 @@ impl Chain {
         Attempt {
             answer,
             failure,
+            sent: self.sent || self.watch.as_ref().is_some_and(|watch| watch.has_sent()),
             total: self.spent + self.watch.map_or(Duration::ZERO, |watch| watch.elapsed()),
             final_url: self.url,
             redirects: self.redirects,
         }
     }
 
-    fn follow(&mut self, status: StatusCode, target: Url) {
+    /// The next hop goes to `target`, as an answer with `status` said.
+    pub fn follow(&mut self, status: StatusCode, target: Url) {
         let method = redirect::method(status, &self.method);
         if method != self.method {
             self.body = None;
@@ -96,6 +102,7 @@ impl Chain {
         self.left_origin |= self.url.origin() != target.origin();
         self.url = target;
         self.redirects += 1;
+        self.sent = true;
         self.spent += self
             .watch
             .take()
@@ -106,8 +113,8 @@ impl Chain {
 /// What a hop led to.
 #[derive(Debug)]
 pub enum Hop {
-    /// Elsewhere: the chain stands at its next hop.
-    Redirected(StatusCode),
+    /// Elsewhere: [`Chain::follow`] it.
+    Redirected(StatusCode, Url),
     /// To the end of the attempt, with the last answer as far as it came.
     Ended(Option<Answer>, Option<Failure>),
 }
@@ -160,8 +167,7 @@ impl Client {
         watch.stop();
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
-                chain.follow(status, target);
-                return Hop::Redirected(status);
+                return Hop::Redirected(status, target);
             }
             Ok(Exchanged::Whole) => None,
             Err(failure) => Some(failure),
@@ -294,6 +300,7 @@ impl Client {
             headers: self.options.keep.headers.then(|| Box::new(headers.clone())),
             body: None,
             ttfb,
+            retry_after: rest::asked_for(response.status(), headers, SystemTime::now()),
         }
     }
 

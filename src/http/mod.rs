@@ -12,6 +12,7 @@ mod failure;
 mod hop;
 mod redirect;
 mod resolver;
+mod rest;
 mod tls;
 mod upload;
 mod watch;

@@ -71,6 +71,11 @@ impl Watch {
         self.overtaken.borrow().load(Ordering::Relaxed)
     }
 
+    /// Whether a connection was there that may have carried the request.
+    pub(super) fn has_sent(&self) -> bool {
+        !matches!(self.phase(), Phase::Resolve | Phase::Connect)
+    }
+
     /// This content goes out.
     pub(super) fn uploads(&self, left: Left) {
         self.upload.replace(left);

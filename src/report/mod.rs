@@ -121,7 +121,11 @@ impl Reporter {
                 let place = place(input);
                 self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
             }
-            Event::Attempted { .. } | Event::Redirected { .. } => {}
+            Event::Retrying { input, made, delay } if self.options.notes == Notes::Verbose => {
+                let (place, seconds) = (place(input), delay.as_secs_f64());
+                self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
+            }
+            Event::Attempted { .. } | Event::Redirected { .. } | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
             Event::SourceFailed(message) => self.error(&message),
             Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),

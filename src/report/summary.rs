@@ -68,7 +68,9 @@ impl Summary {
             Verdict::Error => counts.error += 1,
             Verdict::Cancelled => counts.cancelled += 1,
         }
-        if let Some(failure) = &outcome.failure {
+        if let Some(failure) = &outcome.failure
+            && outcome.verdict != Verdict::HttpError
+        {
             *self.errors.entry(failure.kind).or_default() += 1;
         }
         let Some(answer) = outcome.answer() else {

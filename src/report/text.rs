@@ -68,6 +68,9 @@ fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
     if outcome.slow {
         flag("[SLOW]", WARN);
     }
+    if let retries @ 1.. = outcome.attempts.len().saturating_sub(1) {
+        flag(&format!("[RETRIED {retries}]"), WARN);
+    }
     match (outcome.verdict, outcome.answer()) {
         (Verdict::HttpError, Some(answer)) if answer.status >= 500 => flag("[DOWN]", style),
         (Verdict::HttpError, _) => flag("[FAIL]", style),

@@ -1,0 +1,72 @@
+//! A rate: turns at even distances.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How far turns that come late may catch up: timers are a little late, and with
+/// many turns a second that would add up.
+const CATCH_UP: Duration = Duration::from_millis(10);
+
+/// Turns of one rate. Over any time `t` it gives at most `t / interval + 1`, and
+/// what fits into [`CATCH_UP`] more where the interval is shorter than that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Pace {
+    /// A first turn at once.
+    pub(super) fn new(interval: Duration) -> Self {
+        let next = Instant::now();
+        Self { interval, next }
+    }
+
+    /// When the next turn comes.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Takes a turn.
+    pub(super) fn take(&mut self, now: Instant) {
+        let late = if self.interval < CATCH_UP {
+            CATCH_UP
+        } else {
+            Duration::ZERO
+        };
+        let base = match now.checked_sub(late) {
+            Some(earliest) => self.next.max(earliest),
+            None => self.next.max(now),
+        };
+        self.next = base + self.interval;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_even_and_lateness_is_caught_up_where_they_are_many() {
+        for (interval_millis, late_micros, turns) in
+            [(100, 1_000, 10), (100, 0, 10), (1, 1_000, 990)]
+        {
+            let interval = Duration::from_millis(interval_millis);
+            let mut pace = Pace::new(interval);
+            let start = Instant::now();
+            let mut taken = 0;
+            loop {
+                let turn = pace.next().max(Instant::now()) + Duration::from_micros(late_micros);
+                if turn - start >= Duration::from_secs(1) {
+                    break;
+                }
+                tokio::time::sleep_until(turn).await;
+                pace.take(turn);
+                taken += 1;
+            }
+            let most = 1000 / interval_millis + 11;
+            assert!((turns..=most).contains(&taken), "{taken} of {interval:?}");
+        }
+    }
+}
