@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use tokio::time::Instant;
+use url::Url;
 
 use super::Options;
 use super::retry::{self, Next, Retry};
@@ -63,7 +64,12 @@ impl Job {
             (None, Ok(request)) => Some(&request.url),
             (None, Err(_)) => None,
         };
-        url.map_or_else(Host::default, |url| Authority(url).to_string().into())
+        url.map_or_else(Host::default, host)
+    }
+
+    /// The host that the last attempt ended at: not the first one, after redirects.
+    pub(super) fn answered_by(&self) -> Option<Host> {
+        Some(host(&self.last()?.final_url))
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
@@ -187,6 +193,10 @@ impl Job {
             Failure::new(Kind::Checksum, Phase::Body, message)
         })
     }
+}
+
+fn host(url: &Url) -> Host {
+    Authority(url).to_string().into()
 }
 
 /// The failure of what a stop cuts off in `phase`.

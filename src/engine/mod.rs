@@ -14,6 +14,8 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 mod waiting;
+#[cfg(test)]
+mod waiting_tests;
 
 pub use retry::Retry;
 pub use run::run;

@@ -192,9 +192,11 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         self.waiting.add_later(job, after);
     }
 
-    /// An attempt is made again when its host, which nobody asks until then, has had its rest.
+    /// An attempt is made again when the host that answered, which nobody asks until then, has had its rest.
     pub(super) fn retry_after_rest(&mut self, job: Box<Job>, rest: Duration) {
-        self.waiting.pause_host(&job, rest);
+        if let Some(host) = job.answered_by() {
+            self.waiting.pause_host(&host, rest);
+        }
         self.waiting.add(job);
     }
 

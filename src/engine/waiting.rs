@@ -116,9 +116,12 @@ impl Waiting {
 
     /// The next job that may go on the wire now, its host's turn taken.
     pub(super) fn pop(&mut self) -> Option<Box<Job>> {
-        if let Some(job) = self.free.pop_front() {
+        while let Some(job) = self.free.pop_front() {
             self.jobs -= 1;
-            return Some(job);
+            // Since it came, its host may have begun to rest.
+            if let Some(job) = self.admit(job) {
+                return Some(job);
+            }
         }
         let now = Instant::now();
         while let Some(host) = self.ready.pop_front() {
@@ -181,13 +184,12 @@ impl Waiting {
         self.timers.insert(Due::Job(job), after);
     }
 
-    /// The host of `job` rests.
-    pub(super) fn pause_host(&mut self, job: &Job, rest: Duration) {
-        let host = job.host();
+    /// This host rests.
+    pub(super) fn pause_host(&mut self, host: &Host, rest: Duration) {
         let until = Some(Instant::now() + rest);
         let lane = self.lanes.entry(host.clone()).or_default();
         lane.rests_until = lane.rests_until.max(until);
-        self.look_at(&host);
+        self.look_at(host);
     }
 
     /// A job of this host came off the wire.
