@@ -100,7 +100,7 @@ pub struct Cli {
         help_heading = "Request"
     )]
     pub headers: Vec<String>,
-    /// Send this content, or that of a file
+    /// Send this content, or that of a file; several are joined with &
     #[arg(
         short,
         long,
@@ -108,7 +108,7 @@ pub struct Cli {
         conflicts_with = "head",
         help_heading = "Request"
     )]
-    pub data: Option<String>,
+    pub data: Vec<String>,
     /// Ask for the head only
     #[arg(short = 'I', long, help_heading = "Request")]
     pub head: bool,
@@ -311,7 +311,11 @@ fn duration(text: &str) -> Result<Limit, String> {
         _ => return Err(bad()),
     };
     let number = decimal(number).ok_or_else(bad)?;
-    let duration = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
+    let mut duration = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
+    if number > 0.0 {
+        // Too short to be told from 0 is not the same as 0, which is no limit.
+        duration = duration.max(Duration::from_nanos(1));
+    }
     // Later than this is never; a clock cannot add more.
     let never = Duration::from_secs(100 * 365 * 24 * 3600);
     Ok(Limit(Some(duration).filter(|duration| {

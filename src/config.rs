@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
 
@@ -16,7 +16,7 @@ use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
 use crate::input::{self, Defaults, Scheme};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
-use crate::request::{Unsendable, header, method};
+use crate::request::{Unsendable, header, mask_text, method};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -92,6 +92,9 @@ pub enum UsageError {
     /// `-w`
     #[error("--write-out")]
     Template(#[from] BadTemplate),
+    /// A file that would be lost.
+    #[error("--summary-file: {0}: is named twice, and would be overwritten")]
+    SummaryFile(String),
     /// An option whose result no format in use shows.
     #[error("{0} shows in --format jsonl and in --write-out only")]
     NotShown(&'static str),
@@ -113,6 +116,7 @@ impl Config {
             names => names,
         };
         let run = run(cli);
+        check_summary_file(&run, names)?;
         Ok(Self {
             defaults: defaults(cli, given)?,
             http: http_options(cli, own, keep),
@@ -153,6 +157,23 @@ impl Config {
     }
 }
 
+/// The summary replaces what has its name; that must not be what this run reads or writes.
+fn check_summary_file(run: &Run, sources: &[String]) -> Result<(), UsageError> {
+    let Some(summary) = &run.summary_file else {
+        return Ok(());
+    };
+    let same = |other: &Path| {
+        other == summary
+            || matches!((other.canonicalize(), summary.canonicalize()), (Ok(other), Ok(summary)) if other == summary)
+    };
+    let is_regular = !summary.exists() || summary.is_file();
+    let mut others = sources.iter().map(Path::new).chain(run.results.as_deref());
+    if is_regular && others.any(same) {
+        return Err(UsageError::SummaryFile(summary.display().to_string()));
+    }
+    Ok(())
+}
+
 fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
     let asked = cli.method.as_deref().map(method).transpose();
     let head = cli.head.then_some(Method::HEAD);
@@ -169,21 +190,24 @@ fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
         method: asked.map_err(UsageError::Method)?.or(head),
         headers: Arc::new(headers),
         authorization,
-        body: cli.data.as_deref().map(data).transpose()?,
+        body: data(&cli.data)?,
     })
 }
 
-fn data(data: &str) -> Result<Bytes, UsageError> {
-    match data.strip_prefix('@') {
-        None => Ok(Bytes::copy_from_slice(data.as_bytes())),
-        Some(file) => fs::read(file)
-            .map(Bytes::from)
-            .map_err(|error| UsageError::File {
+/// As curl: several are joined with `&`.
+fn data(options: &[String]) -> Result<Option<Bytes>, UsageError> {
+    let mut parts = Vec::new();
+    for option in options {
+        parts.push(match option.strip_prefix('@') {
+            None => option.clone().into_bytes(),
+            Some(file) => fs::read(file).map_err(|error| UsageError::File {
                 option: "--data",
-                file: file.to_owned(),
+                file: mask_text(file),
                 error,
-            }),
+            })?,
+        });
     }
+    Ok((!parts.is_empty()).then(|| parts.join(&b'&').into()))
 }
 
 /// What fetch sends by itself, and what the user adds to that.
@@ -208,7 +232,7 @@ fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
             Some(file) => {
                 let text = fs::read_to_string(file).map_err(|error| UsageError::File {
                     option: "--header",
-                    file: file.to_owned(),
+                    file: mask_text(file),
                     error,
                 })?;
                 for (number, line) in (1..).zip(text.lines()) {

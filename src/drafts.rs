@@ -140,10 +140,8 @@ impl Draft {
     /// Gives it its name, whatever had it.
     fn replace(self, text: &str) -> Result<(), RunError> {
         let written = self.file().write_all(text.as_bytes());
-        self.finish(|file, path| {
-            written?;
-            file.persist(path).map(drop).map_err(|error| error.error)
-        })
+        written.map_err(|error| RunError::Output(self.path.display().to_string(), error))?;
+        self.finish(|file, path| file.persist(path).map(drop).map_err(|error| error.error))
     }
 
     /// Leaves it what it is, and says where.

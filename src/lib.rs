@@ -54,6 +54,9 @@ use crate::report::{Printed, Reporter, Streams, Summary, Total, say};
 /// How long a printer that cannot write is waited for once the user wants to leave.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a printer is waited for that has not written everything when `--deadline` is over.
+const PATIENCE_AFTER_DEADLINE: Duration = Duration::from_secs(10);
+
 /// Why a run cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -70,6 +73,9 @@ pub enum RunError {
     /// The client cannot be made of the options.
     #[error(transparent)]
     Client(#[from] http::ClientError),
+    /// No connection could be opened.
+    #[error(transparent)]
+    Descriptors(#[from] http::TooFewFiles),
     /// The records cannot be written.
     #[error("{0}: {reason}", reason = plain(.1))]
     Output(String, io::Error),
@@ -84,7 +90,7 @@ impl RunError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Draft { .. } | Self::Client(_) => Exit::Usage,
-            Self::Output(..) | Self::System(_) => Exit::CannotGoOn,
+            Self::Output(..) | Self::Descriptors(_) | Self::System(_) => Exit::CannotGoOn,
         }
     }
 }
@@ -95,6 +101,7 @@ impl RunError {
 ///
 /// The run cannot start, or cannot go on.
 pub fn run(config: Config) -> Result<Exit, RunError> {
+    let fit = http::fit_jobs(config.engine.jobs, config.sources.len())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Look-ups of names are all that blocks.
@@ -104,7 +111,7 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     if config.run.dry_run {
         runtime.block_on(dry_run(config))
     } else {
-        runtime.block_on(fetch(config))
+        runtime.block_on(fetch(config, fit))
     }
 }
 
@@ -156,11 +163,11 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
     })
 }
 
-async fn fetch(mut config: Config) -> Result<Exit, RunError> {
+async fn fetch(mut config: Config, fit: http::Fit) -> Result<Exit, RunError> {
     let Some(drafts) = Drafts::create(&config.run)? else {
         return Ok(Exit::Success);
     };
-    let (client, warning) = http_client(&mut config)?;
+    let (client, warning) = http_client(&mut config, &fit)?;
     let total = Total::default();
     if config.run.bar {
         count(&config.sources, &total)?;
@@ -194,8 +201,10 @@ async fn fetch(mut config: Config) -> Result<Exit, RunError> {
 }
 
 /// The client, and a warning where the options had to give way to the system's limits.
-fn http_client(config: &mut Config) -> Result<(http::Client, Option<String>), RunError> {
-    let fit = http::fit_jobs(config.engine.jobs, config.sources.len());
+fn http_client(
+    config: &mut Config,
+    fit: &http::Fit,
+) -> Result<(http::Client, Option<String>), RunError> {
     let warning = fit.limit.map(|limit| {
         format!(
             "--jobs {} needs more than the {limit} open files that are allowed: {} at a time",
@@ -310,6 +319,10 @@ fn output_ended(written: io::Result<()>, output: &str) -> Result<Option<Exit>, R
 async fn leave(stops: &mut LocalBoxStream<'_, Stop>, ended: Ended) -> Stop {
     let stop = match ended.stopped {
         Some(stop) if ended.aborted && stop.is_signal() => stop,
+        Some(Stop::Deadline) => {
+            tokio::time::sleep(PATIENCE_AFTER_DEADLINE).await;
+            return Stop::Deadline;
+        }
         _ => match stops.next().await {
             Some(stop) => stop,
             None => std::future::pending().await,

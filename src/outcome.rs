@@ -180,7 +180,7 @@ fn range(item: &str) -> Option<RangeInclusive<u16>> {
             .ok()
             .filter(|status| (100..1000).contains(status))
     };
-    if let Some(class) = item.strip_suffix("xx") {
+    if let Some(class) = item.to_ascii_lowercase().strip_suffix("xx") {
         let class: u16 = class.parse().ok().filter(|class| (1..10).contains(class))?;
         return Some(class * 100..=class * 100 + 99);
     }

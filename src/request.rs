@@ -11,6 +11,9 @@ use url::Url;
 
 use crate::error::Failure;
 
+/// The longest URL that can be sent, in bytes: the http crate takes no longer one.
+pub const MAX_URL: usize = 65_534;
+
 /// One line of the input: where it stood, how it is shown, and what it asks for.
 #[derive(Debug)]
 pub struct Input {

@@ -9,7 +9,7 @@ use crate::outcome::Outcome;
 pub(super) struct Order {
     next: u64,
     early: BTreeMap<u64, Box<Outcome>>,
-    /// Bytes of the bodies among them.
+    /// Bytes of the header fields and bodies among them.
     bytes: usize,
 }
 
@@ -40,6 +40,10 @@ impl Order {
 }
 
 fn kept_bytes(outcome: &Outcome) -> usize {
-    let body = outcome.answer().and_then(|answer| answer.body.as_ref());
-    body.map_or(0, Vec::len)
+    let Some(answer) = outcome.answer() else {
+        return 0;
+    };
+    let fields = answer.headers.iter().flat_map(|headers| headers.iter());
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
+    fields.sum::<usize>() + answer.body.as_ref().map_or(0, Vec::len)
 }

@@ -8,6 +8,9 @@ use tokio::time::Instant;
 /// many turns a second that would add up.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
+/// A clock cannot add what is longer than its range.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// Turns of one rate. Over any time `t` it gives at most `t / interval + 1`, and
 /// what fits into [`CATCH_UP`] more where the interval is shorter than that.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +42,7 @@ impl Pace {
             Some(earliest) => self.next.max(earliest),
             None => self.next.max(now),
         };
-        self.next = base + self.interval;
+        self.next = base + self.interval.min(LONGEST);
     }
 }
 

@@ -97,10 +97,136 @@ fn is_transient(
 
 /// The longest that is waited after `made` attempts.
 fn backoff(retry: &Retry, made: u32) -> Duration {
-    let doubled = 2_u32.checked_pow(made.saturating_sub(1));
-    let delay = doubled.and_then(|factor| retry.delay.checked_mul(factor));
-    match retry.max_delay {
-        Some(max) => delay.map_or(max, |delay| delay.min(max)),
-        None => delay.unwrap_or(Duration::MAX / 4),
+    let doubled = 2_u32.saturating_pow(made.saturating_sub(1));
+    let delay = retry.delay.saturating_mul(doubled);
+    retry.max_delay.map_or(delay, |max| delay.min(max))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::error::{Failure, Phase};
+    use crate::outcome::Answer;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn retry(max: u32) -> Retry {
+        Retry {
+            max,
+            delay: SECOND,
+            max_delay: Some(60 * SECOND),
+            on: "408,429,500,502,503,504".parse().unwrap(),
+        }
+    }
+
+    fn attempt(answer: Option<Answer>, failure: Option<(Kind, Phase)>) -> Attempt {
+        Attempt {
+            answer,
+            failure: failure.map(|(kind, phase)| Failure::new(kind, phase, "")),
+            final_url: "http://a/".parse().unwrap(),
+            redirects: 0,
+            sent: failure
+                .is_none_or(|(_, phase)| !matches!(phase, Phase::Resolve | Phase::Connect)),
+            total: SECOND,
+        }
+    }
+
+    /// What follows `last` after so many attempts that ended the same way.
+    fn after(made: usize, method: &Method, last: &Attempt) -> Next {
+        let summary = AttemptSummary {
+            error: last.failure.clone(),
+            ..AttemptSummary::default()
+        };
+        let accept = "200,500".parse().unwrap();
+        next(&retry(3), &accept, method, &vec![summary; made], last, 1.0)
+    }
+
+    #[test]
+    fn which_failures_are_tried_again() {
+        use Phase::{Body, Connect, Headers, Resolve};
+        for (kind, phase, again) in [
+            (Kind::Connect, Connect, true),
+            (Kind::Connect, Headers, true),
+            (Kind::Timeout, Body, true),
+            (Kind::Body, Body, true),
+            (Kind::Dns, Resolve, true),
+            (Kind::Tls, Connect, false),
+            (Kind::Protocol, Headers, false),
+            (Kind::Redirect, Headers, false),
+            (Kind::TooLarge, Body, false),
+            (Kind::Checksum, Body, false),
+            (Kind::Cancelled, Body, false),
+        ] {
+            let last = attempt(None, Some((kind, phase)));
+            let is_again = after(1, &Method::GET, &last) != Next::Done;
+            assert_eq!(is_again, again, "{kind:?} {phase:?}");
+            let post = after(1, &Method::POST, &last) != Next::Done;
+            assert_eq!(
+                post,
+                again && matches!(phase, Connect | Resolve),
+                "POST {kind:?}"
+            );
+        }
+        let dns = attempt(None, Some((Kind::Dns, Resolve)));
+        assert_eq!(after(2, &Method::GET, &dns), Next::Done, "once");
+    }
+
+    #[test]
+    fn which_statuses_and_methods_are_tried_again() {
+        for (status, method, again) in [
+            (503, Method::GET, true),
+            (503, Method::HEAD, true),
+            (503, Method::OPTIONS, true),
+            (503, Method::PUT, true),
+            (503, Method::DELETE, true),
+            (503, Method::POST, false),
+            (503, Method::PATCH, false),
+            (503, Method::TRACE, false),
+            (500, Method::GET, false), // accepted
+            (404, Method::GET, false),
+            (200, Method::GET, false),
+        ] {
+            let last = attempt(Some(Answer::of(status)), None);
+            let is_again = after(1, &method, &last) != Next::Done;
+            assert_eq!(is_again, again, "{status} {method}");
+        }
+    }
+
+    #[test]
+    fn back_offs_double_up_to_the_longest_and_end_with_the_attempts() {
+        let last = attempt(Some(Answer::of(503)), None);
+        for (made, expected) in [
+            (1, Next::After(SECOND)),
+            (2, Next::After(2 * SECOND)),
+            (3, Next::After(4 * SECOND)),
+            (4, Next::Done),
+        ] {
+            assert_eq!(after(made, &Method::GET, &last), expected, "{made}");
+        }
+        for (made, expected) in [(6, 32), (7, 60), (40, 60), (u32::MAX, 60)] {
+            assert_eq!(backoff(&retry(0), made), expected * SECOND);
+        }
+        let none = Retry {
+            delay: Duration::ZERO,
+            ..retry(0)
+        };
+        assert_eq!(backoff(&none, 1000), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_rest_beats_the_back_off_unless_it_is_too_long() {
+        for (seconds, expected) in [
+            (0, Next::PauseHost(Duration::ZERO)),
+            (60, Next::PauseHost(60 * SECOND)),
+            (61, Next::TooLong(61 * SECOND)),
+        ] {
+            let answer = Answer {
+                retry_after: Some(SECOND * seconds),
+                ..Answer::of(503)
+            };
+            let last = attempt(Some(answer), None);
+            assert_eq!(after(1, &Method::GET, &last), expected);
+        }
     }
 }

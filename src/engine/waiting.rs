@@ -11,6 +11,9 @@ use tokio_util::time::DelayQueue;
 use super::job::Job;
 use super::pace::Pace;
 
+/// Timers take no longer waits. Whoever waits this long looks again, or is done waiting.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A host as it is connected to: name and port.
 pub(super) type Host = Rc<str>;
 
@@ -181,12 +184,12 @@ impl Waiting {
     /// Takes a job that waits for a back-off.
     pub(super) fn add_later(&mut self, job: Box<Job>, after: Duration) {
         self.jobs += 1;
-        self.timers.insert(Due::Job(job), after);
+        self.timers.insert(Due::Job(job), after.min(LONGEST));
     }
 
     /// This host rests.
     pub(super) fn pause_host(&mut self, host: &Host, rest: Duration) {
-        let until = Some(Instant::now() + rest);
+        let until = Some(Instant::now() + rest.min(LONGEST));
         let lane = self.lanes.entry(host.clone()).or_default();
         lane.rests_until = lane.rests_until.max(until);
         self.look_at(host);
@@ -243,6 +246,7 @@ impl Waiting {
         match lane.opens(Instant::now()) {
             Some(opens) => {
                 if !std::mem::replace(&mut lane.timed, true) {
+                    let opens = opens.min(Instant::now() + LONGEST);
                     self.timers.insert_at(Due::Lane(host.clone()), opens);
                 }
             }

@@ -8,7 +8,9 @@
 //! at all. A list of few hosts never comes there.
 
 use std::cell::{OnceCell, Ref, RefCell};
+use std::collections::HashSet;
 use std::future::poll_fn;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,6 +19,7 @@ use std::time::Duration;
 
 use tower_layer::layer_fn;
 use tower_service::Service;
+use url::Url;
 
 use super::{Options, Versions, resolver, tls, watch};
 
@@ -58,6 +61,8 @@ struct Generation {
     opened: Arc<AtomicUsize>,
     quick: OnceCell<reqwest::Client>,
     roomy: OnceCell<reqwest::Client>,
+    /// Servers (hashed) that have answered: only these can have left a connection in the pool.
+    answered: RefCell<HashSet<u64>>,
 }
 
 impl Clients {
@@ -116,9 +121,25 @@ impl Clients {
         Some(self.pooled.borrow())
     }
 
+    /// The server of `url` answered.
+    pub(super) fn answered(&self, url: &Url) {
+        self.pooled.borrow().answered.borrow_mut().insert(hash(url));
+    }
+
+    /// Whether a connection to the server of `url` may come from the pool.
+    pub(super) fn may_be_kept(&self, url: &Url) -> bool {
+        self.pooled.borrow().answered.borrow().contains(&hash(url))
+    }
+
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
         builder(&self.options, &self.tls, opened.clone())
     }
+}
+
+fn hash(url: &Url) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (url.scheme(), url.host_str(), url.port()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn get(

@@ -26,9 +26,20 @@ pub struct Fit {
     pub limit: Option<u64>,
 }
 
+/// Fewer than this, and nothing runs.
+const LEAST: u64 = 24;
+
+/// So few files may be open that nothing runs.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only {0} open files are allowed here, and {LEAST} is the least (ulimit -n)")]
+pub struct TooFewFiles(u64);
+
 /// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside `sources` open files.
-#[must_use]
-pub fn fit_jobs(jobs: usize, sources: usize) -> Fit {
+///
+/// # Errors
+///
+/// There is no room for anything.
+pub fn fit_jobs(jobs: usize, sources: usize) -> Result<Fit, TooFewFiles> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -38,7 +49,10 @@ pub fn fit_jobs(jobs: usize, sources: usize) -> Fit {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    fit(jobs, sources, current)
+    match current {
+        Some(few) if few < LEAST => Err(TooFewFiles(few)),
+        current => Ok(fit(jobs, sources, current)),
+    }
 }
 
 fn fit(jobs: usize, sources: usize, limit: Option<u64>) -> Fit {

@@ -192,6 +192,7 @@ impl Client {
             .await
             .map_err(|error| self.wire_failure(&error, chain, watch))?;
         watch.reached(Phase::Headers);
+        self.clients.answered(&chain.url);
         let ttfb = chain.spent + watch.elapsed();
         let status = response.status();
         arriving.answer = Some(self.answer(&response, ttfb));
@@ -231,7 +232,8 @@ impl Client {
         {
             Err(error)
                 if failure::head_too_large(&error)
-                    || !watch.connected() && failure::lost_before_answer(&error) =>
+                    || failure::lost_before_answer(&error)
+                        && (!watch.connected() || self.clients.may_be_kept(&chain.url)) =>
             {
                 self.execute(&self.clients.fresh()?, request, chain, watch)
                     .await

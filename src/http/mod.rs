@@ -19,7 +19,7 @@ mod watch;
 
 pub use body::CODINGS;
 pub use clients::Pool;
-pub use descriptors::{Fit, LOOKUPS, fit_jobs};
+pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs};
 pub use hop::{Chain, Client, ClientError, Hop};
 
 use std::sync::Arc;

@@ -7,6 +7,8 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
+use crate::request::MAX_URL;
+
 /// Why a redirect cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Dead {
@@ -14,6 +16,8 @@ pub(super) enum Dead {
     NoLocation(StatusCode),
     #[error("{0} with a Location that is no URL")]
     BadLocation(StatusCode),
+    #[error("{0} with a Location longer than {MAX_URL} bytes")]
+    TooLong(StatusCode),
     #[error("{0} to the scheme `{1}`, not http or https")]
     Scheme(StatusCode, String),
     #[error("more than {0} redirects (--max-redirs)")]
@@ -35,6 +39,9 @@ pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Resu
         .filter(|location| !location.is_empty())
         .and_then(|location| url.join(&location).ok())
         .ok_or(Dead::BadLocation(status))?;
+    if target.as_str().len() > MAX_URL {
+        return Err(Dead::TooLong(status));
+    }
     if !matches!(target.scheme(), "http" | "https") {
         return Err(Dead::Scheme(status, target.scheme().to_owned()));
     }

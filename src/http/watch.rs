@@ -92,7 +92,7 @@ impl Watch {
         self.heard.set(Instant::now());
     }
 
-    /// This hop opened its connection itself, instead of taking one from the pool.
+    /// This hop opened a connection, and unless the pool was faster at the last moment, uses it.
     pub(super) fn connected(&self) -> bool {
         self.connected.get()
     }

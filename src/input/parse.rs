@@ -15,10 +15,13 @@ use url::Url;
 
 use super::lines::{Line, MAX_LINE};
 use crate::error::{Failure, Kind, Phase};
-use crate::request::{Body, Input, Request, header, mask_text, mask_url, method};
+use crate::request::{Body, Input, MAX_URL, Request, header, mask_text, mask_url, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;
+
+/// How deep `meta` may be nested.
+const MAX_DEPTH: u32 = 100;
 
 /// The scheme of lines without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,10 @@ enum Invalid {
     Url(#[from] url::ParseError),
     #[error("not a URL: `{0}` is followed by //")]
     Slashes(&'static str),
+    #[error("not a URL: no host before the path")]
+    NoHost,
+    #[error("longer than {MAX_URL} bytes once encoded")]
+    UrlTooLong,
     #[error("the scheme is `{0}`, not http or https")]
     Scheme(String),
 }
@@ -83,7 +90,9 @@ impl Invalid {
     fn kind(&self) -> Kind {
         match self {
             Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
-            Self::Url(_) | Self::Slashes(_) | Self::Scheme(_) => Kind::InvalidUrl,
+            Self::Url(_) | Self::NoHost | Self::UrlTooLong | Self::Slashes(_) | Self::Scheme(_) => {
+                Kind::InvalidUrl
+            }
         }
     }
 }
@@ -168,6 +177,9 @@ fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request,
     input.shown = shown(&object.url);
     input.id.clone_from(&object.id);
     input.meta.clone_from(&object.meta);
+    if let Some(meta) = &object.meta {
+        check_depth(meta.get())?;
+    }
     let url = url(object.url.trim(), defaults.scheme, &mut input.shown)?;
     request(url, Some(object), defaults)
 }
@@ -180,6 +192,14 @@ fn has_scheme(text: &str) -> bool {
 
 /// The URL that `text` means, its userinfo still in it; `shown` becomes what records show of it.
 fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
+    // Where there is no authority, the parser would take the path for one.
+    let after_scheme = text.split_once("://").filter(|_| has_scheme(text));
+    if after_scheme
+        .map_or(text, |(_, rest)| rest)
+        .starts_with(['/', '\\'])
+    {
+        return Err(Invalid::NoHost);
+    }
     let url = if has_scheme(text) {
         Url::parse(text)?
     } else {
@@ -200,12 +220,36 @@ fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Invalid::Scheme(url.scheme().to_owned()));
     }
+    if url.as_str().len() > MAX_URL {
+        return Err(Invalid::UrlTooLong);
+    }
     *shown = if url.username().is_empty() && url.password().is_none() {
         text.to_owned()
     } else {
         mask_url(&url)
     };
     Ok(url)
+}
+
+/// Readers of the record give up on what is nested deeper.
+fn check_depth(json: &str) -> Result<(), Invalid> {
+    let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(Invalid::Key(format!(
+                "`meta`: nested deeper than {MAX_DEPTH}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn request(
@@ -360,6 +404,8 @@ mod tests {
     fn what_is_no_request_says_why_and_shows_no_secret() {
         for (line, kind, shown, reason) in [
             ("http://", Kind::InvalidUrl, "http://", "empty host"),
+            ("http:///x", Kind::InvalidUrl, "http:///x", "no host"),
+            ("/x", Kind::InvalidUrl, "/x", "no host"),
             ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "`ftp`"),
             ("http:a", Kind::InvalidUrl, "http:a", "followed by //"),
             (
