@@ -53,7 +53,7 @@ pub struct Cli {
         value_name = "N",
         default_value = "10",
         value_parser = jobs,
-        aliases = ["parallel-max", "max-concurrency"],
+        visible_aliases = ["parallel-max", "max-concurrency"],
         help_heading = "Concurrency"
     )]
     pub jobs: NonZeroUsize,
@@ -62,7 +62,7 @@ pub struct Cli {
         long,
         value_name = "N",
         value_parser = jobs,
-        alias = "parallel-max-host",
+        visible_alias = "parallel-max-host",
         help_heading = "Concurrency"
     )]
     pub max_per_host: Option<NonZeroUsize>,
@@ -76,7 +76,7 @@ pub struct Cli {
     #[arg(long, help_heading = "Concurrency")]
     pub ordered: bool,
     /// End the run with the first URL that is not ok
-    #[arg(long, alias = "fail-early", help_heading = "Concurrency")]
+    #[arg(long, visible_alias = "fail-early", help_heading = "Concurrency")]
     pub fail_fast: bool,
     /// End the run after this
     #[arg(long, value_name = "DUR", value_parser = duration, help_heading = "Concurrency")]
@@ -87,7 +87,7 @@ pub struct Cli {
         short = 'X',
         long,
         value_name = "METHOD",
-        alias = "request",
+        visible_alias = "request",
         conflicts_with = "head",
         help_heading = "Request"
     )]
@@ -144,8 +144,8 @@ pub struct Cli {
     #[arg(
         short,
         long,
-        short_alias = 'm',
-        alias = "max-time",
+        visible_short_alias = 'm',
+        visible_alias = "max-time",
         value_name = "DUR",
         default_value = "60s",
         value_parser = duration,
@@ -164,7 +164,7 @@ pub struct Cli {
         long,
         value_name = "N",
         default_value = "0",
-        alias = "max-retries",
+        visible_alias = "max-retries",
         help_heading = "Retry"
     )]
     pub retry: u32,
@@ -226,7 +226,7 @@ pub struct Cli {
     #[arg(
         short,
         long,
-        short_alias = 's',
+        visible_short_alias = 's',
         alias = "silent",
         conflicts_with = "verbose",
         help_heading = "Run"
