@@ -169,8 +169,8 @@ pub struct Cli {
     )]
     pub retry: u32,
     /// Back-off before the second attempt; doubles each time, and anything from 0 to that is waited
-    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = duration, help_heading = "Retry")]
-    pub retry_delay: Limit,
+    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = span, help_heading = "Retry")]
+    pub retry_delay: Duration,
     /// Longest back-off, and longest Retry-After that is waited for
     #[arg(long, value_name = "DUR", default_value = "60s", value_parser = duration, help_heading = "Retry")]
     pub retry_max_delay: Limit,
@@ -297,7 +297,15 @@ fn jobs(text: &str) -> Result<NonZeroUsize, String> {
         .map_err(|_| "write a number from 1 on".to_owned())
 }
 
+/// A duration of which 0 is no limit.
 fn duration(text: &str) -> Result<Limit, String> {
+    // Later than this is never; a clock cannot add more.
+    let never = Duration::from_secs(100 * 365 * 24 * 3600);
+    let is_limit = |span: &Duration| !span.is_zero() && *span < never;
+    span(text).map(|span| Limit(Some(span).filter(is_limit)))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is not a duration; write 5 (seconds), 1.5, 500ms, 2m or 1h");
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
@@ -311,16 +319,10 @@ fn duration(text: &str) -> Result<Limit, String> {
         _ => return Err(bad()),
     };
     let number = decimal(number).ok_or_else(bad)?;
-    let mut duration = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
-    if number > 0.0 {
-        // Too short to be told from 0 is not the same as 0, which is no limit.
-        duration = duration.max(Duration::from_nanos(1));
-    }
-    // Later than this is never; a clock cannot add more.
-    let never = Duration::from_secs(100 * 365 * 24 * 3600);
-    Ok(Limit(Some(duration).filter(|duration| {
-        !duration.is_zero() && *duration < never
-    })))
+    let span = Duration::try_from_secs_f64(number * unit).map_err(|_| bad())?;
+    // What is too short to be told from 0 is not the same as 0.
+    let least = Duration::from_nanos(u64::from(number > 0.0));
+    Ok(span.max(least))
 }
 
 /// `N/s`, `N/m` or `N/h` as the time from one to the next.

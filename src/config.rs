@@ -132,7 +132,7 @@ impl Config {
                 },
                 retry: Retry {
                     max: cli.retry,
-                    delay: cli.retry_delay.0.unwrap_or_default(),
+                    delay: cli.retry_delay,
                     max_delay: cli.retry_max_delay.0,
                     on: cli.retry_on.clone(),
                 },
@@ -157,14 +157,24 @@ impl Config {
     }
 }
 
+/// The one name of a file, which may not be there yet.
+fn place(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| {
+        let folder = match path.parent()? {
+            folder if folder.as_os_str().is_empty() => Path::new("."),
+            folder => folder,
+        };
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    })
+}
+
 /// The summary replaces what has its name; that must not be what this run reads or writes.
 fn check_summary_file(run: &Run, sources: &[String]) -> Result<(), UsageError> {
     let Some(summary) = &run.summary_file else {
         return Ok(());
     };
     let same = |other: &Path| {
-        other == summary
-            || matches!((other.canonicalize(), summary.canonicalize()), (Ok(other), Ok(summary)) if other == summary)
+        other == summary || place(other).is_some_and(|other| place(summary) == Some(other))
     };
     let is_regular = !summary.exists() || summary.is_file();
     let mut others = sources.iter().map(Path::new).chain(run.results.as_deref());

@@ -27,8 +27,8 @@ pub(super) enum Next {
     Done,
     /// Another after this back-off.
     After(Duration),
-    /// Another when the host has had its rest (RFC 9110, section 10.2.3).
-    PauseHost(Duration),
+    /// Another when the host has had its rest.
+    AfterRest(Duration),
     /// Nothing: the server asks for a longer rest than is allowed.
     TooLong(Duration),
 }
@@ -50,9 +50,23 @@ pub(super) fn next(
     let rest = last.answer.as_ref().and_then(|answer| answer.retry_after);
     match (rest, retry.max_delay) {
         (Some(rest), Some(max)) if rest > max => Next::TooLong(rest),
-        (Some(rest), _) => Next::PauseHost(rest),
+        (Some(rest), _) => Next::AfterRest(rest),
         (None, _) => Next::After(backoff(retry, made).mul_f64(jitter)),
     }
+}
+
+/// How long the host that gave this answer rests (RFC 9110, section 10.2.3),
+/// whether or not this request is made again.
+pub(super) fn rest(retry: &Retry, accept: &Accept, last: &Attempt) -> Option<Duration> {
+    let answer = last
+        .answer
+        .as_ref()
+        .filter(|answer| !accept.contains(answer.status))?;
+    let is_bearable = |rest: &Duration| retry.max_delay.is_none_or(|max| *rest <= max);
+    answer
+        .retry_after
+        .filter(is_bearable)
+        .filter(|_| retry.max > 0)
 }
 
 /// A method that may be repeated (RFC 9110, section 9.2.2), or a request that never left.
@@ -217,8 +231,8 @@ mod tests {
     #[test]
     fn a_rest_beats_the_back_off_unless_it_is_too_long() {
         for (seconds, expected) in [
-            (0, Next::PauseHost(Duration::ZERO)),
-            (60, Next::PauseHost(60 * SECOND)),
+            (0, Next::AfterRest(Duration::ZERO)),
+            (60, Next::AfterRest(60 * SECOND)),
             (61, Next::TooLong(61 * SECOND)),
         ] {
             let answer = Answer {

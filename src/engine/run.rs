@@ -14,7 +14,7 @@ use url::Url;
 
 use super::job::{Job, cancelled};
 use super::order::Order;
-use super::retry::Next;
+use super::retry::{self, Next};
 use super::schedule::Schedule;
 use super::{Options, Transport};
 use crate::error::{Failure, Kind, Phase};
@@ -191,6 +191,12 @@ where
     /// An attempt ended: it is made again, or it was the last.
     fn attempted(&mut self, job: Box<Job>) {
         self.tell_attempt(&job);
+        let rest = job
+            .last()
+            .and_then(|last| retry::rest(&self.options.retry, &self.options.accept, last));
+        if let (Some(rest), Some(host)) = (rest, job.answered_by()) {
+            self.schedule.borrow_mut().pause_host(&host, rest);
+        }
         let next = match self.stopped {
             None => job.next(&self.options.retry, &self.options.accept),
             Some(_) => Next::Done,
@@ -201,9 +207,9 @@ where
                 self.tell_retry(&job, delay);
                 return self.schedule.borrow_mut().retry_later(job, delay);
             }
-            Next::PauseHost(rest) => {
+            Next::AfterRest(rest) => {
                 self.tell_retry(&job, rest);
-                return self.schedule.borrow_mut().retry_after_rest(job, rest);
+                return self.schedule.borrow_mut().retry(job);
             }
             Next::TooLong(rest) => extra = Some(too_long(rest)),
             Next::Done => {}
@@ -262,7 +268,7 @@ where
         if self.stopped.is_some() || !why.is_signal() {
             self.abort.cancel();
         }
-        let first = *self.stopped.get_or_insert(why);
+        self.stopped.get_or_insert(why);
         let (unsent, waiting_for) = {
             let mut schedule = self.schedule.borrow_mut();
             (schedule.stop(), schedule.on_wire())
@@ -274,7 +280,7 @@ where
         };
         (self.tell)(Event::Stopping { why, waiting_for });
         for job in unsent {
-            self.done(job.cancel(first));
+            self.cut_off(job);
         }
     }
 

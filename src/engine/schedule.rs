@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Options;
 use super::job::Job;
 use super::pace::Pace;
-use super::waiting::Waiting;
+use super::waiting::{Host, Waiting};
 use crate::error::Failure;
 use crate::input::{Intake, ReadError, Totals};
 
@@ -192,12 +192,14 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         self.waiting.add_later(job, after);
     }
 
-    /// An attempt is made again when the host that answered, which nobody asks until then, has had its rest.
-    pub(super) fn retry_after_rest(&mut self, job: Box<Job>, rest: Duration) {
-        if let Some(host) = job.answered_by() {
-            self.waiting.pause_host(&host, rest);
-        }
+    /// An attempt is made again when its host has a turn.
+    pub(super) fn retry(&mut self, job: Box<Job>) {
         self.waiting.add(job);
+    }
+
+    /// Nobody asks this host until it has had its rest.
+    pub(super) fn pause_host(&mut self, host: &Host, rest: Duration) {
+        self.waiting.pause_host(host, rest);
     }
 
     /// All records before the index `oldest` are written; so many bytes wait for it.

@@ -106,7 +106,7 @@ impl Seen {
     }
 }
 
-fn options(jobs: usize) -> Options {
+pub(super) fn options(jobs: usize) -> Options {
     Options {
         jobs,
         interval: None,
@@ -129,6 +129,15 @@ fn list(wire: &Wire) -> Intake {
     inputs((0..wire.pages.len()).map(|number| format!("http://h/{number}")))
 }
 
+/// A runtime whose clock goes on when nothing else does.
+pub(super) fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
 /// Runs the pages of `wire` with these stops, and a gate that closes while `gate` says so.
 fn play(
     wire: &Wire,
@@ -136,11 +145,7 @@ fn play(
     stops: impl Stream<Item = Stop>,
     closed: impl Fn(usize) -> bool,
 ) -> Seen {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     runtime.block_on(async {
         let start = Instant::now();
         let seen = RefCell::new(Seen::default());
@@ -325,11 +330,7 @@ fn a_closed_gate_stops_the_intake_and_nothing_else() {
 #[test]
 fn a_gate_that_opens_wakes_the_intake() {
     let wire = Wire::of(vec![page(100); 20]);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     runtime.block_on(async {
         let mut opens = Box::pin(sleep(Duration::from_secs(5)));
         let gate = |cx: &mut std::task::Context<'_>| {

@@ -11,7 +11,8 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::{Options, PerHost, Retry, Transport, run};
+use super::tests::paused;
+use super::{Options, PerHost, Transport, run};
 use crate::error::{Failure, Kind, Phase};
 use crate::event::Event;
 use crate::http::{Chain, Hop};
@@ -208,31 +209,14 @@ impl Transport for Wire {
 }
 
 fn options(jobs: usize) -> Options {
-    Options {
-        jobs,
-        interval: None,
-        per_host: PerHost::default(),
-        retry: Retry {
-            max: 5,
-            delay: Duration::from_secs(1),
-            max_delay: Some(Duration::from_secs(60)),
-            on: "503".parse().unwrap(),
-        },
-        ordered: false,
-        fail_fast: false,
-        deadline: None,
-        accept: "200".parse().unwrap(),
-        slow: None,
-    }
+    let mut options = super::tests::options(jobs);
+    options.retry.max = 5;
+    options
 }
 
 /// Runs `pages` on the paused clock; index, verdict, attempts and time of each that is done.
 fn play(pages: Vec<Page>, options: Options) -> Seen {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
+    let runtime = paused();
     runtime.block_on(async {
         let start = Instant::now();
         let list = pages.iter().enumerate();

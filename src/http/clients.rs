@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
@@ -61,8 +62,29 @@ struct Generation {
     opened: Arc<AtomicUsize>,
     quick: OnceCell<reqwest::Client>,
     roomy: OnceCell<reqwest::Client>,
-    /// Servers (hashed) that have answered: only these can have left a connection in the pool.
-    answered: RefCell<HashSet<u64>>,
+    answered: Answered,
+}
+
+/// Servers that have answered a client: only these can have left a connection in its pool.
+#[derive(Clone, Default)]
+pub(super) struct Answered(Rc<RefCell<HashSet<u64>>>);
+
+impl Answered {
+    /// The server of `url` answered.
+    pub(super) fn note(&self, url: &Url) {
+        self.0.borrow_mut().insert(hash(url));
+    }
+
+    /// Whether a connection to the server of `url` may come from the pool.
+    pub(super) fn contains(&self, url: &Url) -> bool {
+        self.0.borrow().contains(&hash(url))
+    }
+}
+
+/// A client, and who has answered it so far.
+pub(super) struct Road {
+    pub(super) client: reqwest::Client,
+    pub(super) answered: Answered,
 }
 
 impl Clients {
@@ -80,20 +102,32 @@ impl Clients {
     }
 
     /// Keeps connections for the next request; takes a hundred header fields.
-    pub(super) fn quick(&self) -> reqwest::Result<reqwest::Client> {
-        match self.generation() {
-            Some(pooled) => get(&pooled.quick, || self.builder(&pooled.opened)),
-            None => self.fresh(),
-        }
+    pub(super) fn quick(&self) -> reqwest::Result<Road> {
+        self.pooled(|pooled| get(&pooled.quick, || self.builder(&pooled.opened)))
     }
 
     /// Keeps connections for the next request; takes as many header fields as we promise.
-    pub(super) fn roomy(&self) -> reqwest::Result<reqwest::Client> {
-        match self.generation() {
-            Some(pooled) => get(&pooled.roomy, || {
+    pub(super) fn roomy(&self) -> reqwest::Result<Road> {
+        self.pooled(|pooled| {
+            get(&pooled.roomy, || {
                 self.builder(&pooled.opened).http1_max_headers(MAX_HEADERS)
+            })
+        })
+    }
+
+    fn pooled(
+        &self,
+        client: impl FnOnce(&Generation) -> reqwest::Result<reqwest::Client>,
+    ) -> reqwest::Result<Road> {
+        match self.generation() {
+            Some(pooled) => Ok(Road {
+                client: client(&pooled)?,
+                answered: pooled.answered.clone(),
             }),
-            None => self.fresh(),
+            None => Ok(Road {
+                client: self.fresh()?,
+                answered: Answered::default(),
+            }),
         }
     }
 
@@ -119,16 +153,6 @@ impl Clients {
             replaced.push(Arc::downgrade(&old.opened));
         }
         Some(self.pooled.borrow())
-    }
-
-    /// The server of `url` answered.
-    pub(super) fn answered(&self, url: &Url) {
-        self.pooled.borrow().answered.borrow_mut().insert(hash(url));
-    }
-
-    /// Whether a connection to the server of `url` may come from the pool.
-    pub(super) fn may_be_kept(&self, url: &Url) -> bool {
-        self.pooled.borrow().answered.borrow().contains(&hash(url))
     }
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {

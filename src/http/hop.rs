@@ -192,7 +192,6 @@ impl Client {
             .await
             .map_err(|error| self.wire_failure(&error, chain, watch))?;
         watch.reached(Phase::Headers);
-        self.clients.answered(&chain.url);
         let ttfb = chain.spent + watch.elapsed();
         let status = response.status();
         arriving.answer = Some(self.answer(&response, ttfb));
@@ -221,24 +220,26 @@ impl Client {
         chain: &Chain,
         watch: &Rc<Watch>,
     ) -> reqwest::Result<Response> {
-        if !chain.method.is_idempotent() {
-            return self
-                .execute(&self.clients.roomy()?, request, chain, watch)
-                .await;
-        }
-        match self
-            .execute(&self.clients.quick()?, request, chain, watch)
-            .await
-        {
+        let road = if chain.method.is_idempotent() {
+            self.clients.quick()?
+        } else {
+            self.clients.roomy()?
+        };
+        match self.execute(&road.client, request, chain, watch).await {
+            Ok(response) => {
+                road.answered.note(&chain.url);
+                Ok(response)
+            }
             Err(error)
-                if failure::head_too_large(&error)
-                    || failure::lost_before_answer(&error)
-                        && (!watch.connected() || self.clients.may_be_kept(&chain.url)) =>
+                if chain.method.is_idempotent()
+                    && (failure::head_too_large(&error)
+                        || failure::lost_before_answer(&error)
+                            && (!watch.connected() || road.answered.contains(&chain.url))) =>
             {
                 self.execute(&self.clients.fresh()?, request, chain, watch)
                     .await
             }
-            sent => sent,
+            Err(error) => Err(error),
         }
     }
 

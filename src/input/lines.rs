@@ -25,12 +25,17 @@ impl Line<'_> {
     #[must_use]
     pub(super) fn is_input(&self) -> bool {
         let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
-        let bytes = match str::from_utf8(bytes) {
-            Ok(text) => text.trim_start().as_bytes(),
-            Err(_) => bytes.trim_ascii_start(),
-        };
-        !matches!(bytes.first(), None | Some(b'#'))
+        !matches!(trim_start(bytes).first(), None | Some(b'#'))
     }
+}
+
+/// Without the white space at its beginning, as far as it is UTF-8.
+fn trim_start(bytes: &[u8]) -> &[u8] {
+    let valid = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    };
+    &bytes[valid.len() - valid.trim_start().len()..]
 }
 
 /// Cuts what a reader gives into lines.
@@ -102,7 +107,7 @@ impl<R: Read> Lines<R> {
         self.buffer.drain(..start);
         if self.overlong || self.buffer.len() > MAX_LINE + 1 {
             self.overlong = true;
-            let blanks = self.buffer.len() - self.buffer.trim_ascii_start().len();
+            let blanks = self.buffer.len() - trim_start(&self.buffer).len();
             self.buffer.drain(..blanks);
             self.buffer.truncate(KEPT);
         }
@@ -119,7 +124,7 @@ impl<R: Read> Lines<R> {
 fn shown(line: &[u8], overlong: bool) -> Line<'_> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if overlong || line.len() > MAX_LINE {
-        let line = line.trim_ascii_start();
+        let line = trim_start(line);
         Line::TooLong(&line[..line.len().min(KEPT)])
     } else {
         Line::Whole(line)

@@ -176,10 +176,10 @@ fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request,
     let object: Object<'_> = serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
     input.shown = shown(&object.url);
     input.id.clone_from(&object.id);
-    input.meta.clone_from(&object.meta);
     if let Some(meta) = &object.meta {
         check_depth(meta.get())?;
     }
+    input.meta.clone_from(&object.meta);
     let url = url(object.url.trim(), defaults.scheme, &mut input.shown)?;
     request(url, Some(object), defaults)
 }
