@@ -258,7 +258,7 @@ pub struct Cli {
 /// The formats by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
-    /// STATUS  TIME  SIZE  URL  [FLAG] message
+    /// `STATUS  TIME  SIZE  URL  [FLAG] message`
     Text,
     /// One JSON object a line
     Jsonl,

@@ -1,7 +1,7 @@
 //! The engine: takes inputs, keeps at most `jobs` requests on the wire, tells what becomes of them.
 //!
 //! One stream feeds itself: [`schedule`] yields what may go on the wire now,
-//! `buffer_unordered` carries it, [`run`] looks at what came back and gives it
+//! `buffer_unordered` carries it, [`mod@run`] looks at what came back and gives it
 //! either back to the schedule or, as an outcome, to the caller. [`order`] puts
 //! the outcomes into the order of the input where that is asked for.
 
