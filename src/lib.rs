@@ -320,8 +320,10 @@ async fn leave(stops: &mut LocalBoxStream<'_, Stop>, ended: Ended) -> Stop {
     let stop = match ended.stopped {
         Some(stop) if ended.aborted && stop.is_signal() => stop,
         Some(Stop::Deadline) => {
-            tokio::time::sleep(PATIENCE_AFTER_DEADLINE).await;
-            return Stop::Deadline;
+            match tokio::time::timeout(PATIENCE_AFTER_DEADLINE, stops.next()).await {
+                Ok(Some(stop)) => stop,
+                _ => return Stop::Deadline,
+            }
         }
         _ => match stops.next().await {
             Some(stop) => stop,

@@ -2,8 +2,10 @@
 //!
 //! One stream feeds itself: [`schedule`] yields what may go on the wire now,
 //! `buffer_unordered` carries it, [`mod@run`] looks at what came back and gives it
-//! either back to the schedule or, as an outcome, to the caller. [`order`] puts
-//! the outcomes into the order of the input where that is asked for.
+//! either back to the schedule or, as an outcome, to the caller. [`waiting`] holds
+//! what may not go yet (a host's turn or rest, a back-off), [`retry`] says what is
+//! made again, [`pace`] keeps a rate, [`order`] puts the outcomes into the order of
+//! the input where that is asked for.
 
 mod job;
 mod order;
