@@ -136,18 +136,34 @@ impl Job {
 
     /// What became of it; `extra` is what the last attempt does not say itself.
     pub(super) fn finish(self: Box<Self>, options: &Options, extra: Option<Failure>) -> Outcome {
-        let last = self.last.map(|(last, _)| last);
-        let failure = last.as_ref().and_then(|last| last.failure.as_ref());
-        let verdict = match (failure, last.as_ref().and_then(|last| last.answer.as_ref())) {
+        let last = self.last();
+        let failure = last.and_then(|last| last.failure.as_ref());
+        let verdict = match (failure, last.and_then(|last| last.answer.as_ref())) {
             (None, Some(answer)) if options.accept.contains(answer.status) => Verdict::Ok,
             (None, Some(_)) => Verdict::HttpError,
             (Some(failure), _) if failure.kind == Kind::Cancelled => Verdict::Cancelled,
             (Some(_), _) | (None, None) => Verdict::Error,
         };
-        let slow = match (&last, options.slow) {
+        let slow = match (last, options.slow) {
             (Some(attempt), Some(slow)) => attempt.total > slow,
             _ => false,
         };
+        let failure = failure.cloned().or(extra);
+        self.outcome(verdict, slow, failure)
+    }
+
+    /// It holds no request that could be sent.
+    pub(super) fn reject(self: Box<Self>, failure: Failure) -> Outcome {
+        self.outcome(Verdict::Error, false, Some(failure))
+    }
+
+    /// The run ends while it waits, and no attempt is under way.
+    pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
+        let failure = cancelled(why, Phase::Input);
+        self.outcome(Verdict::Cancelled, false, Some(failure))
+    }
+
+    fn outcome(self: Box<Self>, verdict: Verdict, slow: bool, failure: Option<Failure>) -> Outcome {
         Outcome {
             input: self.input,
             verdict,
@@ -155,32 +171,8 @@ impl Job {
             elapsed: self.started.map(|started| started.instant.elapsed()),
             slow,
             attempts: self.attempts,
-            failure: failure.cloned().or(extra),
-            last,
-        }
-    }
-
-    /// It holds no request that could be sent.
-    pub(super) fn reject(self: Box<Self>, failure: Failure) -> Outcome {
-        self.unsent(Verdict::Error, failure)
-    }
-
-    /// The run ends while it waits.
-    pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
-        let failure = cancelled(why, self.chain.as_ref().map_or(Phase::Input, Chain::phase));
-        self.unsent(Verdict::Cancelled, failure)
-    }
-
-    fn unsent(self: Box<Self>, verdict: Verdict, failure: Failure) -> Outcome {
-        Outcome {
-            input: self.input,
-            verdict,
-            started: self.started.map(|started| started.time),
-            elapsed: self.started.map(|started| started.instant.elapsed()),
-            slow: false,
-            attempts: self.attempts,
             last: self.last.map(|(last, _)| last),
-            failure: Some(failure),
+            failure,
         }
     }
 

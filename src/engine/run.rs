@@ -217,14 +217,13 @@ where
         self.done(job.finish(self.options, extra));
     }
 
-    /// The run ended while it was under way.
+    /// The run ended before it did.
     fn cut_off(&mut self, mut job: Box<Job>) {
-        let phase = job.chain.as_ref().map_or(Phase::Request, Chain::phase);
-        let failure = cancelled(self.stopped.unwrap_or(Stop::Interrupted), phase);
-        if job.chain.is_none() {
-            return self.done(job.cancel(self.stopped.unwrap_or(Stop::Interrupted)));
-        }
-        job.end_attempt(None, Some(failure), &self.options.accept);
+        let why = self.stopped.unwrap_or(Stop::Interrupted);
+        let Some(phase) = job.chain.as_ref().map(Chain::phase) else {
+            return self.done(job.cancel(why));
+        };
+        job.end_attempt(None, Some(cancelled(why, phase)), &self.options.accept);
         self.tell_attempt(&job);
         self.done(job.finish(self.options, None));
     }
