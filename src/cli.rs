@@ -219,6 +219,48 @@ pub struct Cli {
     #[arg(long, help_heading = "Result")]
     pub sha256: bool,
 
+    /// Save the body of every ok answer as a file in this folder
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        conflicts_with = "head",
+        help_heading = "Save"
+    )]
+    pub output_dir: Option<PathBuf>,
+    /// Name of each file, made of text, {basename} {host} {path} {stem} {ext} {index} {id} {hash} [default: {basename}]
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        requires = "output_dir",
+        help_heading = "Save"
+    )]
+    pub name: Option<String>,
+    /// What to do where a file has the name already [default: fail]
+    #[arg(
+        long,
+        value_name = "skip|fail|overwrite",
+        hide_possible_values = true,
+        requires = "output_dir",
+        help_heading = "Save"
+    )]
+    pub existing: Option<ExistingName>,
+    /// Keep a body that breaks off as NAME.part, and ask for its rest only
+    #[arg(
+        short,
+        long = "continue",
+        requires = "output_dir",
+        conflicts_with = "compressed",
+        help_heading = "Save"
+    )]
+    pub resume: bool,
+    /// Have files and journal on the disk before a record is shown, for a machine that may lose power
+    #[arg(long, help_heading = "Save")]
+    pub fsync: bool,
+    /// Append every record to this file, and skip what it says is done: run it again, and it goes on
+    #[arg(long, value_name = "FILE", help_heading = "Save")]
+    pub journal: Option<PathBuf>,
+
     /// Write the records to a file, which appears when the run is over
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub results: Option<PathBuf>,
@@ -266,6 +308,17 @@ pub enum FormatName {
     Csv,
     /// Tabs between the cells
     Tsv,
+}
+
+/// What to do where a file has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExistingName {
+    /// Skip the input
+    Skip,
+    /// The input fails
+    Fail,
+    /// Replace the file
+    Overwrite,
 }
 
 /// The schemes by name.

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
-use crate::cli::{Cli, FormatName, SchemeName, When};
+use crate::cli::{Cli, ExistingName, FormatName, SchemeName, When};
 use crate::engine::{self, PerHost, Retry};
 use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
 use crate::input::{self, Defaults, Scheme};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
 use crate::request::{Unsendable, header, mask_text, method};
+use crate::save::{self, BadName, NameTemplate};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -36,8 +37,34 @@ pub struct Config {
     pub engine: engine::Options,
     /// The reports.
     pub report: report::Options,
+    /// The files, if bodies are saved.
+    pub save: Option<Save>,
     /// The run as a whole.
     pub run: Run,
+}
+
+/// How bodies become files.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// Where.
+    pub folder: PathBuf,
+    /// Under which names.
+    pub names: NameTemplate,
+    /// What becomes of files that are there.
+    pub if_exists: IfExists,
+    /// How.
+    pub options: save::Options,
+}
+
+/// What is done where a file has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    /// The input is skipped.
+    Skip,
+    /// The input fails.
+    Fail,
+    /// The file is replaced.
+    Overwrite,
 }
 
 /// What concerns the run as a whole.
@@ -50,6 +77,10 @@ pub struct Run {
     pub results: Option<PathBuf>,
     /// The summary goes here too.
     pub summary_file: Option<PathBuf>,
+    /// Records are appended here, and what is done is known from here.
+    pub journal: Option<PathBuf>,
+    /// What is written lasts before it is told.
+    pub fsync: bool,
     /// Draw a bar.
     pub bar: bool,
     /// Lines and bar are on one terminal.
@@ -93,10 +124,16 @@ pub enum UsageError {
     #[error("--write-out")]
     Template(#[from] BadTemplate),
     /// A file that would be lost.
-    #[error("--summary-file: {0}: is named twice, and would be overwritten")]
-    SummaryFile(String),
+    #[error("{0}: {1}: is named twice, and would be overwritten")]
+    NamedTwice(&'static str, String),
+    /// `--name`
+    #[error("--name: {0}")]
+    Name(#[from] BadName),
+    /// `--fsync` with nothing that is written.
+    #[error("--fsync goes with --output-dir or --journal")]
+    NothingToSync,
     /// An option whose result no format in use shows.
-    #[error("{0} shows in --format jsonl and in --write-out only")]
+    #[error("{0} shows in --format jsonl, --journal and --write-out only")]
     NotShown(&'static str),
 }
 
@@ -116,7 +153,7 @@ impl Config {
             names => names,
         };
         let run = run(cli);
-        check_summary_file(&run, names)?;
+        check_files(&run, names)?;
         Ok(Self {
             defaults: defaults(cli, given)?,
             http: http_options(cli, own, keep),
@@ -152,9 +189,32 @@ impl Config {
                 },
             },
             sources: input::open(names)?,
+            save: save_options(cli)?,
             run,
         })
     }
+}
+
+fn save_options(cli: &Cli) -> Result<Option<Save>, UsageError> {
+    let Some(folder) = cli.output_dir.clone() else {
+        if cli.fsync && cli.journal.is_none() {
+            return Err(UsageError::NothingToSync);
+        }
+        return Ok(None);
+    };
+    Ok(Some(Save {
+        folder,
+        names: cli.name.as_deref().unwrap_or("{basename}").parse()?,
+        if_exists: match cli.existing {
+            Some(ExistingName::Skip) => IfExists::Skip,
+            Some(ExistingName::Fail) | None => IfExists::Fail,
+            Some(ExistingName::Overwrite) => IfExists::Overwrite,
+        },
+        options: save::Options {
+            fsync: cli.fsync,
+            resume: cli.resume,
+        },
+    }))
 }
 
 /// The one name of a file, which may not be there yet.
@@ -168,18 +228,25 @@ fn place(path: &Path) -> Option<PathBuf> {
     })
 }
 
-/// The summary replaces what has its name; that must not be what this run reads or writes.
-fn check_summary_file(run: &Run, sources: &[String]) -> Result<(), UsageError> {
-    let Some(summary) = &run.summary_file else {
-        return Ok(());
+/// What this run writes must not be what it reads or writes otherwise.
+fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
+    let same = |one: &Path, other: &Path| {
+        one == other || place(one).is_some_and(|one| place(other) == Some(one))
     };
-    let same = |other: &Path| {
-        other == summary || place(other).is_some_and(|other| place(summary) == Some(other))
-    };
-    let is_regular = !summary.exists() || summary.is_file();
-    let mut others = sources.iter().map(Path::new).chain(run.results.as_deref());
-    if is_regular && others.any(same) {
-        return Err(UsageError::SummaryFile(summary.display().to_string()));
+    let results = run.results.as_deref();
+    let mut read: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();
+    for (option, file) in [
+        ("--summary-file", &run.summary_file),
+        ("--journal", &run.journal),
+    ] {
+        let Some(file) = file else {
+            continue;
+        };
+        let is_regular = !file.exists() || file.is_file();
+        if is_regular && read.iter().any(|other| same(file, other)) {
+            return Err(UsageError::NamedTwice(option, file.display().to_string()));
+        }
+        read.push(file);
     }
     Ok(())
 }
@@ -200,7 +267,7 @@ fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
         method: asked.map_err(UsageError::Method)?.or(head),
         headers: Arc::new(headers),
         authorization,
-        body: data(&cli.data)?,
+        content: data(&cli.data)?.map(Into::into),
     })
 }
 
@@ -295,15 +362,17 @@ fn add_header(
 }
 
 fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
+    let journals_files = cli.output_dir.is_some() && cli.journal.is_some();
     if let Some(template) = template {
         let keep = template.keep();
         return Ok(Keep {
             headers: keep.headers || cli.keep_headers,
             body: keep.body || cli.body,
-            sha256: keep.sha256 || cli.sha256,
+            sha256: keep.sha256 || cli.sha256 || journals_files,
         });
     }
     let shows_all = cli.json || cli.format == FormatName::Jsonl;
+    let shows_all = shows_all || cli.journal.is_some();
     for (asked, option) in [
         (cli.keep_headers, "--headers"),
         (cli.body, "--body"),
@@ -316,7 +385,8 @@ fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
     Ok(Keep {
         headers: cli.keep_headers,
         body: cli.body,
-        sha256: cli.sha256,
+        // Whoever sees it wants to know of every file.
+        sha256: cli.sha256 || cli.output_dir.is_some() && shows_all,
     })
 }
 
@@ -349,6 +419,7 @@ fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
             silence: cli.read_timeout.0,
         },
         keep,
+        accept: cli.accept.clone(),
     }
 }
 
@@ -394,6 +465,8 @@ fn run(cli: &Cli) -> Run {
         dry_run: cli.dry_run,
         results: cli.results.clone(),
         summary_file: cli.summary_file.clone(),
+        journal: cli.journal.clone(),
+        fsync: cli.fsync,
         bar,
         shared: bar && cli.results.is_none() && io::stdout().is_terminal(),
         exit_zero: cli.exit_zero,

@@ -67,9 +67,8 @@ impl Drafts {
 
     /// Gives the files their names. Results of a run that stopped early keep their draft's.
     pub(crate) fn finish(self, done: &Done, exit: Exit) -> Result<(), RunError> {
-        let whole = done.ended.stopped.is_none() && !done.ended.broken;
         match self.results {
-            Some(draft) if whole => draft.publish()?,
+            Some(draft) if done.is_whole() => draft.publish()?,
             Some(draft) => draft.keep()?,
             None => {}
         }

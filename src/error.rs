@@ -30,6 +30,8 @@ pub enum Kind {
     TooLarge,
     /// The body is not the expected one.
     Checksum,
+    /// The body cannot be saved.
+    Io,
     /// The run ended before this input did.
     Cancelled,
 }
@@ -50,6 +52,7 @@ impl Kind {
             Self::Body => "body",
             Self::TooLarge => "too_large",
             Self::Checksum => "checksum",
+            Self::Io => "io",
             Self::Cancelled => "cancelled",
         }
     }
@@ -71,6 +74,8 @@ pub enum Phase {
     Headers,
     /// Reading the body.
     Body,
+    /// Making a file of the body.
+    Save,
 }
 
 /// The failure of one attempt or input.

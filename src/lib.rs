@@ -3,21 +3,22 @@
 //! The way of one URL, top to bottom:
 //!
 //! ```text
-//! line ─ input ─▶ Request ─ engine::schedule ─▶ http::hop, at most `jobs` at a time ─▶ Outcome ─ report ─▶ printer
-//!                                 ▲                                │
-//!                                 └──────── next hop ◀─────────────┘
+//! line ─ input ─▶ plan ─▶ Request ─ engine::schedule ─▶ http::hop, at most `jobs` at a time ─▶ Outcome ─ report ─▶ printer
+//!                                          ▲                   │      │
+//!                                          └──── next hop ◀────┘      └─▶ save::Writer ─▶ file
 //! ```
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
-//! | 4 | `main`, this file (wiring), `signals`, `drafts` (the files of a run) | all |
+//! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run) | all |
 //! | 3 | [`cli`] (clap only), [`config`] (cli → each part's own options) | 0–2 |
-//! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary) | 0–1, not each other |
-//! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections) | 0 |
-//! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`] | nothing of ours |
+//! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary, journal) | 0–1, not each other |
+//! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
+//! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
 //!
-//! Three threads: the reader of the input ([`input::read`]), the engine with
-//! its runtime (the main thread), and the printer ([`report::Reporter`]).
+//! Three threads: the reader of the input, who also plans ([`input::read`]), the
+//! engine with its runtime (the main thread), and the printer
+//! ([`report::Reporter`]); and those that write files ([`save::Threads`]).
 
 pub mod cli;
 pub mod config;
@@ -29,13 +30,17 @@ pub mod exit;
 pub mod http;
 pub mod input;
 pub mod outcome;
+mod plan;
 pub mod report;
 pub mod request;
+pub mod save;
 mod signals;
+pub mod text;
 
 use std::future::poll_fn;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::thread;
@@ -49,7 +54,11 @@ use crate::drafts::Drafts;
 use crate::error::plain;
 use crate::event::{Ended, Event, Stop};
 use crate::exit::Exit;
-use crate::report::{Printed, Reporter, Streams, Summary, Total, say};
+use crate::plan::{Files, Planner};
+use crate::report::{
+    Journal, JournalError, PrintError, Printed, Reporter, Streams, Summary, Total, say,
+};
+use crate::save::{Folder, FolderError, Names, Store, Threads};
 
 /// How long a printer that cannot write is waited for once the user wants to leave.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -73,6 +82,12 @@ pub enum RunError {
     /// The client cannot be made of the options.
     #[error(transparent)]
     Client(#[from] http::ClientError),
+    /// The folder of `--output-dir` cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal cannot be used, or not any more.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// No connection could be opened.
     #[error(transparent)]
     Descriptors(#[from] http::TooFewFiles),
@@ -89,8 +104,13 @@ impl RunError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Draft { .. } | Self::Client(_) => Exit::Usage,
-            Self::Output(..) | Self::Descriptors(_) | Self::System(_) => Exit::CannotGoOn,
+            Self::Journal(JournalError::Write(..))
+            | Self::Output(..)
+            | Self::Descriptors(_)
+            | Self::System(_) => Exit::CannotGoOn,
+            Self::Draft { .. } | Self::Client(_) | Self::Folder(_) | Self::Journal(_) => {
+                Exit::Usage
+            }
         }
     }
 }
@@ -101,7 +121,13 @@ impl RunError {
 ///
 /// The run cannot start, or cannot go on.
 pub fn run(config: Config) -> Result<Exit, RunError> {
-    let fit = http::fit_jobs(config.engine.jobs, config.sources.len())?;
+    let files = usize::from(config.save.is_some());
+    let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files)?;
+    // Dropped last: what is being written when the run is over comes to its end.
+    let threads = match &config.save {
+        Some(save) if !config.run.dry_run => Some(Threads::start(save.options.fsync)?),
+        _ => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Look-ups of names are all that blocks.
@@ -111,7 +137,8 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     if config.run.dry_run {
         runtime.block_on(dry_run(config))
     } else {
-        runtime.block_on(fetch(config, fit))
+        let disk = threads.as_ref().and_then(Threads::disk);
+        runtime.block_on(fetch(config, fit, disk))
     }
 }
 
@@ -137,7 +164,7 @@ impl Drop for Unhurried {
 
 /// Counts the inputs, and says which lines hold none.
 async fn dry_run(config: Config) -> Result<Exit, RunError> {
-    let mut intake = input::read(config.sources, config.defaults)?;
+    let mut intake = input::read(config.sources, config.defaults, |_| {})?;
     let (mut valid, mut invalid) = (0_u64, 0_u64);
     while let Some(input) = poll_fn(|cx| intake.poll_next(cx)).await {
         let input = input
@@ -152,7 +179,7 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
     }
     let inputs = valid + invalid;
     let line = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
-    let written = io::stdout().write_all(line.as_bytes());
+    let written = io::stdout().write_all(line.as_bytes()).map_err(Into::into);
     if let Some(exit) = output_ended(written, "standard output")? {
         return Ok(exit);
     }
@@ -163,11 +190,21 @@ async fn dry_run(config: Config) -> Result<Exit, RunError> {
     })
 }
 
-async fn fetch(mut config: Config, fit: http::Fit) -> Result<Exit, RunError> {
+async fn fetch(
+    mut config: Config,
+    fit: http::Fit,
+    disk: Option<save::Disk>,
+) -> Result<Exit, RunError> {
     let Some(drafts) = Drafts::create(&config.run)? else {
         return Ok(Exit::Success);
     };
-    let (client, warning) = http_client(&mut config, &fit)?;
+    let Kept {
+        journal,
+        mut planner,
+        store,
+    } = Kept::open(&config, disk)?;
+    let folder = store.as_ref().map(|store| store.folder.clone());
+    let (client, warning) = http_client(&mut config, &fit, store)?;
     let total = Total::default();
     if config.run.bar {
         count(&config.sources, &total)?;
@@ -176,9 +213,10 @@ async fn fetch(mut config: Config, fit: http::Fit) -> Result<Exit, RunError> {
         lines: drafts.lines()?,
         bar: config.run.bar,
         shared: config.run.shared,
+        journal,
     };
     let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
-    if let Some(warning) = warning {
+    for warning in warning.into_iter().chain(planner.warning()) {
         reporter.warn(&warning);
     }
     let run = Running {
@@ -188,11 +226,15 @@ async fn fetch(mut config: Config, fit: http::Fit) -> Result<Exit, RunError> {
         reader_left: signals::reader_left(drafts.use_stdout()).boxed_local(),
         output: drafts.output_name(),
     };
-    let intake = input::read(config.sources, config.defaults)?;
+    let plan = move |input: &mut request::Input| planner.plan(input);
+    let intake = input::read(config.sources, config.defaults, plan)?;
     match run.drive(intake, &client, &config.engine, reporter).await {
         Err(error) => drafts.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),
         Ok(ControlFlow::Continue(done)) => {
+            if let Some(folder) = folder.filter(|_| done.is_whole()) {
+                folder.forget_unrecorded();
+            }
             let exit = done.exit(config.run.exit_zero);
             drafts.finish(&done, exit)?;
             Ok(exit)
@@ -200,10 +242,56 @@ async fn fetch(mut config: Config, fit: http::Fit) -> Result<Exit, RunError> {
     }
 }
 
+/// What outlasts the run: the journal, and the folder of the files.
+struct Kept {
+    journal: Option<Journal>,
+    planner: Planner,
+    store: Option<Store>,
+}
+
+impl Kept {
+    fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
+        let mut names = config.save.as_ref().map(|save| {
+            let companion = save.options.resume.then_some(save::PART);
+            Names::new(save.names.clone(), companion)
+        });
+        let (mut journal, mut past) = (None, None);
+        if let Some(path) = &config.run.journal {
+            let reserve = |name: &str| {
+                if let Some(names) = &mut names {
+                    names.reserve(name);
+                }
+            };
+            let opened = Journal::open(path, config.run.fsync, reserve)?;
+            (journal, past) = (Some(opened.0), Some(opened.1));
+        }
+        let mut kept = Self {
+            journal,
+            planner: Planner { past, files: None },
+            store: None,
+        };
+        if let (Some(save), Some(names), Some(disk)) = (&config.save, names, disk) {
+            let folder = Arc::new(Folder::open(&save.folder, kept.journal.is_some())?);
+            kept.planner.files = Some(Files {
+                folder: folder.clone(),
+                names,
+                if_exists: save.if_exists,
+            });
+            kept.store = Some(Store {
+                folder,
+                options: save.options,
+                disk,
+            });
+        }
+        Ok(kept)
+    }
+}
+
 /// The client, and a warning where the options had to give way to the system's limits.
 fn http_client(
     config: &mut Config,
     fit: &http::Fit,
+    store: Option<Store>,
 ) -> Result<(http::Client, Option<String>), RunError> {
     let warning = fit.limit.map(|limit| {
         format!(
@@ -212,7 +300,7 @@ fn http_client(
         )
     });
     config.engine.jobs = fit.jobs;
-    let client = http::Client::new(config.http.clone(), fit.pool)?;
+    let client = http::Client::new(config.http.clone(), fit.pool, store)?;
     Ok((client, warning))
 }
 
@@ -254,6 +342,11 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Everything in the list was read and done.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.ended.stopped.is_none() && !self.ended.broken
+    }
+
     fn exit(&self, exit_zero: bool) -> Exit {
         match (self.ended.stopped, self.summary.exit()) {
             (Some(Stop::Interrupted), _) => Exit::Interrupted,
@@ -307,11 +400,14 @@ impl Running<'_> {
 }
 
 /// What the end of writing means for the run: nothing, where everything is written.
-fn output_ended(written: io::Result<()>, output: &str) -> Result<Option<Exit>, RunError> {
+fn output_ended(written: Result<(), PrintError>, output: &str) -> Result<Option<Exit>, RunError> {
     match written {
         Ok(()) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Exit::ReaderLeft)),
-        Err(error) => Err(RunError::Output(output.to_owned(), error)),
+        Err(PrintError::Lines(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Some(Exit::ReaderLeft))
+        }
+        Err(PrintError::Lines(error)) => Err(RunError::Output(output.to_owned(), error)),
+        Err(PrintError::Journal(error)) => Err(error.into()),
     }
 }
 

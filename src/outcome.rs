@@ -1,8 +1,10 @@
 //! What became of one input.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Version;
@@ -23,6 +25,8 @@ pub enum Verdict {
     HttpError,
     /// No whole answer.
     Error,
+    /// It needed no request.
+    Skipped,
     /// The run stopped before it.
     Cancelled,
 }
@@ -35,6 +39,7 @@ impl Verdict {
             Self::Ok => "ok",
             Self::HttpError => "http_error",
             Self::Error => "error",
+            Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
         }
     }
@@ -63,6 +68,24 @@ pub struct Answer {
     pub ttfb: Duration,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
+    /// The file that the body became.
+    pub saved: Option<Saved>,
+}
+
+/// A file that is whole, and whose record is not written yet.
+#[derive(Debug)]
+pub struct Saved {
+    /// Its name below the folder.
+    pub name: Arc<str>,
+    /// What is left to do once its record is written.
+    pub receipt: Box<dyn Receipt>,
+}
+
+/// Stands for a file without a record. Dropped as it is, it takes the file back:
+/// what no record tells of does not count.
+pub trait Receipt: Debug + Send {
+    /// The record is written: the file stays.
+    fn recorded(self: Box<Self>);
 }
 
 #[cfg(test)]
@@ -80,6 +103,7 @@ impl Answer {
             body: None,
             ttfb: Duration::ZERO,
             retry_after: None,
+            saved: None,
         }
     }
 }
@@ -133,6 +157,10 @@ pub struct Outcome {
     pub last: Option<Attempt>,
     /// Why it is not ok, unless the status says so.
     pub failure: Option<Failure>,
+    /// The file it became, or already is.
+    pub file: Option<Arc<str>>,
+    /// Of a new file.
+    pub receipt: Option<Box<dyn Receipt>>,
 }
 
 impl Outcome {

@@ -31,6 +31,56 @@ pub struct Input {
     pub meta: Option<Box<RawValue>>,
     /// The request, or why the line holds none.
     pub request: Result<Request, Failure>,
+    /// What is to be done about it.
+    pub plan: Plan,
+}
+
+/// What is to be done about an input that holds a request.
+#[derive(Debug, Default)]
+pub enum Plan {
+    /// The request is sent.
+    #[default]
+    Send,
+    /// There is no need to.
+    Skip {
+        /// Why.
+        why: Skip,
+        /// The file that is there.
+        file: Option<Arc<str>>,
+    },
+    /// There is no sense in it: this is why.
+    Refuse(Failure),
+}
+
+/// Why a request need not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The journal says that it is done.
+    Done,
+    /// Its file is there.
+    Exists,
+}
+
+/// The file that a body becomes.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The name below the folder.
+    pub name: Arc<str>,
+    /// What becomes of a file that has the name by then.
+    pub existing: Existing,
+}
+
+/// What becomes of a file that stands where another is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the other is not saved.
+    Keep,
+    /// It stays; if it has the same content, that is as good as saved.
+    KeepSame,
+    /// The journal knows it longer: it is replaced if it is the beginning of the other.
+    ReplaceBeginning,
+    /// It is replaced.
+    Replace,
 }
 
 /// One request as asked. Every clone is cheap but for the URL's.
@@ -48,6 +98,10 @@ pub struct Request {
     pub body: Option<Body>,
     /// What the content that is received must hash to.
     pub sha256: Option<[u8; 32]>,
+    /// The name that the line gives to the file.
+    pub name: Option<String>,
+    /// Where the content that is received goes.
+    pub place: Option<Place>,
 }
 
 /// The content of a request.
@@ -55,6 +109,8 @@ pub struct Request {
 pub struct Body {
     /// The bytes as sent.
     pub bytes: Bytes,
+    /// Of the bytes.
+    pub sha256: [u8; 32],
     /// Sent as `Content-Type`; none where the user gave the header.
     pub content_type: Option<HeaderValue>,
 }

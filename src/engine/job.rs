@@ -12,7 +12,7 @@ use crate::error::{Failure, Kind, Phase};
 use crate::event::Stop;
 use crate::http::Chain;
 use crate::outcome::{Accept, Answer, Attempt, AttemptSummary, Outcome, Verdict};
-use crate::request::{Authority, Input, Request};
+use crate::request::{Authority, Input, Plan, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]
@@ -88,19 +88,11 @@ impl Job {
     }
 
     /// The attempt under way ended so.
-    pub(super) fn end_attempt(
-        &mut self,
-        answer: Option<Answer>,
-        failure: Option<Failure>,
-        accept: &Accept,
-    ) {
+    pub(super) fn end_attempt(&mut self, answer: Option<Answer>, failure: Option<Failure>) {
         let Some(chain) = self.chain.take() else {
             return;
         };
-        let mut attempt = chain.end(answer, failure);
-        if attempt.failure.is_none() {
-            attempt.failure = self.checksum(&attempt, accept);
-        }
+        let attempt = chain.end(answer, failure);
         if let Some(summary) = self.attempts.last_mut() {
             summary.status = attempt.answer.as_ref().map(|answer| answer.status);
             summary.error.clone_from(&attempt.failure);
@@ -152,8 +144,22 @@ impl Job {
         self.outcome(verdict, slow, failure)
     }
 
-    /// It holds no request that could be sent.
-    pub(super) fn reject(self: Box<Self>, failure: Failure) -> Outcome {
+    /// Whether there is a request to be sent.
+    pub(super) fn is_to_be_sent(&self) -> bool {
+        self.input.request.is_ok() && matches!(self.input.plan, Plan::Send)
+    }
+
+    /// No request is sent.
+    pub(super) fn settle(self: Box<Self>) -> Outcome {
+        let failure = match (&self.input.request, &self.input.plan) {
+            (Err(failure), _) | (Ok(_), Plan::Refuse(failure)) => failure.clone(),
+            (Ok(_), Plan::Skip { file, .. }) => {
+                let file = file.clone();
+                let outcome = self.outcome(Verdict::Skipped, false, None);
+                return Outcome { file, ..outcome };
+            }
+            (Ok(_), Plan::Send) => return self.cancel(Stop::Interrupted),
+        };
         self.outcome(Verdict::Error, false, Some(failure))
     }
 
@@ -163,8 +169,21 @@ impl Job {
         self.outcome(Verdict::Cancelled, false, Some(failure))
     }
 
-    fn outcome(self: Box<Self>, verdict: Verdict, slow: bool, failure: Option<Failure>) -> Outcome {
+    fn outcome(
+        mut self: Box<Self>,
+        verdict: Verdict,
+        slow: bool,
+        failure: Option<Failure>,
+    ) -> Outcome {
+        let answer = self
+            .last
+            .as_mut()
+            .and_then(|(last, _)| last.answer.as_mut());
+        let saved = answer.and_then(|answer| answer.saved.take());
+        let (file, receipt) = saved.map(|saved| (saved.name, saved.receipt)).unzip();
         Outcome {
+            file,
+            receipt,
             input: self.input,
             verdict,
             started: self.started.map(|started| started.time),
@@ -174,16 +193,6 @@ impl Job {
             last: self.last.map(|(last, _)| last),
             failure,
         }
-    }
-
-    /// An accepted answer with other content than expected.
-    fn checksum(&self, attempt: &Attempt, accept: &Accept) -> Option<Failure> {
-        let expected = self.input.request.as_ref().ok()?.sha256?;
-        let answer = attempt.answer.as_ref()?;
-        (accept.contains(answer.status) && answer.sha256 != Some(expected)).then(|| {
-            let message = "the SHA-256 of the body is not the expected one";
-            Failure::new(Kind::Checksum, Phase::Body, message)
-        })
     }
 }
 

@@ -102,6 +102,7 @@ fn is_transient(
             | Kind::Redirect
             | Kind::TooLarge
             | Kind::Checksum
+            | Kind::Io
             | Kind::Cancelled => false,
         },
         (None, Some(answer)) => retry.on.contains(answer.status) && !accept.contains(answer.status),

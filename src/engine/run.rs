@@ -143,10 +143,10 @@ where
         let mut taken = 0;
         loop {
             let landed = landings.as_mut().poll_next(cx);
-            let rejected = self.schedule.borrow_mut().take_rejected();
-            taken += rejected.len() + usize::from(landed.is_ready());
-            for (job, failure) in rejected {
-                self.done(job.reject(failure));
+            let unsent = self.schedule.borrow_mut().take_unsent();
+            taken += unsent.len() + usize::from(landed.is_ready());
+            for job in unsent {
+                self.done(job.settle());
             }
             match landed {
                 Poll::Ready(Some(landed)) => self.land(landed),
@@ -165,7 +165,7 @@ where
         match hop {
             Some(Hop::Redirected(status, to)) => self.redirect(job, status, to),
             Some(Hop::Ended(answer, failure)) => {
-                job.end_attempt(answer, failure, &self.options.accept);
+                job.end_attempt(answer, failure);
                 self.attempted(job);
             }
             None => self.cut_off(job),
@@ -223,7 +223,7 @@ where
         let Some(phase) = job.chain.as_ref().map(Chain::phase) else {
             return self.done(job.cancel(why));
         };
-        job.end_attempt(None, Some(cancelled(why, phase)), &self.options.accept);
+        job.end_attempt(None, Some(cancelled(why, phase)));
         self.tell_attempt(&job);
         self.done(job.finish(self.options, None));
     }
@@ -279,7 +279,11 @@ where
         };
         (self.tell)(Event::Stopping { why, waiting_for });
         for job in unsent {
-            self.cut_off(job);
+            if job.is_to_be_sent() {
+                self.cut_off(job);
+            } else {
+                self.done(job.settle());
+            }
         }
     }
 

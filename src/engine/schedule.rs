@@ -11,7 +11,6 @@ use super::Options;
 use super::job::Job;
 use super::pace::Pace;
 use super::waiting::{Host, Waiting};
-use crate::error::Failure;
 use crate::input::{Intake, ReadError, Totals};
 
 /// How many inputs may wait for their hosts, for back-offs and for rests. While it
@@ -24,8 +23,8 @@ pub(super) const ORDERED_WINDOW: u64 = 4_096;
 /// Bytes of bodies that may wait for their turn, with `--ordered`.
 const ORDERED_BYTES: usize = 16 * 1024 * 1024;
 
-/// Inputs without a request that are set aside at a time at most.
-const REJECTED: usize = 64;
+/// Inputs without a request to be sent that are set aside at a time at most.
+const UNSENT: usize = 64;
 
 /// Holds everything that is not on the wire.
 pub(super) struct Schedule<G> {
@@ -37,8 +36,8 @@ pub(super) struct Schedule<G> {
     taken_early: Option<Box<Job>>,
     /// The rate of all, and what wakes for its next turn.
     pace: Option<(Pace, Pin<Box<Sleep>>)>,
-    /// Inputs that hold no request: they need no slot.
-    rejected: Vec<(Box<Job>, Failure)>,
+    /// Inputs without a request to be sent: they need no slot.
+    unsent: VecDeque<Box<Job>>,
     on_wire: usize,
     taken: u64,
     /// How far the intake may go, with `--ordered`.
@@ -59,7 +58,7 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
             waiting: Waiting::new(options.per_host),
             taken_early: None,
             pace: options.interval.map(pace),
-            rejected: Vec::new(),
+            unsent: VecDeque::new(),
             on_wire: 0,
             taken: 0,
             window: options.ordered.then_some(ORDERED_WINDOW),
@@ -120,7 +119,7 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         timer.as_mut().poll(cx)
     }
 
-    /// The next input that holds a request; `None` when there will be none.
+    /// The next input with a request to be sent; `None` when there will be none.
     fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         loop {
             if self.intake.totals().is_none() {
@@ -132,14 +131,12 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
             match ready!(self.intake.poll_next(cx)) {
                 Some(Ok(input)) => {
                     self.taken += 1;
-                    match &input.request {
-                        Ok(_) => return Poll::Ready(Some(Job::new(input))),
-                        Err(failure) => {
-                            let failure = failure.clone();
-                            self.rejected.push((Job::new(input), failure));
-                        }
+                    let job = Job::new(input);
+                    if job.is_to_be_sent() {
+                        return Poll::Ready(Some(job));
                     }
-                    if self.rejected.len() == REJECTED {
+                    self.unsent.push_back(job);
+                    if self.unsent.len() == UNSENT {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
@@ -150,9 +147,9 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
         }
     }
 
-    /// The inputs that hold no request, since one last asked.
-    pub(super) fn take_rejected(&mut self) -> Vec<(Box<Job>, Failure)> {
-        std::mem::take(&mut self.rejected)
+    /// The inputs without a request to be sent, since one last asked.
+    pub(super) fn take_unsent(&mut self) -> VecDeque<Box<Job>> {
+        std::mem::take(&mut self.unsent)
     }
 
     fn send(&mut self, job: Box<Job>) -> Poll<Option<Box<Job>>> {

@@ -16,6 +16,7 @@ use tokio_util::io::StreamReader;
 
 use super::watch::Watch;
 use super::{Keep, SizeLimit};
+use crate::save::{SaveError, Writer};
 
 /// What is taken out of a decoder at a time.
 const DECODED: usize = 16 * 1024;
@@ -31,6 +32,10 @@ pub(super) enum BodyError {
     Coding(String),
     #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
     TooLarge(SizeLimit),
+    #[error("not as long as its Content-Range says")]
+    Length,
+    #[error(transparent)]
+    Save(#[from] SaveError),
 }
 
 /// 8 MiB, the most that a sender may ask for (RFC 9659, section 3).
@@ -119,6 +124,7 @@ pub(super) struct Received {
     kept: Option<Vec<u8>>,
     hash: Option<Sha256>,
     limit: Option<SizeLimit>,
+    pub(super) writer: Option<Writer>,
 }
 
 impl Received {
@@ -128,15 +134,36 @@ impl Received {
             kept: keep.body.then(Vec::new),
             hash: keep.sha256.then(Sha256::new),
             limit,
+            writer: None,
         }
     }
 
-    /// The kept body and the hash.
-    pub(super) fn finish(self) -> (Option<Vec<u8>>, Option<[u8; 32]>) {
-        (self.kept, self.hash.map(|hash| hash.finalize().into()))
+    /// The body becomes a file, of which an earlier attempt left the first `size` bytes.
+    pub(super) fn save(&mut self, writer: Writer, size: u64) {
+        // The writer has it hashed, where that does not hold up the network.
+        self.hash = None;
+        self.size = size;
+        self.writer = Some(writer);
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<(), BodyError> {
+    /// The hash of what has come.
+    pub(super) fn sha256(&self) -> Option<[u8; 32]> {
+        let hash = self.hash.clone()?;
+        Some(hash.finalize().into())
+    }
+
+    /// The kept body.
+    pub(super) fn finish(self) -> Option<Vec<u8>> {
+        self.kept
+    }
+
+    /// Takes the next piece; `share` makes one of it that can be handed on.
+    async fn take(
+        &mut self,
+        bytes: &[u8],
+        share: impl FnOnce() -> Bytes,
+        watch: &Watch,
+    ) -> Result<(), BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -146,6 +173,9 @@ impl Received {
         }
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
+        }
+        if let Some(writer) = &mut self.writer {
+            watch.aside(writer.write(share())).await?;
         }
         Ok(())
     }
@@ -168,7 +198,7 @@ pub(super) async fn receive(
     }
     while let Some(bytes) = response.chunk().await? {
         watch.heard();
-        received.take(&bytes)?;
+        received.take(&bytes, || bytes.clone(), watch).await?;
     }
     Ok(())
 }
@@ -196,7 +226,11 @@ async fn receive_coded(
         tokio::task::consume_budget().await;
         match decoder.read(&mut buffer).await {
             Ok(0) => return Ok(()),
-            Ok(read) => received.take(&buffer[..read])?,
+            Ok(read) => {
+                let bytes = &buffer[..read];
+                let share = || Bytes::copy_from_slice(bytes);
+                received.take(bytes, share, watch).await?;
+            }
             Err(error) => return Err(unwrap(error, coding)),
         }
     }

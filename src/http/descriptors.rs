@@ -34,12 +34,13 @@ const LEAST: u64 = 24;
 #[error("only {0} open files are allowed here, and {LEAST} is the least (ulimit -n)")]
 pub struct TooFewFiles(u64);
 
-/// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside `sources` open files.
+/// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside
+/// `others` open files and `files` for each job.
 ///
 /// # Errors
 ///
 /// There is no room for anything.
-pub fn fit_jobs(jobs: usize, sources: usize) -> Result<Fit, TooFewFiles> {
+pub fn fit_jobs(jobs: usize, others: usize, files: usize) -> Result<Fit, TooFewFiles> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -51,19 +52,20 @@ pub fn fit_jobs(jobs: usize, sources: usize) -> Result<Fit, TooFewFiles> {
     };
     match current {
         Some(few) if few < LEAST => Err(TooFewFiles(few)),
-        current => Ok(fit(jobs, sources, current)),
+        current => Ok(fit(jobs, others, files, current)),
     }
 }
 
-fn fit(jobs: usize, sources: usize, limit: Option<u64>) -> Fit {
-    let connections = match limit {
+fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>) -> Fit {
+    let available = match limit {
         None => usize::MAX,
         Some(limit) => usize::try_from(limit)
             .unwrap_or(usize::MAX)
-            .saturating_sub(RESERVE + sources)
-            .max(3),
+            .saturating_sub(RESERVE + others)
+            .max(3 + files),
     };
-    let fitted = jobs.min(connections / 3);
+    let fitted = jobs.min(available / (3 + files));
+    let connections = available - fitted * files;
     // Requests that are under way when a share is used up go beyond it. A share under
     // `fitted` would be used up by a single host.
     let idle = connections - fitted;
@@ -95,7 +97,7 @@ mod tests {
             (1, Some(64), 1, 14, 1),
             (50, Some(8), 1, 1, 1),
         ] {
-            let fit = fit(jobs, 0, limit);
+            let fit = fit(jobs, 0, 0, limit);
             let pool = Pool { share, shares };
             assert_eq!((fit.jobs, fit.pool), (expected, pool), "{jobs} {limit:?}");
             assert_eq!(fit.limit.is_some(), expected < jobs);
@@ -105,5 +107,6 @@ mod tests {
                 "{jobs} {limit:?}"
             );
         }
+        assert_eq!(super::fit(1000, 0, 1, Some(1024)).jobs, 244);
     }
 }

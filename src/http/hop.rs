@@ -11,13 +11,16 @@ use super::Options;
 use super::body::{self, BodyError, Received};
 use super::clients::{Clients, Pool};
 use super::failure;
+use super::range;
 use super::redirect::{self, Dead};
 use super::rest;
 use super::upload::Upload;
 use super::watch::{Watch, watched};
 use crate::error::{Failure, Kind, Phase};
 use crate::outcome::{Answer, Attempt};
-use crate::request::{Body, Request};
+use crate::request::{Body, Place, Request};
+use crate::save::{Checks, Part, Representation, SaveError, Start, Store, Writer};
+use crate::text::hex;
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
@@ -125,6 +128,15 @@ enum Exchanged {
     Redirect(StatusCode, Url),
 }
 
+/// An answer to what was asked.
+struct Asked {
+    response: Response,
+    /// What an earlier attempt left.
+    part: Option<Part>,
+    /// Bytes in all, where the answer continues that.
+    whole: Option<u64>,
+}
+
 /// An answer as far as it has come.
 struct Arriving {
     answer: Option<Answer>,
@@ -135,17 +147,22 @@ struct Arriving {
 pub struct Client {
     options: Options,
     clients: Clients,
+    store: Option<Store>,
 }
 
 impl Client {
-    /// A client that opens nothing yet.
+    /// A client that opens nothing yet. Bodies that have a place go to `store`.
     ///
     /// # Errors
     ///
     /// The libraries below refuse the options.
-    pub fn new(options: Options, pool: Pool) -> Result<Self, ClientError> {
+    pub fn new(options: Options, pool: Pool, store: Option<Store>) -> Result<Self, ClientError> {
         let clients = Clients::new(options.clone(), pool)?;
-        Ok(Self { options, clients })
+        Ok(Self {
+            options,
+            clients,
+            store,
+        })
     }
 
     /// Sends the next request of `chain`, made for `request`, and reads the
@@ -165,6 +182,9 @@ impl Client {
             failure = watch.run_out(&self.options.limits, chain.spent) => Err(failure),
         };
         watch.stop();
+        if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
+            leave(writer, failure).await;
+        }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
                 return Hop::Redirected(status, target);
@@ -174,7 +194,8 @@ impl Client {
         };
         let answer = arriving.answer.map(|mut answer| {
             answer.size = arriving.received.size;
-            (answer.body, answer.sha256) = arriving.received.finish();
+            answer.sha256 = answer.sha256.or_else(|| arriving.received.sha256());
+            answer.body = arriving.received.finish();
             answer
         });
         Hop::Ended(answer, failure)
@@ -187,10 +208,11 @@ impl Client {
         watch: &Rc<Watch>,
         arriving: &mut Arriving,
     ) -> Result<Exchanged, Failure> {
-        let response = self
-            .send(request, chain, watch)
-            .await
-            .map_err(|error| self.wire_failure(&error, chain, watch))?;
+        let Asked {
+            response,
+            part,
+            whole,
+        } = self.ask(request, chain, watch).await?;
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.elapsed();
         let status = response.status();
@@ -203,12 +225,133 @@ impl Client {
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
         watch.reached(Phase::Body);
-        self.check_length(chain, &response)
-            .map_err(|error| self.body_failure(&error, chain, watch))?;
-        body::receive(response, self.options.decode, watch, &mut arriving.received)
+        let failed = |error: BodyError| self.body_failure(error, chain, watch);
+        let received = &mut arriving.received;
+        let accepted = self.options.accept.contains(status.as_u16());
+        if accepted && let Some((store, place)) = self.place(request) {
+            let offset = whole.and(part.as_ref()).map_or(0, Part::offset);
+            let start = match part {
+                Some(part) if whole.is_some() => Start::At(part),
+                part => Start::Anew {
+                    part,
+                    of: self.representation(request, chain, &response),
+                },
+            };
+            let checks = Checks {
+                sha256: self.options.keep.sha256,
+                expected: request.sha256,
+            };
+            received.save(store.writer(place.clone(), checks, start), offset);
+        }
+        self.check_length(chain, &response, received.size)
+            .map_err(failed)?;
+        body::receive(response, self.options.decode, watch, received)
             .await
-            .map_err(|error| self.body_failure(&error, chain, watch))?;
+            .map_err(failed)?;
+        if whole.is_some_and(|whole| whole != received.size) {
+            return Err(failed(BodyError::Length));
+        }
+        if accepted {
+            self.conclude(request, watch, arriving)
+                .await
+                .map_err(failed)?;
+        }
         Ok(Exchanged::Whole)
+    }
+
+    /// The body of an accepted answer is there: checks it, and makes it a file.
+    async fn conclude(
+        &self,
+        request: &Request,
+        watch: &Watch,
+        arriving: &mut Arriving,
+    ) -> Result<(), BodyError> {
+        let Some(writer) = arriving.received.writer.take() else {
+            let sum = arriving.received.sha256();
+            let is_other = |sum: &[u8; 32]| request.sha256.is_some_and(|expected| expected != *sum);
+            return match sum.filter(is_other) {
+                Some(sum) => Err(SaveError::Checksum(hex(&sum)).into()),
+                None => Ok(()),
+            };
+        };
+        let made = watch.aside(writer.finish()).await?;
+        if let Some(answer) = &mut arriving.answer {
+            answer.sha256 = made.sha256;
+            answer.saved = Some(made.saved);
+        }
+        Ok(())
+    }
+
+    /// Where the body of an answer to `request` goes.
+    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a Place)> {
+        Some((self.store.as_ref()?, request.place.as_ref()?))
+    }
+
+    /// Asks for what an earlier attempt left undone, or for all; for all too where
+    /// the answer does not continue what there is.
+    async fn ask(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        watch: &Rc<Watch>,
+    ) -> Result<Asked, Failure> {
+        let failed = |error: reqwest::Error| self.wire_failure(&error, chain, watch);
+        let part = self.part(request, chain, watch).await?;
+        let rest = part.as_ref().filter(|part| {
+            let is_accepted = |status: StatusCode| self.options.accept.contains(status.as_u16());
+            part.of().url == request.url.as_str()
+                && part.offset() > 0
+                && is_accepted(StatusCode::PARTIAL_CONTENT)
+        });
+        let sent = self.send(request, chain, rest, watch).await;
+        let mut response = sent.map_err(failed)?;
+        let mut whole = None;
+        if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
+            whole = range::whole_length(part, &response);
+            if whole.is_none() {
+                let sent = self.send(request, chain, None, watch).await;
+                response = sent.map_err(failed)?;
+            }
+        }
+        Ok(Asked {
+            response,
+            part,
+            whole,
+        })
+    }
+
+    /// What an earlier attempt left of the file that is asked for.
+    async fn part(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        watch: &Watch,
+    ) -> Result<Option<Part>, Failure> {
+        match self.place(request) {
+            Some((store, place)) if self.is_resumable(chain) => {
+                Ok(watch.aside(store.part(place)).await?)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn is_resumable(&self, chain: &Chain) -> bool {
+        let resume = |store: &Store| store.options.resume;
+        self.store.as_ref().is_some_and(resume)
+            && chain.method == Method::GET
+            && chain.body.is_none()
+    }
+
+    /// What the body of `response` is, where it could be continued if it breaks off.
+    fn representation(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        response: &Response,
+    ) -> Option<Representation> {
+        let length = response.content_length();
+        let of = range::representation(&request.url, response.headers(), length);
+        of.filter(|_| self.is_resumable(chain))
     }
 
     /// Sends it again once, on a connection of its own, where the server closed
@@ -218,6 +361,7 @@ impl Client {
         &self,
         request: &Request,
         chain: &Chain,
+        part: Option<&Part>,
         watch: &Rc<Watch>,
     ) -> reqwest::Result<Response> {
         let road = if chain.method.is_idempotent() {
@@ -225,7 +369,8 @@ impl Client {
         } else {
             self.clients.roomy()?
         };
-        match self.execute(&road.client, request, chain, watch).await {
+        let execute = |client| self.execute(client, request, chain, part, watch);
+        match execute(&road.client).await {
             Ok(response) => {
                 road.answered.note(&chain.url);
                 Ok(response)
@@ -236,8 +381,7 @@ impl Client {
                         || failure::lost_before_answer(&error)
                             && (!watch.connected() || road.answered.contains(&chain.url))) =>
             {
-                self.execute(&self.clients.fresh()?, request, chain, watch)
-                    .await
+                execute(&self.clients.fresh()?).await
             }
             Err(error) => Err(error),
         }
@@ -248,12 +392,14 @@ impl Client {
         client: &reqwest::Client,
         request: &Request,
         chain: &Chain,
+        part: Option<&Part>,
         watch: &Rc<Watch>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        watched(
-            watch.clone(),
-            client.execute(self.message(request, chain, watch)),
-        )
+        let mut message = self.message(request, chain, watch);
+        if let Some(part) = part {
+            range::ask(part, message.headers_mut());
+        }
+        watched(watch.clone(), client.execute(message))
     }
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
@@ -304,6 +450,7 @@ impl Client {
             body: None,
             ttfb,
             retry_after: rest::asked_for(response.status(), headers, SystemTime::now()),
+            saved: None,
         }
     }
 
@@ -318,24 +465,42 @@ impl Client {
         failure::classify(error, &chain.url, watch, &self.options.limits)
     }
 
-    fn body_failure(&self, error: &BodyError, chain: &Chain, watch: &Watch) -> Failure {
+    fn body_failure(&self, error: BodyError, chain: &Chain, watch: &Watch) -> Failure {
         let kind = match error {
-            BodyError::Read(error) => return self.wire_failure(error, chain, watch),
+            BodyError::Read(error) => return self.wire_failure(&error, chain, watch),
+            BodyError::Save(error) => return error.into(),
             BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
+            BodyError::Length => Kind::Protocol,
             BodyError::TooLarge(_) => Kind::TooLarge,
         };
         Failure::new(kind, Phase::Body, error.to_string())
     }
 
     /// A body that says how large it is need not be read to know that it is too large.
-    fn check_length(&self, chain: &Chain, response: &Response) -> Result<(), BodyError> {
+    fn check_length(
+        &self,
+        chain: &Chain,
+        response: &Response,
+        offset: u64,
+    ) -> Result<(), BodyError> {
         let has_body = chain.method != Method::HEAD && !self.options.decode;
         match (response.content_length(), self.options.max_size) {
-            (Some(length), Some(limit)) if has_body && length > limit.bytes => {
+            (Some(length), Some(limit))
+                if has_body && length.saturating_add(offset) > limit.bytes =>
+            {
                 Err(BodyError::TooLarge(limit))
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What becomes of a body that is not whole.
+async fn leave(writer: Writer, failure: &Failure) {
+    match failure.kind {
+        // More of the same would not make it right.
+        Kind::TooLarge | Kind::Checksum | Kind::Protocol => writer.discard().await,
+        _ => writer.keep().await,
     }
 }
 

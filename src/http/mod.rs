@@ -10,6 +10,7 @@ mod clients;
 mod descriptors;
 mod failure;
 mod hop;
+mod range;
 mod redirect;
 mod resolver;
 mod rest;
@@ -26,6 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+
+use crate::outcome::Accept;
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub struct Options {
     pub limits: Limits,
     /// What to keep of an answer.
     pub keep: Keep,
+    /// Which statuses are ok: only their bodies are checked and saved.
+    pub accept: Accept,
 }
 
 /// The largest body, and the option that says so.

@@ -31,6 +31,10 @@ pub(crate) struct Watch {
     /// What was left of it when one last looked.
     left: Cell<usize>,
     connected: Cell<bool>,
+    /// Since when nothing is asked of the wire.
+    aside: Cell<Option<Instant>>,
+    /// How long nothing was, before that.
+    excused: Cell<Duration>,
 }
 
 impl Watch {
@@ -45,6 +49,8 @@ impl Watch {
             upload: RefCell::default(),
             left: Cell::new(usize::MAX),
             connected: Cell::new(false),
+            aside: Cell::new(None),
+            excused: Cell::new(Duration::ZERO),
         }
     }
 
@@ -53,9 +59,25 @@ impl Watch {
         self.stopped.set(Some(Instant::now()));
     }
 
-    /// From the start to the end, or to now.
+    /// On the wire, from the start to the end, or to now.
     pub(super) fn elapsed(&self) -> Duration {
-        self.stopped.get().unwrap_or_else(Instant::now) - self.started
+        let elapsed = self.stopped.get().unwrap_or_else(Instant::now) - self.started;
+        elapsed.saturating_sub(self.excused())
+    }
+
+    fn excused(&self) -> Duration {
+        let aside = self.aside.get().map(|since| since.elapsed());
+        self.excused.get() + aside.unwrap_or_default()
+    }
+
+    /// Waits for something that is not the wire, a disk: it does not count.
+    pub(super) async fn aside<F: Future>(&self, future: F) -> F::Output {
+        self.aside.set(Some(Instant::now()));
+        let output = future.await;
+        self.excused.set(self.excused());
+        self.aside.set(None);
+        self.heard();
+        output
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -99,11 +121,11 @@ impl Watch {
 
     /// Ends with a failure when a limit runs out. `spent` is what the attempt had used before this hop.
     pub(super) async fn run_out(&self, limits: &Limits, spent: Duration) -> Failure {
-        let end = limits
-            .total
-            .map(|total| self.started + total.saturating_sub(spent));
         loop {
             self.notice();
+            let end = limits
+                .total
+                .map(|total| self.started + total.saturating_sub(spent) + self.excused());
             let silence = limits.silence.map(|silence| match self.phase() {
                 // The connector has a limit of its own.
                 Phase::Resolve | Phase::Connect => Instant::now() + silence,
@@ -128,6 +150,9 @@ impl Watch {
 
     /// Takes note of what only shows when one looks.
     fn notice(&self) {
+        if self.aside.get().is_some() {
+            self.heard();
+        }
         if self.phase.get() != self.phase() && self.phase() == Phase::Headers {
             self.reached(Phase::Headers);
         }

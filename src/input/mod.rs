@@ -9,7 +9,7 @@ mod parse;
 mod reader;
 mod source;
 
-pub use parse::{Defaults, Scheme, basic};
+pub use parse::{Content, Defaults, Scheme, basic};
 #[cfg(test)]
 pub(crate) use reader::inputs;
 pub use reader::{Intake, ReadError, Totals, count, read};

@@ -11,11 +11,12 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
 use crate::error::{Failure, Kind, Phase};
-use crate::request::{Body, Input, MAX_URL, Request, header, mask_text, mask_url, method};
+use crate::request::{Body, Input, MAX_URL, Plan, Request, header, mask_text, mask_url, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;
@@ -44,7 +45,21 @@ pub struct Defaults {
     /// `-u`, as the value of `Authorization`.
     pub authorization: Option<HeaderValue>,
     /// `-d`
-    pub body: Option<Bytes>,
+    pub content: Option<Content>,
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub struct Content {
+    bytes: Bytes,
+    sha256: [u8; 32],
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        let sha256 = Sha256::digest(&bytes).into();
+        Self { bytes, sha256 }
+    }
 }
 
 /// A line that is a JSON object.
@@ -58,7 +73,6 @@ struct Object<'a> {
     body: Option<String>,
     id: Option<String>,
     meta: Option<Box<RawValue>>,
-    #[expect(dead_code, reason = "the name under --output-dir, which is issue 4")]
     name: Option<String>,
     sha256: Option<String>,
 }
@@ -116,6 +130,7 @@ pub(super) fn parse(
         id: None,
         meta: None,
         request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
+        plan: Plan::Send,
     };
     let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
     let parsed = match line {
@@ -265,9 +280,11 @@ fn request(
         authorization: userinfo.or_else(|| defaults.authorization.clone()),
         body: None,
         sha256: None,
+        name: None,
+        place: None,
     };
     let mut asked_method = defaults.method.clone();
-    let mut bytes = defaults.body.clone();
+    let mut content = defaults.content.clone();
     if let Some(object) = object {
         if let Some(name) = &object.method {
             asked_method =
@@ -276,19 +293,22 @@ fn request(
         if let Some(headers) = object.headers {
             add_headers(Arc::make_mut(&mut request.headers), headers)?;
         }
-        bytes = object.body.map(Bytes::from).or(bytes);
+        let body = object.body.map(|body| Bytes::from(body).into());
+        content = body.or(content);
+        request.name = object.name;
         request.sha256 = object.sha256.as_deref().map(sha256).transpose()?;
     }
     if request.headers.contains_key(AUTHORIZATION) {
         request.authorization = None;
     }
-    request.method = asked_method.unwrap_or(if bytes.is_some() {
+    request.method = asked_method.unwrap_or(if content.is_some() {
         Method::POST
     } else {
         Method::GET
     });
-    request.body = bytes.map(|bytes| Body {
+    request.body = content.map(|Content { bytes, sha256 }| Body {
         bytes,
+        sha256,
         content_type: (!request.headers.contains_key(CONTENT_TYPE))
             .then(|| HeaderValue::from_static("application/x-www-form-urlencoded")),
     });
@@ -371,7 +391,7 @@ mod tests {
             method: None,
             headers: Arc::default(),
             authorization: None,
-            body: None,
+            content: None,
         };
         let source = Arc::from("list");
         parse(&Line::Whole(line.as_bytes()), &source, 7, 0, &defaults)

@@ -116,16 +116,21 @@ impl Intake {
     }
 }
 
-/// Starts the reader of `sources`, one after the other.
+/// Starts the reader of `sources`, one after the other. It gives every input to
+/// `plan` before anybody else sees it, in order.
 ///
 /// # Errors
 ///
 /// No thread can be had.
-pub fn read(sources: Vec<Source>, defaults: Defaults) -> io::Result<Intake> {
+pub fn read(
+    sources: Vec<Source>,
+    defaults: Defaults,
+    plan: impl FnMut(&mut Input) + Send + 'static,
+) -> io::Result<Intake> {
     let (sender, receiver) = mpsc::channel(BATCHES);
     thread::Builder::new()
         .name("reader".into())
-        .spawn(move || read_all(sources, &defaults, &sender))?;
+        .spawn(move || read_all(sources, &defaults, plan, &sender))?;
     Ok(Intake {
         receiver,
         batch: VecDeque::new(),
@@ -134,7 +139,12 @@ pub fn read(sources: Vec<Source>, defaults: Defaults) -> io::Result<Intake> {
 }
 
 /// Ends early only when nobody receives any more.
-fn read_all(sources: Vec<Source>, defaults: &Defaults, sender: &mpsc::Sender<Message>) {
+fn read_all(
+    sources: Vec<Source>,
+    defaults: &Defaults,
+    mut plan: impl FnMut(&mut Input),
+    sender: &mpsc::Sender<Message>,
+) {
     let mut outbox = Outbox {
         sender,
         batch: Vec::new(),
@@ -147,8 +157,9 @@ fn read_all(sources: Vec<Source>, defaults: &Defaults, sender: &mpsc::Sender<Mes
         loop {
             let read = lines.read(|line| {
                 number += 1;
-                if let Some(input) = parse(&line, &source.name, number, index, defaults) {
+                if let Some(mut input) = parse(&line, &source.name, number, index, defaults) {
                     index += 1;
+                    plan(&mut input);
                     outbox.push(input);
                 }
             });
@@ -216,7 +227,7 @@ pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
         method: None,
         headers: Arc::default(),
         authorization: None,
-        body: None,
+        content: None,
     };
     let source = Arc::from("list");
     let batch = (0..).zip(lines).filter_map(|(index, line)| {

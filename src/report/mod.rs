@@ -4,6 +4,7 @@
 //! of them show, [`escape`] makes it safe, [`printer`] writes it.
 
 mod escape;
+mod journal;
 mod jsonl;
 mod printer;
 mod progress;
@@ -13,7 +14,8 @@ mod table;
 mod template;
 mod text;
 
-pub use printer::{Gate, Printed, Streams, is_pipe, printed, say};
+pub use journal::{Journal, JournalError, Past, Prior};
+pub use printer::{Gate, PrintError, Printed, Streams, is_pipe, printed, say};
 pub use summary::Summary;
 pub use table::Separator;
 pub use template::{BadTemplate, Template};
@@ -27,7 +29,7 @@ use self::printer::{Page, Queue};
 use self::record::Record;
 use crate::event::{Ended, Event, Stop};
 use crate::http::Keep;
-use crate::outcome::{Attempt, Outcome};
+use crate::outcome::{Attempt, Outcome, Verdict};
 use crate::request::Input;
 
 /// How a record is written.
@@ -77,6 +79,8 @@ pub struct Reporter {
     total: Total,
     /// A bar wants to know of every step.
     bar: bool,
+    /// A journal is kept.
+    journal: bool,
 }
 
 impl Reporter {
@@ -86,7 +90,7 @@ impl Reporter {
     ///
     /// No thread can be had.
     pub fn start(options: Options, streams: Streams, total: Total) -> io::Result<(Self, Printed)> {
-        let bar = streams.bar;
+        let (bar, journal) = (streams.bar, streams.journal.is_some());
         let (queue, printed) = printer::start(streams, total.clone())?;
         let mut page = Page::default();
         if let Format::Table(separator) = options.format {
@@ -99,6 +103,7 @@ impl Reporter {
             summary: Summary::new(),
             total,
             bar,
+            journal,
         };
         reporter.flush();
         Ok((reporter, printed))
@@ -113,7 +118,7 @@ impl Reporter {
     /// Takes one event.
     pub fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Done(outcome) => self.done(&outcome),
+            Event::Done(outcome) => self.done(*outcome),
             Event::Attempted { input, attempt } if self.options.notes == Notes::Verbose => {
                 self.note(&attempted(input, attempt));
             }
@@ -133,12 +138,18 @@ impl Reporter {
         }
     }
 
-    fn done(&mut self, outcome: &Outcome) {
-        self.summary.add(outcome);
+    fn done(&mut self, mut outcome: Outcome) {
+        self.summary.add(&outcome);
+        self.page.receipts.extend(outcome.receipt.take());
         let lines = &mut self.page.lines;
-        let record = || Record::new(outcome, self.options.keep);
+        let record = || Record::new(&outcome, self.options.keep);
+        // What was skipped stands in the journal, or was not done by this run.
+        if self.journal && outcome.verdict != Verdict::Skipped {
+            jsonl::write(&record(), &mut self.page.journal);
+            self.page.journal.push(b'\n');
+        }
         match &self.options.format {
-            Format::Text(look) => text::write(*look, outcome, lines),
+            Format::Text(look) => text::write(*look, &outcome, lines),
             Format::Jsonl => {
                 jsonl::write(&record(), lines);
                 lines.push(b'\n');
@@ -184,7 +195,7 @@ impl Reporter {
     }
 
     fn flush(&mut self) {
-        if self.page.len() > 0 || self.bar {
+        if !self.page.is_empty() || self.bar {
             let mut page = std::mem::take(&mut self.page);
             page.counts = self.summary.counts();
             self.queue.push(page);

@@ -20,10 +20,12 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
-use super::Total;
 use super::escape::escape;
+use super::journal::Journal;
 use super::progress::{Bar, PACE};
 use super::summary::Counts;
+use super::{JournalError, Total};
+use crate::outcome::Receipt;
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;
@@ -36,6 +38,8 @@ pub struct Streams {
     pub bar: bool,
     /// Whether lines and bar share a terminal.
     pub shared: bool,
+    /// Where records go before they go anywhere else.
+    pub journal: Option<Journal>,
 }
 
 /// Whole lines, and how far the run is.
@@ -45,12 +49,20 @@ pub(super) struct Page {
     pub(super) lines: Vec<u8>,
     /// For standard error.
     pub(super) notes: Vec<u8>,
+    /// For the journal.
+    pub(super) journal: Vec<u8>,
+    /// Of the files that the lines tell of.
+    pub(super) receipts: Vec<Box<dyn Receipt>>,
     pub(super) counts: Counts,
 }
 
 impl Page {
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.notes.len()
+        self.lines.len() + self.notes.len() + self.journal.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.receipts.is_empty()
     }
 }
 
@@ -100,16 +112,29 @@ impl Gate {
     }
 }
 
-/// Comes when the printer ends: with what standard output said if that went wrong.
-pub type Printed = oneshot::Receiver<io::Result<()>>;
+/// Why records cannot be written any more.
+#[derive(Debug, thiserror::Error)]
+pub enum PrintError {
+    /// Standard output, or the file in its place.
+    #[error(transparent)]
+    Lines(#[from] io::Error),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Comes when the printer ends: with what went wrong, if anything did.
+pub type Printed = oneshot::Receiver<Result<(), PrintError>>;
 
 /// What a printer that ended said.
 ///
 /// # Errors
 ///
-/// What standard output said, or that the printer itself failed.
-pub fn printed(result: Result<io::Result<()>, oneshot::error::RecvError>) -> io::Result<()> {
-    result.unwrap_or_else(|_| Err(io::Error::other("the printer is gone")))
+/// What could not be written, or that the printer itself failed.
+pub fn printed(
+    result: Result<Result<(), PrintError>, oneshot::error::RecvError>,
+) -> Result<(), PrintError> {
+    result.unwrap_or_else(|_| Err(io::Error::other("the printer is gone").into()))
 }
 
 /// Starts the printer.
@@ -155,7 +180,7 @@ struct Printer {
 }
 
 impl Printer {
-    fn run(&mut self) -> io::Result<()> {
+    fn run(&mut self) -> Result<(), PrintError> {
         loop {
             let more = self.take();
             if self.is_due() || !more {
@@ -194,11 +219,13 @@ impl Printer {
     }
 
     fn append(&mut self, page: Page) {
-        if self.page.len() == 0 {
+        if self.page.is_empty() {
             self.page = page;
         } else {
             self.page.lines.extend_from_slice(&page.lines);
             self.page.notes.extend_from_slice(&page.notes);
+            self.page.journal.extend_from_slice(&page.journal);
+            self.page.receipts.extend(page.receipts);
             self.page.counts = page.counts;
         }
     }
@@ -209,12 +236,16 @@ impl Printer {
         !beside || self.last.is_none_or(|last| last.elapsed() >= PACE)
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        if self.page.len() == 0 {
+    fn write(&mut self) -> Result<(), PrintError> {
+        if self.page.is_empty() {
             return Ok(());
         }
+        if let Some(journal) = &mut self.streams.journal {
+            journal.append(&self.page.journal)?;
+            settle(&mut self.page.receipts);
+        }
         let (lines, notes) = (&self.page.lines, &self.page.notes);
-        let streams = || {
+        let streams = || -> io::Result<()> {
             write_all(&self.streams.lines, lines)?;
             // Notes that nobody can read are no reason to stop.
             let _ = write_all(io::stderr(), notes);
@@ -229,11 +260,20 @@ impl Printer {
             .bytes
             .fetch_sub(self.page.len(), Ordering::Relaxed);
         self.waiting.below.wake();
+        if written.is_ok() {
+            settle(&mut self.page.receipts);
+        }
         self.page.lines.clear();
         self.page.notes.clear();
+        self.page.journal.clear();
         self.last = Some(Instant::now());
-        written
+        Ok(written?)
     }
+}
+
+/// The records of these files are written.
+fn settle(receipts: &mut Vec<Box<dyn Receipt>>) {
+    receipts.drain(..).for_each(Receipt::recorded);
 }
 
 /// Says one line on standard error, when no printer runs.

@@ -19,13 +19,14 @@ use super::jsonl;
 use crate::error::Failure;
 use crate::http::Keep;
 use crate::outcome::{Answer, AttemptSummary, Outcome, Verdict};
+use crate::text::hex;
 
 /// Writes the value of one key as a template shows it: strings as they are, null
 /// as nothing, lists and objects as JSON.
 pub(super) type Show = fn(&Record<'_>, &mut String);
 
 /// Every key, in the order of the record.
-pub(super) const KEYS: [(&str, Show); 27] = [
+pub(super) const KEYS: [(&str, Show); 28] = [
     ("index", |record, to| plain(Some(record.index), to)),
     ("source", |record, to| text(Some(record.source), to)),
     ("line", |record, to| plain(Some(record.line), to)),
@@ -33,6 +34,9 @@ pub(super) const KEYS: [(&str, Show); 27] = [
     ("meta", |record, to| json(record.meta, to)),
     ("url", |record, to| text(Some(record.url), to)),
     ("method", |record, to| text(record.method, to)),
+    ("request_sha256", |record, to| {
+        text(record.request_sha256.as_deref(), to);
+    }),
     ("outcome", |record, to| {
         text(Some(record.outcome.name()), to);
     }),
@@ -105,6 +109,7 @@ pub(super) struct Record<'a> {
     pub(super) meta: Option<&'a RawValue>,
     pub(super) url: &'a str,
     pub(super) method: Option<&'a str>,
+    pub(super) request_sha256: Option<String>,
     pub(super) outcome: Verdict,
     pub(super) status: Option<u16>,
     pub(super) final_url: Option<&'a str>,
@@ -169,6 +174,7 @@ impl<'a> Record<'a> {
         let answer = outcome.answer();
         let last = outcome.last.as_ref();
         let input = &outcome.input;
+        let request = input.request.as_ref().ok();
         Self {
             index: input.index,
             source: &input.source,
@@ -176,11 +182,10 @@ impl<'a> Record<'a> {
             id: input.id.as_deref(),
             meta: input.meta.as_deref(),
             url: &input.shown,
-            method: input
-                .request
-                .as_ref()
-                .ok()
-                .map(|request| request.method.as_str()),
+            method: request.map(|request| request.method.as_str()),
+            request_sha256: request
+                .and_then(|request| request.body.as_ref())
+                .map(|body| hex(&body.sha256)),
             outcome: outcome.verdict,
             status: answer.map(|answer| answer.status),
             final_url: last.map(|attempt| attempt.final_url.as_str()),
@@ -195,7 +200,7 @@ impl<'a> Record<'a> {
             time_elapsed: outcome.elapsed.map(seconds),
             slow: outcome.slow,
             attempts: outcome.attempts.iter().map(attempt).collect(),
-            file: None,
+            file: outcome.file.as_deref(),
             sha256: answer
                 .and_then(|answer| answer.sha256)
                 .as_ref()
@@ -256,14 +261,4 @@ fn version(version: Version) -> &'static str {
         Version::HTTP_3 => "HTTP/3",
         _ => "HTTP/1.1",
     }
-}
-
-/// Lower-case hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
 }

@@ -66,6 +66,7 @@ impl Summary {
             Verdict::Ok => counts.ok += 1,
             Verdict::HttpError => counts.http_error += 1,
             Verdict::Error => counts.error += 1,
+            Verdict::Skipped => counts.skipped += 1,
             Verdict::Cancelled => counts.cancelled += 1,
         }
         if let Some(failure) = &outcome.failure
@@ -113,6 +114,9 @@ impl Summary {
             counts.inputs,
             elapsed.as_secs_f64()
         );
+        if counts.skipped > 0 {
+            let _ = writeln!(text, "skipped: {}", counts.skipped);
+        }
         let failed = self.failed();
         if !failed.is_empty() {
             let _ = writeln!(text, "failed: {}", failed.join(", "));

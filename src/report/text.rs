@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::escape::{escape, field};
 use crate::outcome::{Outcome, Verdict};
+use crate::request::{Plan, Skip};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -26,12 +27,16 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
     let style = match outcome.verdict {
         Verdict::Ok if outcome.slow => WARN,
         Verdict::Ok => GOOD,
-        Verdict::Cancelled => WARN,
+        Verdict::Cancelled | Verdict::Skipped => WARN,
         Verdict::HttpError | Verdict::Error => BAD,
     };
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
-    let status = answer.map_or("ERR".to_owned(), |answer| answer.status.to_string());
+    let status = match (outcome.verdict, answer) {
+        (Verdict::Skipped, _) => "-".to_owned(),
+        (_, Some(answer)) => answer.status.to_string(),
+        (_, None) => "ERR".to_owned(),
+    };
     let time = outcome
         .last
         .as_ref()
@@ -75,7 +80,14 @@ fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
         (Verdict::HttpError, Some(answer)) if answer.status >= 500 => flag("[DOWN]", style),
         (Verdict::HttpError, _) => flag("[FAIL]", style),
         (Verdict::Error | Verdict::Cancelled, _) => flag("[ERROR]", style),
+        (Verdict::Skipped, _) => flag("[SKIPPED]", style),
         (Verdict::Ok, _) => {}
+    }
+    if let Plan::Skip { why, .. } = outcome.input.plan {
+        let _ = match why {
+            Skip::Done => write!(to, " done, as the journal says"),
+            Skip::Exists => write!(to, " the file is there"),
+        };
     }
     if let Some(failure) = &outcome.failure {
         let _ = write!(to, " {}: {}", failure.kind.name(), escape(&failure.message));

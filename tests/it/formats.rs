@@ -174,9 +174,25 @@ fn jsonl_has_null_for_what_is_not_known() {
             .filter(|key| records[index][*key].is_null())
             .collect()
     };
-    assert_eq!(nulls(0), ["id", "meta", "file", "sha256", "error"]);
-    assert_eq!(nulls(2), ["id", "meta", "file", "sha256", "error"]);
-    assert_eq!(nulls(4), ["id", "meta", "content_type", "file", "sha256"]);
+    assert_eq!(
+        nulls(0),
+        ["id", "meta", "request_sha256", "file", "sha256", "error"]
+    );
+    assert_eq!(
+        nulls(2),
+        ["id", "meta", "request_sha256", "file", "sha256", "error"]
+    );
+    assert_eq!(
+        nulls(4),
+        [
+            "id",
+            "meta",
+            "request_sha256",
+            "content_type",
+            "file",
+            "sha256"
+        ]
+    );
     for key in [
         "status",
         "http_version",

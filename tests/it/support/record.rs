@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The keys of the contract: always there.
-pub(crate) const KEYS: [&str; 24] = [
+pub(crate) const KEYS: [&str; 25] = [
     "index",
     "source",
     "line",
@@ -11,6 +11,7 @@ pub(crate) const KEYS: [&str; 24] = [
     "meta",
     "url",
     "method",
+    "request_sha256",
     "outcome",
     "status",
     "final_url",

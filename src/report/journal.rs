@@ -1,0 +1,339 @@
+//! The journal: every record, appended; and what earlier runs left in it.
+//!
+//! Of each record a hash and its place are held, 16 bytes; whether it is of a
+//! given input is read in the journal itself.
+
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::Deserialize;
+
+use crate::error::plain;
+use crate::outcome::Verdict;
+use crate::request::Input;
+use crate::text::hex;
+
+/// What every record begins with.
+const BEGINNING: &[u8] = br#"{"index":"#;
+
+/// How much is read at a time to find records, and to look at one.
+const READ: usize = 1024 * 1024;
+const LOOK: usize = 1024;
+
+/// The journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// It cannot be opened or read.
+    #[error("--journal: {path}: {reason}", path = .0.display(), reason = plain(.1))]
+    Open(PathBuf, io::Error),
+    /// Another run has it.
+    #[error("--journal: {path}: another run is writing it", path = .0.display())]
+    Busy(PathBuf),
+    /// It is something else.
+    #[error("--journal: {path}: is there already, and is no journal of fetch", path = .0.display())]
+    NotAJournal(PathBuf),
+    /// It cannot be written any more.
+    #[error("{path}: {reason}", path = .0.display(), reason = plain(.1))]
+    Write(PathBuf, io::Error),
+}
+
+/// What makes two inputs the same to the journal.
+#[derive(PartialEq, Eq, Hash)]
+struct Key<'a> {
+    url: &'a str,
+    method: &'a str,
+    id: Option<&'a str>,
+    request_sha256: Option<&'a str>,
+}
+
+/// A record, as far as the journal needs it back.
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    method: Option<Cow<'a, str>>,
+    id: Option<Cow<'a, str>>,
+    request_sha256: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    outcome: Cow<'a, str>,
+    file: Option<Cow<'a, str>>,
+    size: Option<u64>,
+}
+
+impl Entry<'_> {
+    fn key(&self) -> Key<'_> {
+        Key {
+            url: &self.url,
+            method: self.method.as_deref().unwrap_or_default(),
+            id: self.id.as_deref(),
+            request_sha256: self.request_sha256.as_deref(),
+        }
+    }
+
+    fn is(&self, verdict: Verdict) -> bool {
+        self.outcome == verdict.name()
+    }
+}
+
+/// Where one record is, and whether it is ok; in the order of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark(u64);
+
+impl Mark {
+    fn new(offset: u64, ok: bool) -> Self {
+        Self(offset << 1 | u64::from(ok))
+    }
+
+    fn offset(self) -> u64 {
+        self.0 >> 1
+    }
+
+    fn is_ok(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// What earlier runs did.
+pub struct Past {
+    journal: File,
+    hasher: RandomState,
+    /// By hash, then in the order of the journal.
+    marks: Vec<(u64, Mark)>,
+    /// Lines that are no records.
+    pub ignored: u64,
+}
+
+/// What earlier runs did about one input.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Prior {
+    /// Its last record is ok.
+    pub done: bool,
+    /// The file of its last record that is ok, and its size.
+    pub file: Option<(String, u64)>,
+}
+
+impl Past {
+    /// What the journal says about `input`.
+    #[must_use]
+    pub fn look_up(&self, input: &Input) -> Prior {
+        let mut prior = Prior::default();
+        let Ok(request) = &input.request else {
+            return prior;
+        };
+        let sent = request.body.as_ref().map(|body| hex(&body.sha256));
+        let key = Key {
+            url: &input.shown,
+            method: request.method.as_str(),
+            id: input.id.as_deref(),
+            request_sha256: sent.as_deref(),
+        };
+        let hash = self.hasher.hash_one(&key);
+        let end = self.marks.partition_point(|(other, _)| *other <= hash);
+        let same_hash = self.marks[..end].iter().rev();
+        let mut is_last = true;
+        for (_, mark) in same_hash.take_while(|(other, _)| *other == hash) {
+            // What cannot be read cannot be relied upon.
+            let Ok(line) = read_line(&self.journal, mark.offset()) else {
+                continue;
+            };
+            let Some(entry) = parse(&line).filter(|entry| entry.key() == key) else {
+                continue;
+            };
+            prior.done |= is_last && mark.is_ok();
+            is_last = false;
+            if mark.is_ok() {
+                prior.file = entry.file.map(Cow::into_owned).zip(entry.size);
+                break;
+            }
+        }
+        prior
+    }
+
+    /// Of each hash only the last record is of use, and the last one that is ok.
+    fn settle(&mut self) {
+        self.marks.sort_unstable();
+        let mut kept: Vec<(u64, Mark)> = Vec::new();
+        let mut marks = std::mem::take(&mut self.marks);
+        for group in marks.chunk_by_mut(|left, right| left.0 == right.0) {
+            let ok = group.iter().rposition(|(_, mark)| mark.is_ok());
+            let last = group.len() - 1;
+            if let Some(ok) = ok.filter(|&ok| ok != last) {
+                kept.push(group[ok]);
+            }
+            kept.push(group[last]);
+        }
+        self.marks = kept;
+    }
+}
+
+fn parse(line: &[u8]) -> Option<Entry<'_>> {
+    serde_json::from_slice(line).ok()
+}
+
+fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    loop {
+        let known = line.len();
+        line.resize(known + LOOK, 0);
+        let read = file.read_at(&mut line[known..], offset + known as u64)?;
+        line.truncate(known + read);
+        if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
+            line.truncate(known + end);
+            return Ok(line);
+        }
+        if read == 0 {
+            return Ok(line);
+        }
+    }
+}
+
+/// An open journal, which no other run has.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole lines.
+    length: u64,
+    fsync: bool,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, made where there is none, and cuts off a last
+    /// line that was torn. `file` is told every file that a record says is there.
+    /// With `fsync`, what is appended is on the disk when that comes back.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened, is in use, or is something else.
+    pub fn open(
+        path: &Path,
+        fsync: bool,
+        mut file: impl FnMut(&str),
+    ) -> Result<(Self, Past), JournalError> {
+        let failed = |error: io::Error| JournalError::Open(path.to_owned(), error);
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        // A pipe would be waited for.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(JournalError::NotAJournal(path.to_owned()));
+        }
+        let opened = options.open(path).map_err(failed)?;
+        // Where locks are not to be had, the user sees to it.
+        if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(JournalError::Busy(path.to_owned()));
+        }
+        let mut past = Past {
+            journal: opened.try_clone().map_err(failed)?,
+            hasher: RandomState::new(),
+            marks: Vec::new(),
+            ignored: 0,
+        };
+        let mut journal = Self {
+            path: path.to_owned(),
+            file: opened,
+            length: 0,
+            fsync,
+        };
+        journal.read(&mut past, &mut file)?;
+        past.settle();
+        if fsync && journal.length == 0 {
+            sync_folder(path).map_err(failed)?;
+        }
+        Ok((journal, past))
+    }
+
+    fn read(&mut self, past: &mut Past, file: &mut impl FnMut(&str)) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let failed = |error: io::Error| JournalError::Open(path.clone(), error);
+        let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);
+        let beginning = reader.fill_buf().map_err(failed)?;
+        let compared = beginning.len().min(BEGINNING.len());
+        if beginning[..compared] != BEGINNING[..compared] {
+            return Err(JournalError::NotAJournal(self.path.clone()));
+        }
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line).map_err(failed)?;
+            if read == 0 {
+                return Ok(());
+            }
+            let is_whole = line.last() == Some(&b'\n');
+            let entry = parse(&line);
+            match &entry {
+                Some(entry) if entry.is(Verdict::Skipped) => {}
+                Some(entry) => {
+                    let ok = entry.is(Verdict::Ok);
+                    let hash = past.hasher.hash_one(entry.key());
+                    past.marks.push((hash, Mark::new(self.length, ok)));
+                    entry.file.iter().filter(|_| ok).for_each(|name| file(name));
+                }
+                None if is_whole && self.length == 0 => {
+                    return Err(JournalError::NotAJournal(self.path.clone()));
+                }
+                None if is_whole => past.ignored += 1,
+                None => {}
+            }
+            if !is_whole {
+                return self.mend(entry.is_some(), read as u64).map_err(failed);
+            }
+            self.length += read as u64;
+        }
+    }
+
+    /// The last line has no end: it gets one if it is `whole`, else it goes.
+    fn mend(&mut self, whole: bool, length: u64) -> io::Result<()> {
+        if whole {
+            self.file.write_all(b"\n")?;
+            self.length += length + 1;
+            Ok(())
+        } else {
+            self.file.set_len(self.length)
+        }
+    }
+
+    /// Appends `lines`, each with one call of the system.
+    ///
+    /// # Errors
+    ///
+    /// A line could not be written; nothing of it is left.
+    pub fn append(&mut self, lines: &[u8]) -> Result<(), JournalError> {
+        let written = lines
+            .split_inclusive(|byte| *byte == b'\n')
+            .try_for_each(|line| self.append_line(line))
+            .and_then(|()| {
+                if self.fsync && !lines.is_empty() {
+                    self.file.sync_data()
+                } else {
+                    Ok(())
+                }
+            });
+        written.map_err(|error| JournalError::Write(self.path.clone(), error))
+    }
+
+    fn append_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(line);
+        match written {
+            Ok(()) => self.length += line.len() as u64,
+            Err(_) => self.file.set_len(self.length)?,
+        }
+        written
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems cannot, and need not.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}

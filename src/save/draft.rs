@@ -1,0 +1,398 @@
+//! A body on its way into a file. Everything here blocks.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
+
+use super::part::{Part, Representation};
+use super::{Folder, Options, SaveError, Standing};
+use crate::outcome::{Receipt, Saved};
+use crate::request::{Existing, Place};
+use crate::text::hex;
+
+/// How much is compared at a time.
+const PIECE: usize = 64 * 1024;
+
+/// Where a body begins.
+#[derive(Debug)]
+pub enum Start {
+    /// At its first byte. What an earlier attempt left is of no use.
+    Anew {
+        /// What an earlier attempt left.
+        part: Option<Part>,
+        /// What the body is, where it could be continued if it breaks off.
+        of: Option<Representation>,
+    },
+    /// Where an earlier attempt broke off.
+    At(Part),
+}
+
+/// What a body is checked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Checks {
+    /// The hash is wanted.
+    pub sha256: bool,
+    /// What it must be.
+    pub expected: Option<[u8; 32]>,
+}
+
+/// A file that is not whole yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    folder: Arc<Folder>,
+    options: Options,
+    place: Place,
+    expected: Option<[u8; 32]>,
+    hash: Option<Sha256>,
+    state: State,
+    size: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    /// No file was made yet.
+    Starting(Start),
+    Temporary(Temporary),
+    Part(Part),
+    /// Nothing is left.
+    Ended,
+}
+
+/// A body as a file.
+#[derive(Debug)]
+pub struct Made {
+    /// The file.
+    pub saved: Saved,
+    /// Of all of it, where asked for.
+    pub sha256: Option<[u8; 32]>,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Draft {
+    pub(super) fn new(
+        folder: Arc<Folder>,
+        options: Options,
+        place: Place,
+        checks: Checks,
+        start: Start,
+    ) -> Self {
+        let hashes = checks.sha256 || checks.expected.is_some();
+        Self {
+            folder,
+            options,
+            place,
+            expected: checks.expected,
+            hash: hashes.then(Sha256::new),
+            state: State::Starting(start),
+            size: 0,
+        }
+    }
+
+    /// Appends `pieces`; more will come.
+    pub(super) fn write(&mut self, pieces: &[Bytes]) -> Result<(), SaveError> {
+        self.start(true)?;
+        self.append(pieces)
+    }
+
+    /// Appends `pieces`, the last, and gives the file its name.
+    pub(super) fn finish(mut self, pieces: &[Bytes]) -> Result<Made, SaveError> {
+        self.start(false)?;
+        self.append(pieces)?;
+        let sha256: Option<[u8; 32]> = self.hash.take().map(|hash| hash.finalize().into());
+        if let (Some(sum), Some(expected)) = (sha256, self.expected)
+            && sum != expected
+        {
+            self.discard();
+            return Err(SaveError::Checksum(hex(&sum)));
+        }
+        if self.options.fsync {
+            let synced = self.file().and_then(|file| file.sync_all());
+            synced.map_err(|error| self.failed(error))?;
+        }
+        let size = self.size;
+        let temporary = self.take_temporary()?;
+        let saved = temporary.publish(&self.place)?;
+        if self.options.fsync {
+            let synced = self.folder.sync();
+            synced.map_err(|error| self.failed(error.into()))?;
+        }
+        Ok(Made {
+            saved,
+            sha256,
+            size,
+        })
+    }
+
+    /// Appends `pieces` and leaves it for another attempt, if one could continue it.
+    pub(super) fn keep(mut self, pieces: &[Bytes]) {
+        let is_worth_it = match &self.state {
+            State::Starting(Start::Anew { of, .. }) => of.is_some() && !pieces.is_empty(),
+            State::Starting(Start::At(_)) | State::Part(_) => true,
+            State::Temporary(_) | State::Ended => false,
+        };
+        if !is_worth_it {
+            return self.discard();
+        }
+        // What could not be written does not make what was written useless.
+        let _ = self.write(pieces);
+        if let State::Part(part) = mem::replace(&mut self.state, State::Ended) {
+            let _ = part.keep(&self.folder);
+        }
+    }
+
+    /// Removes it.
+    pub(super) fn discard(&mut self) {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Part(part)
+            | State::Starting(
+                Start::At(part)
+                | Start::Anew {
+                    part: Some(part), ..
+                },
+            ) => part.remove(&self.folder),
+            State::Starting(Start::Anew { part: None, .. })
+            | State::Temporary(_)
+            | State::Ended => {}
+        }
+    }
+
+    /// Makes the file, if there is none: one that lasts if `more` will come and it could be continued.
+    fn start(&mut self, more: bool) -> Result<(), SaveError> {
+        let start = match mem::replace(&mut self.state, State::Ended) {
+            State::Starting(start) => start,
+            other => {
+                self.state = other;
+                return Ok(());
+            }
+        };
+        self.state = match start {
+            Start::At(mut part) => {
+                let hash = &mut self.hash;
+                let resumed = part.resume(|bytes| {
+                    if let Some(hash) = hash {
+                        hash.update(bytes);
+                    }
+                });
+                resumed.map_err(|error| self.failed(error))?;
+                self.size = part.offset();
+                State::Part(part)
+            }
+            Start::Anew {
+                part: Some(mut part),
+                of: Some(of),
+            } => {
+                part.restart(&self.folder, of)?;
+                State::Part(part)
+            }
+            Start::Anew {
+                part: None,
+                of: Some(of),
+            } if more => State::Part(Part::create(&self.folder, &self.place.name, of)?),
+            Start::Anew { part, .. } => {
+                if let Some(part) = part {
+                    part.remove(&self.folder);
+                }
+                State::Temporary(Temporary::create(&self.folder, &self.place.name)?)
+            }
+        };
+        Ok(())
+    }
+
+    fn append(&mut self, pieces: &[Bytes]) -> Result<(), SaveError> {
+        for bytes in pieces {
+            let written = self.file().and_then(|file| file.write_all(bytes));
+            written.map_err(|error| self.failed(error))?;
+            if let Some(hash) = &mut self.hash {
+                hash.update(bytes);
+            }
+            self.size += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        match &mut self.state {
+            State::Temporary(temporary) => Ok(&mut temporary.file),
+            State::Part(part) => Ok(part.file()),
+            State::Starting(_) | State::Ended => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn take_temporary(&mut self) -> Result<Temporary, SaveError> {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Temporary(temporary) => Ok(temporary),
+            State::Part(part) => {
+                let (name, file) = part.into_temporary(&self.folder)?;
+                Ok(Temporary {
+                    folder: self.folder.clone(),
+                    name: Some(name),
+                    file,
+                })
+            }
+            State::Starting(_) | State::Ended => Err(SaveError::Over),
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> SaveError {
+        self.folder.failed(&self.place.name, error)
+    }
+}
+
+/// A file under a temporary name, which goes when this is dropped.
+#[derive(Debug)]
+struct Temporary {
+    folder: Arc<Folder>,
+    name: Option<String>,
+    file: File,
+}
+
+impl Temporary {
+    /// One that will be called `name`.
+    fn create(folder: &Arc<Folder>, name: &str) -> Result<Self, SaveError> {
+        let created = folder.create_temporary();
+        let (temporary, file) = created.map_err(|error| folder.failed(name, error))?;
+        Ok(Self {
+            folder: folder.clone(),
+            name: Some(temporary),
+            file,
+        })
+    }
+
+    /// Gives it its name.
+    fn publish(mut self, place: &Place) -> Result<Saved, SaveError> {
+        let folder = self.folder.clone();
+        let failed = |error: Errno| folder.failed(&place.name, error);
+        let Some(temporary) = self.name.clone() else {
+            return Err(SaveError::Over);
+        };
+        folder.take_back_unrecorded(&place.name);
+        let linked = match folder.link(&temporary, &place.name) {
+            Err(Errno::EXIST) => self.publish_over(&temporary, place)?,
+            linked => linked.map_err(failed)?,
+        };
+        self.name = None;
+        let unrecorded = Unrecorded {
+            temporary: linked.then_some(temporary),
+            name: place.name.clone(),
+            folder,
+        };
+        Ok(Saved {
+            name: place.name.clone(),
+            receipt: Box::new(unrecorded),
+        })
+    }
+
+    /// Gives it a name that something else has; whether it still has its temporary one too.
+    fn publish_over(&mut self, temporary: &str, place: &Place) -> Result<bool, SaveError> {
+        let name = &*place.name;
+        let folder = self.folder.clone();
+        let failed = |error: Errno| folder.failed(name, error);
+        let Standing::File(_) = folder.standing(name)? else {
+            return Err(SaveError::NotAFile(folder.shown(name)));
+        };
+        match place.existing {
+            Existing::Keep => Err(SaveError::Exists(folder.shown(name))),
+            Existing::Replace => {
+                folder.rename(temporary, name).map_err(failed)?;
+                Ok(false)
+            }
+            Existing::KeepSame | Existing::ReplaceBeginning => {
+                match (place.existing, self.compare(name)?) {
+                    (_, Likeness::Same) => {
+                        folder.remove(temporary).map_err(failed)?;
+                        Ok(false)
+                    }
+                    (Existing::ReplaceBeginning, Likeness::Beginning) => {
+                        folder.remove(name).map_err(failed)?;
+                        folder.link(temporary, name).map_err(failed)
+                    }
+                    _ => Err(SaveError::Differs(folder.shown(name))),
+                }
+            }
+        }
+    }
+
+    /// How the file `name` is like this one.
+    fn compare(&mut self, name: &str) -> Result<Likeness, SaveError> {
+        let folder = &self.folder;
+        let failed = |error: io::Error| folder.failed(name, error);
+        let other = folder.open_regular(name, false).map_err(failed)?;
+        let Some(mut other) = other else {
+            return Ok(Likeness::None);
+        };
+        let lengths = other
+            .metadata()
+            .and_then(|other| Ok((other.len(), self.file.metadata()?.len())));
+        let (length, own) = lengths.map_err(failed)?;
+        let is_beginning =
+            length <= own && is_beginning(&mut other, &mut self.file).map_err(failed)?;
+        Ok(match is_beginning {
+            true if length == own => Likeness::Same,
+            true => Likeness::Beginning,
+            false => Likeness::None,
+        })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            let _ = self.folder.remove(&*name);
+        }
+    }
+}
+
+/// How one file is like another.
+enum Likeness {
+    Same,
+    Beginning,
+    None,
+}
+
+/// Whether `whole` begins with all of `part`.
+fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
+    let (mut left, mut right) = (vec![0; PIECE], vec![0; PIECE]);
+    io::Seek::rewind(whole)?;
+    loop {
+        let read = part.read(&mut left)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        match whole.read_exact(&mut right[..read]) {
+            Ok(()) if left[..read] == right[..read] => {}
+            Ok(()) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A file with its name, whose temporary name shows that it has no record yet.
+#[derive(Debug)]
+struct Unrecorded {
+    folder: Arc<Folder>,
+    name: Arc<str>,
+    temporary: Option<String>,
+}
+
+impl Receipt for Unrecorded {
+    fn recorded(mut self: Box<Self>) {
+        if let Some(temporary) = self.temporary.take() {
+            let _ = self.folder.remove(&*temporary);
+        }
+    }
+}
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            self.folder.take_back(&self.name, &*temporary);
+        }
+    }
+}

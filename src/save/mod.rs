@@ -1,0 +1,93 @@
+//! Files of bodies: whole or absent, under names that are safe, in one folder.
+//!
+//! [`Names`] gives every input its name, in the order of the input. A
+//! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`Draft`],
+//! which writes on a thread of the [`Disk`]: the network never waits for a
+//! disk, and the clock of the wire stops where it must. The [`Folder`] is
+//! opened once, and everything in it is reached through that.
+//!
+//! How a file comes about, so that a process may die anywhere:
+//!
+//! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part`]).
+//! 2. A hard link gives it its name, unless something has that name.
+//! 3. The record is written.
+//! 4. The temporary name goes ([`Receipt`](crate::outcome::Receipt)).
+//!
+//! So a file with a temporary name beside its own has no record: the next run
+//! that opens the folder knows that it may be fetched again.
+
+mod draft;
+mod folder;
+mod names;
+mod part;
+mod writer;
+
+pub use draft::{Checks, Made, Start};
+pub use folder::{Folder, FolderError, Standing};
+pub use names::{BadName, NameTemplate, Names};
+pub use part::{PART, Part, Representation};
+pub use writer::{Disk, Threads, Writer};
+
+use std::io;
+use std::sync::Arc;
+
+use crate::error::{Failure, Kind, Phase, plain};
+
+/// How files are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Files and folder are synced before the record is written.
+    pub fsync: bool,
+    /// Bodies that break off are kept, and continued.
+    pub resume: bool,
+}
+
+/// The folder, and how files are made in it. Every clone is cheap.
+#[derive(Clone)]
+pub struct Store {
+    /// Where.
+    pub folder: Arc<Folder>,
+    /// How.
+    pub options: Options,
+    /// Who writes.
+    pub disk: Disk,
+}
+
+/// Why a body did not become a file.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// What the system says of a path.
+    #[error("{0}: {reason}", reason = plain(.1))]
+    Io(String, io::Error),
+    /// The name is taken.
+    #[error("{0}: is there already (--existing)")]
+    Exists(String),
+    /// The name is taken, and the journal says nothing of it.
+    #[error("{0}: is there already, with other content (--existing)")]
+    Differs(String),
+    /// The name is taken by a link, a folder, a device.
+    #[error("{0}: is there already, and is no regular file")]
+    NotAFile(String),
+    /// `NAME.part` is not ours.
+    #[error("{0}: is there already, and not from this download")]
+    NotOurs(String),
+    /// `NAME.part` is another process's.
+    #[error("{0}: another process is writing it")]
+    Busy(String),
+    /// The body is not the expected one.
+    #[error("the SHA-256 of the body is {0}, not the expected one")]
+    Checksum(String),
+    /// The threads that write are gone.
+    #[error("the run is over")]
+    Over,
+}
+
+impl From<SaveError> for Failure {
+    fn from(error: SaveError) -> Self {
+        let (kind, phase) = match error {
+            SaveError::Checksum(_) => (Kind::Checksum, Phase::Body),
+            _ => (Kind::Io, Phase::Save),
+        };
+        Self::new(kind, phase, error.to_string())
+    }
+}

@@ -1,0 +1,525 @@
+//! Names of files: safe for what a server or a list can contain, unique, and
+//! the same on every run of the same list.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use percent_encoding::percent_decode_str;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use crate::request::{Input, Request};
+use crate::text::{hex, is_unsafe};
+
+/// Bytes of a name at most: what file systems take.
+const MAX_NAME: usize = 255;
+
+/// Bytes of an extension that is kept when a name is cut.
+const MAX_EXTENSION: usize = 32;
+
+/// Bytes of the URL's hash that tell twins apart.
+const SHORT_HASH: usize = 4;
+
+/// Bytes of the URL's hash in `{hash}`.
+const LONG_HASH: usize = 8;
+
+/// What a URL without a last segment is called.
+const INDEX: &str = "index.html";
+
+/// How names are made: text, and fields of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameTemplate(Vec<Piece>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Field(Field),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Basename,
+    Host,
+    Path,
+    Stem,
+    Ext,
+    Index,
+    Id,
+    Hash,
+}
+
+const FIELDS: [(&str, Field); 8] = [
+    ("basename", Field::Basename),
+    ("host", Field::Host),
+    ("path", Field::Path),
+    ("stem", Field::Stem),
+    ("ext", Field::Ext),
+    ("index", Field::Index),
+    ("id", Field::Id),
+    ("hash", Field::Hash),
+];
+
+/// Not a template for names.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// Names have no folders in them.
+    #[error("`/` cannot stand in a name: every file is directly in the folder")]
+    Slash,
+    /// `{` without `}`, or the other way round.
+    #[error("a brace without its other half")]
+    Brace,
+    /// Not a field.
+    #[error(
+        "{{{0}}} is not a field; write {{basename}} {{host}} {{path}} {{stem}} {{ext}} {{index}} {{id}} or {{hash}}"
+    )]
+    Unknown(String),
+}
+
+impl FromStr for NameTemplate {
+    type Err = BadName;
+
+    fn from_str(template: &str) -> Result<Self, BadName> {
+        if template.contains('/') {
+            return Err(BadName::Slash);
+        }
+        let mut pieces = Vec::new();
+        let mut rest = template;
+        while let Some((text, field)) = rest.split_once('{') {
+            let (name, after) = field.split_once('}').ok_or(BadName::Brace)?;
+            let field = FIELDS.iter().find(|(known, _)| *known == name);
+            let (_, field) = field.ok_or_else(|| BadName::Unknown(name.to_owned()))?;
+            pieces.push(Piece::Text(text.to_owned()));
+            pieces.push(Piece::Field(*field));
+            rest = after;
+        }
+        pieces.push(Piece::Text(rest.to_owned()));
+        let is_whole = |piece: &Piece| !matches!(piece, Piece::Text(text) if text.contains('}'));
+        if pieces.iter().all(is_whole) {
+            Ok(Self(pieces))
+        } else {
+            Err(BadName::Brace)
+        }
+    }
+}
+
+impl NameTemplate {
+    /// The name of `input`, not yet made safe.
+    fn fill(&self, input: &Input, url: &Url) -> String {
+        let mut name = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => name.push_str(text),
+                Piece::Field(field) => field.fill(input, url, &mut name),
+            }
+        }
+        name
+    }
+}
+
+impl Field {
+    fn fill(self, input: &Input, url: &Url, to: &mut String) {
+        let _ = match self {
+            Self::Basename => to.write_str(&basename(url)),
+            Self::Host => to.write_str(url.host_str().unwrap_or_default()),
+            Self::Path => to.write_str(&decoded(url.path().trim_matches('/'))),
+            Self::Stem => to.write_str(split(&basename(url)).0),
+            Self::Ext => to.write_str(split(&basename(url)).1.trim_start_matches('.')),
+            Self::Index => write!(to, "{}", input.index),
+            Self::Id => to.write_str(input.id.as_deref().unwrap_or_default()),
+            Self::Hash => to.write_str(&hash(url, LONG_HASH)),
+        };
+    }
+}
+
+/// The last segment of the path, decoded.
+fn basename(url: &Url) -> Cow<'_, str> {
+    let segment = url.path().rsplit('/').next().unwrap_or_default();
+    if segment.is_empty() {
+        INDEX.into()
+    } else {
+        decoded(segment)
+    }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The first bytes of the SHA-256 of `url`, which holds no userinfo by now.
+fn hash(url: &Url, bytes: usize) -> String {
+    hex(&Sha256::digest(url.as_str())[..bytes])
+}
+
+/// Stem and extension; the dot is the extension's.
+fn split(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(at) if at > 0 => name.split_at(at),
+        _ => (name, ""),
+    }
+}
+
+/// `name` as one legal name of a file, on this system and on those it may be copied to.
+fn safe(name: &str) -> String {
+    let replaced = |c: char| is_unsafe(c) || "/\\<>:\"|?*".contains(c);
+    let name: String = name
+        .chars()
+        .map(|c| if replaced(c) { '_' } else { c })
+        .collect();
+    let name = name.trim_end_matches(is_dot_or_blank);
+    let rest = name.trim_start_matches(|c| c == '-' || is_dot_or_blank(c));
+    let mut name = name[..name.len() - rest.len()]
+        .chars()
+        .map(|_| '_')
+        .chain(rest.chars())
+        .collect::<String>();
+    if name.is_empty() {
+        INDEX.clone_into(&mut name);
+    }
+    if is_device(&name) {
+        name.insert(0, '_');
+    }
+    fit(&name, "", MAX_NAME)
+}
+
+fn is_dot_or_blank(c: char) -> bool {
+    c == '.' || c.is_whitespace()
+}
+
+/// The names that DOS gave to devices; Windows reserves them with any extension.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let stem = stem.to_lowercase();
+    let numbered = |device: &str| {
+        let mut number = stem.strip_prefix(device).into_iter().flat_map(str::chars);
+        matches!(number.next(), Some('0'..='9' | '¹' | '²' | '³')) && number.next().is_none()
+    };
+    matches!(
+        stem.as_str(),
+        "con" | "prn" | "aux" | "nul" | "conin$" | "conout$"
+    ) || numbered("com")
+        || numbered("lpt")
+}
+
+/// `name` with `suffix` before its extension, in at most `most` bytes.
+fn fit(name: &str, suffix: &str, most: usize) -> String {
+    if name.len() + suffix.len() <= most && suffix.is_empty() {
+        return name.to_owned();
+    }
+    let (stem, extension) = match split(name) {
+        (_, extension) if extension.len() > MAX_EXTENSION => (name, ""),
+        both => both,
+    };
+    let room = most - suffix.len() - extension.len();
+    let stem = cut(stem, room);
+    // What is cut off may leave a dot or a blank at the end, which only an extension may follow.
+    let stem = if extension.is_empty() && suffix.is_empty() {
+        stem.trim_end_matches(is_dot_or_blank)
+    } else {
+        stem
+    };
+    format!("{stem}{suffix}{extension}")
+}
+
+/// A number that two names share where a file system may take them for the
+/// same: case and Unicode normalisation do not count. It is the same on every run.
+fn fingerprint(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if name.is_ascii() {
+        hasher.write(name.to_ascii_lowercase().as_bytes());
+    } else {
+        let nfd = DecomposingNormalizerBorrowed::new_nfd();
+        // Through upper case: ß and SS are the same, so are σ and ς.
+        let folded: String = nfd
+            .normalize(name)
+            .chars()
+            .flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase)
+            .collect();
+        hasher.write(nfd.normalize(&folded).as_bytes());
+    }
+    hasher.finish()
+}
+
+/// The names of a run. It holds a number for each.
+pub struct Names {
+    template: NameTemplate,
+    /// What stands beside each name while its body comes: taken with it.
+    companion: Option<&'static str>,
+    taken: HashSet<u64>,
+    /// Names that an earlier run gave, once they are given again.
+    returned: HashSet<u64>,
+    /// How often a name with its hash was wanted.
+    repeated: HashMap<u64, u32>,
+}
+
+impl Names {
+    /// No names yet. With `companion`, a suffix, no name is another one's with that suffix.
+    #[must_use]
+    pub fn new(template: NameTemplate, companion: Option<&'static str>) -> Self {
+        Self {
+            template,
+            companion,
+            taken: HashSet::new(),
+            returned: HashSet::new(),
+            repeated: HashMap::new(),
+        }
+    }
+
+    /// An earlier run gave `name` to an input, who may ask for it.
+    pub fn reserve(&mut self, name: &str) {
+        self.take(name);
+    }
+
+    /// Gives `name` to the input that an earlier run gave it to; false if that was done already.
+    pub fn give_again(&mut self, name: &str) -> bool {
+        self.returned.insert(fingerprint(name))
+    }
+
+    /// A name for `input`, whose request is `request`, that nobody else has.
+    pub fn give(&mut self, input: &Input, request: &Request) -> Arc<str> {
+        let name = match &request.name {
+            Some(name) => safe(name),
+            None => safe(&self.template.fill(input, &request.url)),
+        };
+        if self.take(&name) {
+            return name.into();
+        }
+        let suffix = format!("-{}", hash(&request.url, SHORT_HASH));
+        let twin = fit(&name, &suffix, MAX_NAME);
+        if self.take(&twin) {
+            return twin.into();
+        }
+        let key = fingerprint(&twin);
+        loop {
+            let number = self.repeated.entry(key).or_insert(1);
+            *number += 1;
+            let suffix = format!("{suffix}-{number}");
+            let name = fit(&name, &suffix, MAX_NAME);
+            if self.take(&name) {
+                return name.into();
+            }
+        }
+    }
+
+    /// Whether nobody had it.
+    fn take(&mut self, name: &str) -> bool {
+        let own = fingerprint(name);
+        let beside = self
+            .companion
+            .map(|suffix| fingerprint(&beside(name, suffix)));
+        let is_free = |number: &u64| !self.taken.contains(number);
+        let free = is_free(&own) && beside.as_ref().is_none_or(is_free);
+        if free {
+            self.taken.extend([own].into_iter().chain(beside));
+        }
+        free
+    }
+}
+
+/// `name` with `suffix` behind it, as a legal name.
+pub(super) fn beside(name: &str, suffix: &str) -> String {
+    if name.len() + suffix.len() <= MAX_NAME {
+        return format!("{name}{suffix}");
+    }
+    // Two long names must not become one by being cut.
+    let tail = format!("-{}{suffix}", hex(&Sha256::digest(name)[..SHORT_HASH]));
+    format!("{}{tail}", cut(name, MAX_NAME - tail.len()))
+}
+
+/// The beginning of `text`, in at most `most` bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names(template: &str, lines: &[String]) -> Vec<Arc<str>> {
+        names_with(template, None, lines)
+    }
+
+    fn names_with(
+        template: &str,
+        companion: Option<&'static str>,
+        lines: &[String],
+    ) -> Vec<Arc<str>> {
+        let mut names = Names::new(template.parse().unwrap(), companion);
+        let mut intake = crate::input::inputs(lines.iter().cloned());
+        let (inputs, _) = intake.stop();
+        let given = inputs.iter().filter_map(|input| {
+            let request = input.request.as_ref().ok()?;
+            Some(names.give(input, request))
+        });
+        given.collect()
+    }
+
+    fn name(template: &str, line: &str) -> Arc<str> {
+        names(template, &[line.to_owned()]).remove(0)
+    }
+
+    #[test]
+    fn what_urls_are_called() {
+        for (path, expected) in [
+            ("", "index.html"),
+            ("/", "index.html"),
+            ("/a/b/", "index.html"),
+            ("/a/b.html?q=1#f", "b.html"),
+            ("/..%2f..%2fetc%2fpasswd", "___.._etc_passwd"),
+            ("/a%5cb", "a_b"),
+            ("/a%00b%0a", "a_b_"),
+            ("/.bashrc", "_bashrc"),
+            ("/-rf", "_rf"),
+            ("/%20.-x", "___x"),
+            ("/x.%20.", "x"),
+            ("/%20", "index.html"),
+            ("/con", "_con"),
+            ("/NUL.tar.gz", "_NUL.tar.gz"),
+            ("/com1.txt", "_com1.txt"),
+            ("/com%C2%B2", "_com²"),
+            ("/com10", "com10"),
+            ("/lpt", "lpt"),
+            ("/a:b%3Fc*", "a_b_c_"),
+            ("/%E2%80%AEgpj.exe", "_gpj.exe"),
+            ("/%ff", "\u{fffd}"),
+            ("/caf%C3%A9", "café"),
+        ] {
+            assert_eq!(
+                &*name("{basename}", &format!("http://h{path}")),
+                expected,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn templates() {
+        let line = r#"{"url": "http://h.example:81/a/b.tar.gz?q", "id": "x/y"}"#;
+        let hash = &hex(&Sha256::digest("http://h.example:81/a/b.tar.gz?q"))[..16];
+        for (template, expected) in [
+            ("{host}_{path}", "h.example_a_b.tar.gz"),
+            ("{index}-{id}.{ext}", "0-x_y.gz"),
+            ("{stem}", "b.tar"),
+            ("{hash}", hash),
+            ("all", "all"),
+            ("..", "index.html"),
+        ] {
+            assert_eq!(&*name(template, line), expected, "{template}");
+        }
+        for (bad, error) in [
+            ("a/b", BadName::Slash),
+            ("{", BadName::Brace),
+            ("}", BadName::Brace),
+            ("{host}}", BadName::Brace),
+            ("{x}", BadName::Unknown("x".to_owned())),
+        ] {
+            assert_eq!(bad.parse::<NameTemplate>(), Err(error), "{bad}");
+        }
+    }
+
+    #[test]
+    fn twins_are_told_apart_by_their_urls() {
+        let hash = |url: &str| hex(&Sha256::digest(url))[..8].to_owned();
+        let lines = [
+            "http://a/x.jpg",
+            "http://b/X.JPG",
+            "http://a/x.jpg",
+            "http://a/x.jpg",
+            "http://a/caf%C3%A9",
+            "http://a/cafe%CC%81",
+            "http://a/stra%C3%9Fe",
+            "http://a/STRASSE",
+        ];
+        let [first, third, fourth] = [
+            "x.jpg".to_owned(),
+            format!("x-{}.jpg", hash("http://a/x.jpg")),
+            format!("x-{}-2.jpg", hash("http://a/x.jpg")),
+        ];
+        let expected = [
+            first,
+            format!("X-{}.JPG", hash("http://b/X.JPG")),
+            third,
+            fourth,
+            "café".to_owned(),
+            format!("cafe\u{301}-{}", hash("http://a/cafe%CC%81")),
+            "straße".to_owned(),
+            format!("STRASSE-{}", hash("http://a/STRASSE")),
+        ];
+        let found = names("{basename}", &lines.map(str::to_owned));
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn no_name_is_the_companion_of_another() {
+        let lines = [
+            "http://a/x",
+            "http://a/x.part",
+            "http://a/y.part",
+            "http://a/y",
+        ];
+        let found = names_with("{basename}", Some(".part"), &lines.map(str::to_owned));
+        assert_eq!((&*found[0], &*found[2]), ("x", "y.part"));
+        assert_ne!(&*found[1], "x.part");
+        assert_ne!(&*found[3], "y");
+    }
+
+    #[test]
+    fn a_name_of_an_earlier_run_goes_back_to_its_input_once() {
+        let mut names = Names::new("{basename}".parse().unwrap(), None);
+        names.reserve("x");
+        let (inputs, _) = crate::input::inputs(["http://a/x".to_owned()]).stop();
+        assert_ne!(
+            &*names.give(&inputs[0], inputs[0].request.as_ref().unwrap()),
+            "x"
+        );
+        assert!(names.give_again("x"));
+        assert!(!names.give_again("x"));
+    }
+
+    #[test]
+    fn long_names_are_cut_at_a_character_and_keep_their_extension() {
+        for (stem, extension) in [("a", ".html"), ("é", ".html"), ("😀", ""), ("a", ".")] {
+            let line = format!("http://h/{}{extension}", stem.repeat(300));
+            for companion in [None, Some(".part")] {
+                let lines = [line.clone(), line.clone(), line.clone()];
+                for name in names_with("{basename}", companion, &lines) {
+                    assert!((240..=255).contains(&name.len()), "{name}");
+                    assert!(name.ends_with(extension.trim_end_matches('.')), "{name}");
+                    assert!(beside(&name, ".part").len() <= 255);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_url_has_a_legal_name_of_its_own(
+            paths in prop::collection::vec("([a-cA-Cßſéé.%/ -]|%2f|%5c|%00|%2e|%e2%80%8b|\\PC){0,12}|[aé]{200,300}(.x)?", 1..30),
+            template in prop::sample::select(vec!["{basename}", "{stem}.{ext}", "{host}{path}", "x", "-{id}."]),
+        ) {
+            let lines: Vec<_> = paths.iter().map(|path| format!("http://h/{path}")).collect();
+            let found = names(template, &lines);
+            let mut seen = HashSet::new();
+            for name in &found {
+                prop_assert!((1..=255).contains(&name.len()));
+                prop_assert!(!name.starts_with(['.', '-', ' ']) && !name.ends_with(['.', ' ']));
+                prop_assert!(!name.contains(|c: char| is_unsafe(c) || c == '/' || c == '\\'));
+                prop_assert!(!is_device(name));
+                prop_assert!(seen.insert(name.to_uppercase().to_lowercase()), "{name} twice");
+            }
+            prop_assert_eq!(&found, &names(template, &lines), "another name on another run");
+        }
+    }
+}
