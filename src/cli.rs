@@ -247,7 +247,7 @@ pub struct Cli {
     pub existing: Option<ExistingName>,
     /// Keep a body that breaks off as NAME.part, and ask for its rest only
     #[arg(
-        short,
+        short = 'c',
         long = "continue",
         requires = "output_dir",
         conflicts_with = "compressed",

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
@@ -230,8 +231,11 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 /// What this run writes must not be what it reads or writes otherwise.
 fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
+    let file = |path: &Path| Some((path.metadata().ok()?.dev(), path.metadata().ok()?.ino()));
     let same = |one: &Path, other: &Path| {
-        one == other || place(one).is_some_and(|one| place(other) == Some(one))
+        one == other
+            || place(one).is_some_and(|one| place(other) == Some(one))
+            || file(one).is_some_and(|one| file(other) == Some(one))
     };
     let results = run.results.as_deref();
     let mut read: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();

@@ -195,6 +195,7 @@ async fn fetch(
     fit: http::Fit,
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
+    signals::survive_large_files()?;
     let Some(drafts) = Drafts::create(&config.run)? else {
         return Ok(Exit::Success);
     };
@@ -368,8 +369,8 @@ impl Running<'_> {
         options: &engine::Options,
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, Done>, RunError> {
-        let gate = reporter.gate();
-        let gate = |cx: &mut Context<'_>| gate.poll_open(cx);
+        let gate = reporter.gate(options.jobs);
+        let gate = |cx: &mut Context<'_>, on_wire| gate.poll_open(cx, on_wire);
         let tell = |event: Event<'_>| reporter.take(event);
         let mut ended = tokio::select! {
             ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,

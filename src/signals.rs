@@ -23,6 +23,17 @@ pub(crate) fn stops() -> io::Result<impl Stream<Item = Stop>> {
     Ok(select(interrupts, terminations))
 }
 
+/// From now on, a file that grows over the limit of the system (`ulimit -f`) is an
+/// error where it is written; otherwise it would be the end of the process.
+///
+/// # Errors
+///
+/// The system lets nobody handle that signal.
+pub(crate) fn survive_large_files() -> io::Result<()> {
+    let over_limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    signal(over_limit).map(drop)
+}
+
 fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
     poll_fn(move |cx: &mut Context<'_>| -> Poll<Option<Stop>> {
         signal.poll_recv(cx).map(|signal| signal.map(|()| stop))

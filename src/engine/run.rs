@@ -31,14 +31,14 @@ struct Landed(Box<Job>, Option<Hop>);
 
 /// Runs until every input has its outcome.
 ///
-/// `gate` is polled before a new input is taken, and is pending while the
-/// caller is behind with what `tell` gave it. `stops` gives the signals: the
+/// `gate` is polled with the number of jobs on the wire before a new input is taken,
+/// and is pending while the caller is behind with what `tell` gave it. `stops` gives the signals: the
 /// first stops the intake, the second also what is on the wire.
 pub async fn run<T: Transport>(
     intake: Intake,
     transport: &T,
     options: &Options,
-    gate: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    gate: impl FnMut(&mut Context<'_>, usize) -> Poll<()>,
     stops: impl Stream<Item = Stop>,
     tell: impl FnMut(Event<'_>),
 ) -> Ended {
@@ -130,7 +130,7 @@ struct Desk<'a, G, F> {
 
 impl<G, F> Desk<'_, G, F>
 where
-    G: FnMut(&mut Context<'_>) -> Poll<()>,
+    G: FnMut(&mut Context<'_>, usize) -> Poll<()>,
     F: FnMut(Event<'_>),
 {
     /// Takes everything that has landed, up to a chunk; false after the last. Each

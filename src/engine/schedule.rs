@@ -46,7 +46,7 @@ pub(super) struct Schedule<G> {
     read_error: Option<ReadError>,
 }
 
-impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
+impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     pub(super) fn new(intake: Intake, gate: G, options: &Options) -> Self {
         let pace = |interval| {
             let pace = Pace::new(interval);
@@ -126,7 +126,7 @@ impl<G: FnMut(&mut Context<'_>) -> Poll<()>> Schedule<G> {
                 if self.window.is_some_and(|window| self.taken >= window) {
                     return Poll::Pending;
                 }
-                ready!((self.gate)(cx));
+                ready!((self.gate)(cx, self.on_wire));
             }
             match ready!(self.intake.poll_next(cx)) {
                 Some(Ok(input)) => {

@@ -149,7 +149,7 @@ fn play(
     runtime.block_on(async {
         let start = Instant::now();
         let seen = RefCell::new(Seen::default());
-        let gate = |_: &mut std::task::Context<'_>| {
+        let gate = |_: &mut std::task::Context<'_>, _: usize| {
             if closed(seen.borrow().done.len()) {
                 Poll::Pending
             } else {
@@ -333,7 +333,7 @@ fn a_gate_that_opens_wakes_the_intake() {
     let runtime = paused();
     runtime.block_on(async {
         let mut opens = Box::pin(sleep(Duration::from_secs(5)));
-        let gate = |cx: &mut std::task::Context<'_>| {
+        let gate = |cx: &mut std::task::Context<'_>, _: usize| {
             if opens.is_elapsed() {
                 Poll::Ready(())
             } else {

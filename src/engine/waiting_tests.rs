@@ -234,7 +234,7 @@ fn play(pages: Vec<Page>, options: Options) -> Seen {
                 wire.seen.borrow_mut().done.push(done);
             }
         };
-        let open = |_: &mut std::task::Context<'_>| Poll::Ready(());
+        let open = |_: &mut std::task::Context<'_>, _: usize| Poll::Ready(());
         let run = run(list, &wire, &wire.options, open, stream::pending(), tell);
         tokio::time::timeout(Duration::from_secs(1_000_000), run)
             .await

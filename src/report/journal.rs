@@ -103,7 +103,7 @@ impl Mark {
 pub struct Past {
     journal: File,
     hasher: RandomState,
-    /// By hash, then in the order of the journal.
+    /// By hash, and of each the last one first.
     marks: Vec<(u64, Mark)>,
     /// Lines that are no records.
     pub ignored: u64,
@@ -134,8 +134,8 @@ impl Past {
             request_sha256: sent.as_deref(),
         };
         let hash = self.hasher.hash_one(&key);
-        let end = self.marks.partition_point(|(other, _)| *other <= hash);
-        let same_hash = self.marks[..end].iter().rev();
+        let start = self.marks.partition_point(|(other, _)| *other > hash);
+        let same_hash = self.marks[start..].iter();
         let mut is_last = true;
         for (_, mark) in same_hash.take_while(|(other, _)| *other == hash) {
             // What cannot be read cannot be relied upon.
@@ -157,18 +157,10 @@ impl Past {
 
     /// Of each hash only the last record is of use, and the last one that is ok.
     fn settle(&mut self) {
-        self.marks.sort_unstable();
-        let mut kept: Vec<(u64, Mark)> = Vec::new();
-        let mut marks = std::mem::take(&mut self.marks);
-        for group in marks.chunk_by_mut(|left, right| left.0 == right.0) {
-            let ok = group.iter().rposition(|(_, mark)| mark.is_ok());
-            let last = group.len() - 1;
-            if let Some(ok) = ok.filter(|&ok| ok != last) {
-                kept.push(group[ok]);
-            }
-            kept.push(group[last]);
-        }
-        self.marks = kept;
+        self.marks.sort_unstable_by(|one, other| other.cmp(one));
+        self.marks.dedup_by(|(hash, mark), (newer_hash, newer)| {
+            hash == newer_hash && (newer.is_ok() || !mark.is_ok())
+        });
     }
 }
 

@@ -109,10 +109,11 @@ impl Reporter {
         Ok((reporter, printed))
     }
 
-    /// Closed while the printer is behind.
+    /// Closed while the printer is behind; with a journal, also while what is on the
+    /// wire and what has no record in it yet come to `jobs`.
     #[must_use]
-    pub fn gate(&self) -> Gate {
-        self.queue.gate()
+    pub fn gate(&self, jobs: usize) -> Gate {
+        self.queue.gate(self.journal.then_some(jobs))
     }
 
     /// Takes one event.
@@ -147,6 +148,8 @@ impl Reporter {
         if self.journal && outcome.verdict != Verdict::Skipped {
             jsonl::write(&record(), &mut self.page.journal);
             self.page.journal.push(b'\n');
+            self.page.unrecorded += 1;
+            self.queue.add_unrecorded();
         }
         match &self.options.format {
             Format::Text(look) => text::write(*look, &outcome, lines),

@@ -51,6 +51,8 @@ pub(super) struct Page {
     pub(super) notes: Vec<u8>,
     /// For the journal.
     pub(super) journal: Vec<u8>,
+    /// Lines of that.
+    pub(super) unrecorded: usize,
     /// Of the files that the lines tell of.
     pub(super) receipts: Vec<Box<dyn Receipt>>,
     pub(super) counts: Counts,
@@ -70,6 +72,8 @@ impl Page {
 #[derive(Default)]
 struct Waiting {
     bytes: AtomicUsize,
+    /// Records that are not in the journal yet.
+    unrecorded: AtomicUsize,
     below: AtomicWaker,
 }
 
@@ -86,23 +90,40 @@ impl Queue {
         let _ = self.sender.send(page);
     }
 
-    pub(super) fn gate(&self) -> Gate {
-        Gate(self.waiting.clone())
+    /// One more record will come for the journal.
+    pub(super) fn add_unrecorded(&self) {
+        self.waiting.unrecorded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn gate(&self, jobs: Option<usize>) -> Gate {
+        Gate {
+            waiting: self.waiting.clone(),
+            jobs,
+        }
     }
 }
 
 /// Closed while more waits for the printer than it should.
 #[derive(Clone)]
-pub struct Gate(Arc<Waiting>);
+pub struct Gate {
+    waiting: Arc<Waiting>,
+    /// What is done, and may have to be done again, at most: what is on the wire, and
+    /// what is not in the journal yet.
+    jobs: Option<usize>,
+}
 
 impl Gate {
-    /// Ready while the gate is open.
-    pub fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_open = || self.0.bytes.load(Ordering::Relaxed) <= BOUND;
+    /// Ready while the gate is open, with so many jobs on the wire.
+    pub fn poll_open(&self, cx: &mut Context<'_>, on_wire: usize) -> Poll<()> {
+        let is_open = || {
+            let unrecorded = self.waiting.unrecorded.load(Ordering::Relaxed);
+            self.waiting.bytes.load(Ordering::Relaxed) <= BOUND
+                && self.jobs.is_none_or(|jobs| on_wire + unrecorded < jobs)
+        };
         if is_open() {
             return Poll::Ready(());
         }
-        self.0.below.register(cx.waker());
+        self.waiting.below.register(cx.waker());
         // The printer may have come below the bound before it could know whom to wake.
         if is_open() {
             Poll::Ready(())
@@ -183,6 +204,7 @@ impl Printer {
     fn run(&mut self) -> Result<(), PrintError> {
         loop {
             let more = self.take();
+            self.record()?;
             if self.is_due() || !more {
                 self.write()?;
             }
@@ -225,9 +247,28 @@ impl Printer {
             self.page.lines.extend_from_slice(&page.lines);
             self.page.notes.extend_from_slice(&page.notes);
             self.page.journal.extend_from_slice(&page.journal);
+            self.page.unrecorded += page.unrecorded;
             self.page.receipts.extend(page.receipts);
             self.page.counts = page.counts;
         }
+    }
+
+    /// Appends to the journal what is for it: at once, the engine waits for that.
+    fn record(&mut self) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.streams.journal else {
+            return Ok(());
+        };
+        journal.append(&self.page.journal)?;
+        settle(&mut self.page.receipts);
+        let (bytes, records) = (self.page.journal.len(), self.page.unrecorded);
+        self.page.journal.clear();
+        self.page.unrecorded = 0;
+        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.waiting
+            .unrecorded
+            .fetch_sub(records, Ordering::Relaxed);
+        self.waiting.below.wake();
+        Ok(())
     }
 
     /// At once, except beside a bar: drawing it anew for every line would make it flicker.
@@ -239,10 +280,6 @@ impl Printer {
     fn write(&mut self) -> Result<(), PrintError> {
         if self.page.is_empty() {
             return Ok(());
-        }
-        if let Some(journal) = &mut self.streams.journal {
-            journal.append(&self.page.journal)?;
-            settle(&mut self.page.receipts);
         }
         let (lines, notes) = (&self.page.lines, &self.page.notes);
         let streams = || -> io::Result<()> {
@@ -265,7 +302,6 @@ impl Printer {
         }
         self.page.lines.clear();
         self.page.notes.clear();
-        self.page.journal.clear();
         self.last = Some(Instant::now());
         Ok(written?)
     }

@@ -97,6 +97,9 @@ impl Folder {
                 continue;
             }
             let stat = statat(&self.fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+            if !is_regular(stat.st_mode) {
+                continue;
+            }
             if journal && stat.st_nlink > 1 {
                 linked.insert(stat.st_ino, entry.file_name().to_owned());
             } else {

@@ -155,10 +155,11 @@ fn hash(url: &Url, bytes: usize) -> String {
     hex(&Sha256::digest(url.as_str())[..bytes])
 }
 
-/// Stem and extension; the dot is the extension's.
+/// Stem and extension; the dot is the extension's. Not everything behind a dot is one.
 fn split(name: &str) -> (&str, &str) {
+    let is_extension = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     match name.rfind('.') {
-        Some(at) if at > 0 => name.split_at(at),
+        Some(at) if at > 0 && is_extension(&name[at + 1..]) => name.split_at(at),
         _ => (name, ""),
     }
 }

@@ -185,7 +185,7 @@ impl Part {
 fn names(name: &str) -> (String, String) {
     (
         beside(name, PART),
-        format!(".{}", beside(name, ".part.json")),
+        beside(&format!(".{name}"), ".part.json"),
     )
 }
 

@@ -44,6 +44,7 @@ pub(crate) struct Fetch {
     stderr: Out,
     columns: u16,
     shell: Option<&'static str>,
+    under: Vec<OsString>,
     coloured: bool,
     folder: TempDir,
 }
@@ -58,6 +59,7 @@ impl Fetch {
             stderr: Out::Pipe,
             columns: 100,
             shell: None,
+            under: Vec::new(),
             coloured: false,
             folder: TempDir::new().unwrap(),
         }
@@ -149,6 +151,15 @@ impl Fetch {
         self
     }
 
+    /// A command that runs the tool, as its last arguments: `strace -f`.
+    pub(crate) fn under(mut self, command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.under = command
+            .into_iter()
+            .map(|word| word.as_ref().to_owned())
+            .collect();
+        self
+    }
+
     /// Trusts the authority of the tests.
     pub(crate) fn trusting(self) -> Self {
         let path = self.folder.path().join("authority.pem");
@@ -157,14 +168,14 @@ impl Fetch {
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.shell {
-            None => Command::new(BINARY),
-            Some(before) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), BINARY]);
-                shell
-            }
-        };
+        let mut words = self.under.clone();
+        if let Some(before) = self.shell {
+            let script = format!("{before}; exec \"$0\" \"$@\"");
+            words.extend(["sh".into(), "-c".into(), script.into()]);
+        }
+        words.push(BINARY.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         let kept = ["PATH", "LLVM_PROFILE_FILE"];
         let kept = kept
             .into_iter()

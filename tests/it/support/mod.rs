@@ -1,25 +1,32 @@
 //! What the tests share.
 
 pub(crate) mod fetch;
+pub(crate) mod folder;
 pub(crate) mod http2;
+pub(crate) mod journal;
 pub(crate) mod output;
 pub(crate) mod port;
 pub(crate) mod record;
 pub(crate) mod request;
+pub(crate) mod resume;
 pub(crate) mod running;
 pub(crate) mod screen;
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod stock;
 pub(crate) mod stream;
+pub(crate) mod tale;
 pub(crate) mod terminal;
 pub(crate) mod text;
 pub(crate) mod tls;
 
 pub(crate) use fetch::Fetch;
+pub(crate) use folder::Folder;
+pub(crate) use journal::JOURNAL;
 pub(crate) use output::Output;
 pub(crate) use request::Request;
 pub(crate) use running::Running;
-pub(crate) use script::{Gate, Script, answer, ok, redirect, reply};
+pub(crate) use script::{Gate, Script, answer, begin, ok, redirect, reply};
 pub(crate) use server::Server;
 pub(crate) use stream::Stream;
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,8 +28,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Whether SIGKILL was its end.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.status.signal() == Some(Signal::KILL.as_raw())
+    }
+
+    /// It ended by itself, and not because it lost its head.
     #[track_caller]
-    pub(super) fn check(&self, has_canary: bool, coloured: bool, given: &[PathBuf]) {
+    pub(crate) fn assert_sane(&self) {
         assert!(
             self.status.signal().is_none(),
             "killed: {} {}",
@@ -41,6 +48,11 @@ impl Output {
             "a panic in a thread: {}",
             self.stderr
         );
+    }
+
+    #[track_caller]
+    pub(super) fn check(&self, has_canary: bool, coloured: bool, given: &[PathBuf]) {
+        self.assert_sane();
         if !coloured {
             assert_harmless("stdout", &self.stdout);
             assert_harmless("stderr", &self.stderr);
@@ -152,6 +164,24 @@ impl Output {
         names.sort();
         names
     }
+
+    /// All names in a folder of the run's, those with a dot in front too.
+    #[track_caller]
+    pub(crate) fn tree(&self, name: &str) -> Vec<String> {
+        tree(&self.path(name))
+    }
+}
+
+/// All names in a folder, sorted.
+#[track_caller]
+pub(super) fn tree(folder: &Path) -> Vec<String> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
 pub(super) fn read(path: &Path) -> String {

@@ -56,6 +56,25 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// SIGKILL, unless it has ended.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// SIGKILL to what it runs: a tracer that dies only lets go of what it traces.
+    pub(crate) fn kill_below(&self) {
+        let id = self.child.id();
+        let below = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        for id in below.split_whitespace() {
+            // It may have ended by itself.
+            let _ = kill_process(Pid::from_raw(id.parse().unwrap()).unwrap(), Signal::KILL);
+        }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// The most memory that it ever had, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -130,21 +149,29 @@ impl Running {
 
     #[track_caller]
     pub(crate) fn wait_with_stdin_open(mut self) -> Output {
+        let given = std::mem::take(&mut self.given);
+        let (has_canary, coloured) = (self.has_canary, self.coloured);
+        let output = self.end();
+        output.check(has_canary, coloured, &given);
+        output
+    }
+
+    /// Waits for the end, whatever it is, and checks nothing: the test may have killed it.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Output {
         let stdout = self.stdout.take().map_or_else(ended, Gathered::from);
         let status = self.status();
         let mut bytes = std::mem::take(&mut self.lines).into_bytes();
         bytes.append(&mut self.unread);
         bytes.extend(stdout.all());
-        let output = Output {
+        Output {
             status,
             stdout: String::from_utf8(bytes).expect("output is UTF-8"),
             stderr: String::from_utf8(self.stderr.all()).expect("messages are UTF-8"),
             screen: String::from_utf8(self.screen.all()).expect("the screen is UTF-8"),
             elapsed: self.began.elapsed(),
             folder: std::mem::replace(&mut self.folder, TempDir::new().unwrap()),
-        };
-        output.check(self.has_canary, self.coloured, &self.given);
-        output
+        }
     }
 
     /// Only asking again and again lets a test both wait for a child with a limit and be sure whom it kills.

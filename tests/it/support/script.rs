@@ -189,12 +189,22 @@ impl Gate {
 /// Status line, the given header lines, Content-Length, body.
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Script {
     let body = body.as_ref();
+    Script::new().send([head(status, headers, body.len()).as_bytes(), body].concat())
+}
+
+/// The head of an answer, and so many bytes of its body: what comes next is the test's affair.
+pub(crate) fn begin(headers: &[(&str, &str)], body: &[u8], sent: usize) -> Script {
+    let head = head(200, headers, body.len());
+    Script::new().send([head.as_bytes(), &body[..sent]].concat())
+}
+
+fn head(status: u16, headers: &[(&str, &str)], length: usize) -> String {
     let mut head = format!("HTTP/1.1 {status} Whatever\r\n");
     for (name, value) in headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
-    let _ = write!(head, "Content-Length: {}\r\n\r\n", body.len());
-    Script::new().send([head.as_bytes(), body].concat())
+    let _ = write!(head, "Content-Length: {length}\r\n\r\n");
+    head
 }
 
 pub(crate) fn answer(status: u16, body: impl AsRef<[u8]>) -> Script {

@@ -1,6 +1,7 @@
 //! Texts made comparable, and searched for what must not be in them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
 
 use super::CANARY;
 
@@ -61,4 +62,17 @@ pub(crate) fn canary_in(text: &str) -> bool {
 #[track_caller]
 pub(crate) fn assert_no_canary(what: &str, text: &str) {
     assert!(!canary_in(text), "the secret is in {what}: {text}");
+}
+
+/// In lower-case hexadecimal digits.
+pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes.as_ref())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// So many bytes, none of which would look right in another's place.
+pub(crate) fn bytes(length: usize) -> Vec<u8> {
+    (0_u32..).flat_map(u32::to_be_bytes).take(length).collect()
 }

@@ -1,0 +1,383 @@
+//! `-c`: a body that was cut off goes on where it stopped.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::{
+    CANARY, Folder, Script, Server, begin, ok,
+    record::RecordExt as _,
+    redirect, reply,
+    resume::{HALF, LENGTH, SENT, cut, cut_again, half_loaded, honest, wanted},
+    text::{assert_no_canary, bytes, sha256},
+};
+
+const ETAG: (&str, &str) = ("ETag", "\"v1\"");
+const MODIFIED: &str = "Tue, 15 Nov 1994 12:45:26 GMT";
+const LATER: &str = "Tue, 15 Nov 1994 12:45:27 GMT";
+
+/// Fetches `/a` again, from the server that has broken off before, and ends with it whole.
+#[track_caller]
+fn ended_whole(folder: &Folder, server: &Server) -> Value {
+    let out = folder
+        .fetch()
+        .args(["-c", &server.url("/a")])
+        .run()
+        .exits(0);
+    let record = out.record();
+    assert_eq!(folder.tree(), ["a"]);
+    assert!(folder.read("a") == bytes(LENGTH));
+    assert_eq!(
+        (&record["file"], &record["size"], record.text("sha256")),
+        (&json!("a"), &json!(LENGTH), sha256(bytes(LENGTH)).as_str())
+    );
+    assert_eq!(record["attempts"].as_array().unwrap().len(), 1);
+    record
+}
+
+#[test]
+fn a_body_that_was_cut_off_goes_on_where_it_stopped() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    let kept = half_loaded(&folder, &server);
+    assert_eq!(kept, SENT, "nothing that came is thrown away");
+    assert!(folder.read("a.part") == bytes(SENT));
+    let record = ended_whole(&folder, &server);
+    assert_eq!(record["status"], 206);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].header("range"), None);
+    assert_eq!(wanted(&requests[1]), Some(kept));
+    assert_eq!(requests[1].header("if-range"), Some(ETAG.1));
+}
+
+#[test]
+fn what_is_whole_at_once_is_like_any_other_file() {
+    let server = Server::at("/a", reply(200, &[ETAG], bytes(LENGTH)));
+    let folder = Folder::new();
+    let record = ended_whole(&folder, &server);
+    assert_eq!(record["status"], 200);
+    let request = server.request();
+    assert_eq!(
+        (request.header("range"), request.header("if-range")),
+        (None, None)
+    );
+    let again = folder
+        .fetch()
+        .args(["-c", &server.url("/a")])
+        .run()
+        .exits(1);
+    assert_eq!(again.record().verdict(), "error io/save");
+    let args = ["-c", "--existing", "skip", &server.url("/a")];
+    assert_eq!(
+        folder.fetch().args(args).run().exits(0).record()["outcome"],
+        "skipped"
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn it_goes_on_as_often_as_it_is_cut_off() {
+    let step = LENGTH / 4;
+    let server = Server::at("/a", cut_again(bytes(LENGTH), ETAG, step));
+    let folder = Folder::new();
+    let mut kept = vec![0];
+    for _ in 0..3 {
+        kept.push(half_loaded(&folder, &server));
+        assert!(folder.read("a.part") == bytes(LENGTH)[..*kept.last().unwrap()]);
+    }
+    assert_eq!(kept, [0, step, 2 * step, 3 * step]);
+    ended_whole(&folder, &server);
+    let asked: Vec<_> = server.requests().iter().map(wanted).collect();
+    assert_eq!(asked, [None, Some(step), Some(2 * step), Some(3 * step)]);
+}
+
+#[test]
+fn a_date_of_change_is_a_validator_where_it_is_old_enough() {
+    let body = bytes(LENGTH);
+    let headers = [("Last-Modified", MODIFIED), ("Date", LATER)];
+    let first = cut(&headers, &body);
+    let then = honest(body.clone(), ("Last-Modified", MODIFIED));
+    let server = Server::build().route_in_turn("/a", [first, then]).start();
+    let folder = Folder::new();
+    half_loaded(&folder, &server);
+    assert_eq!(ended_whole(&folder, &server)["status"], 206);
+    assert_eq!(server.requests()[1].header("if-range"), Some(MODIFIED));
+}
+
+#[test]
+fn a_strong_etag_is_a_better_validator_than_a_date() {
+    let body = bytes(LENGTH);
+    let headers = [("Last-Modified", MODIFIED), ("Date", LATER), ETAG];
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&headers, &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    half_loaded(&folder, &server);
+    assert_eq!(ended_whole(&folder, &server)["status"], 206);
+}
+
+#[test]
+fn without_a_strong_validator_nothing_is_kept() {
+    let body = bytes(LENGTH);
+    for headers in [
+        &[][..],
+        &[("ETag", "W/\"v1\"")],
+        &[("Last-Modified", MODIFIED)],
+        &[("Last-Modified", MODIFIED), ("Date", MODIFIED)],
+        &[("Last-Modified", LATER), ("Date", MODIFIED)],
+        &[("Last-Modified", "yesterday"), ("Date", LATER)],
+    ] {
+        let server = Server::build()
+            .route_in_turn("/a", [cut(headers, &body), reply(200, headers, &body)])
+            .start();
+        let folder = Folder::new();
+        folder
+            .fetch()
+            .args(["-c", &server.url("/a")])
+            .run()
+            .exits(1);
+        folder.assert_empty();
+        ended_whole(&folder, &server);
+        assert!(
+            server
+                .requests()
+                .iter()
+                .all(|request| wanted(request).is_none())
+        );
+    }
+}
+
+#[test]
+fn a_retry_goes_on_within_the_run() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    let args = [
+        "-c",
+        "--retry",
+        "2",
+        "--retry-delay",
+        "10ms",
+        &server.url("/a"),
+    ];
+    let record = folder.fetch().args(args).run().exits(0).record();
+    assert_eq!(folder.tree(), ["a"]);
+    assert!(folder.read("a") == bytes(LENGTH));
+    assert_eq!(record["attempts"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&record["size"], record.text("sha256")),
+        (&json!(LENGTH), sha256(bytes(LENGTH)).as_str())
+    );
+    assert_eq!(wanted(&server.requests()[1]), Some(SENT));
+}
+
+#[test]
+fn a_time_out_and_a_signal_keep_what_came() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn(
+            "/a",
+            [
+                begin(&[ETAG], &body, SENT).silence(),
+                honest(body.clone(), ETAG),
+            ],
+        )
+        .start();
+    let folder = Folder::new();
+    let args = ["-c", "-t", "1s", &server.url("/a")];
+    let record = folder.fetch().args(args).run().exits(1).record();
+    assert_eq!(record["error"]["kind"], "timeout");
+    assert_eq!(folder.tree(), HALF);
+    ended_whole(&folder, &server);
+
+    let server = Server::build()
+        .route_in_turn(
+            "/a",
+            [begin(&[ETAG], &body, SENT).silence(), honest(body, ETAG)],
+        )
+        .otherwise(ok(""))
+        .start();
+    let folder = Folder::new();
+    let list = server.url("/a\n") + &server.list(50);
+    let mut run = folder.fetch().args(["-c", "-j1"]).stdin(list).spawn();
+    folder.wait_until(|| folder.tree() == HALF && !folder.read("a.part").is_empty());
+    run.signal(Signal::INT);
+    while run.record()["outcome"] != "cancelled" {}
+    run.signal(Signal::INT);
+    run.wait().exits(130);
+    assert_eq!(folder.tree(), HALF);
+    ended_whole(&folder, &server);
+}
+
+#[test]
+fn a_killed_run_goes_on() {
+    let body = bytes(LENGTH);
+    for sent in [SENT, LENGTH - 1] {
+        let first = begin(&[ETAG], &body, sent).silence();
+        let server = Server::build()
+            .route_in_turn("/a", [first, honest(body.clone(), ETAG)])
+            .start();
+        let folder = Folder::new();
+        let run = folder.fetch().args(["-c", &server.url("/a")]).spawn();
+        folder.wait_until(|| folder.tree() == HALF && !folder.read("a.part").is_empty());
+        // That is a SIGKILL.
+        drop(run);
+        let kept = folder.read("a.part");
+        assert!(kept == body[..kept.len()]);
+        ended_whole(&folder, &server);
+        assert_eq!(wanted(&server.requests()[1]), Some(kept.len()));
+    }
+}
+
+#[test]
+fn a_run_killed_at_once_stands_in_no_ones_way() {
+    let body = bytes(LENGTH);
+    let first = begin(&[ETAG], &body, SENT).silence();
+    for _ in 0..10 {
+        let server = Server::build()
+            .route_in_turn("/a", [first.clone(), honest(body.clone(), ETAG)])
+            .start();
+        let folder = Folder::new();
+        let run = folder.fetch().args(["-c", &server.url("/a")]).spawn();
+        server.wait_for_requests(1);
+        folder.wait_until(|| !folder.tree().is_empty());
+        drop(run);
+        ended_whole(&folder, &server);
+    }
+}
+
+#[test]
+fn a_redirect_is_followed_to_the_rest() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route("/a", redirect(302, "/b"))
+        .route_in_turn("/b", [cut(&[ETAG], &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    half_loaded(&folder, &server);
+    assert_eq!(ended_whole(&folder, &server)["status"], 206);
+}
+
+#[test]
+fn a_body_of_unknown_length_ends_whole_too() {
+    let body = bytes(LENGTH);
+    let chunk = [format!("{SENT:x}\r\n").as_bytes(), &body[..SENT], b"\r\n"].concat();
+    let head = "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let first = Script::new().send(head).send(chunk).close();
+    let server = Server::build()
+        .route_in_turn("/a", [first, honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    folder
+        .fetch()
+        .args(["-c", &server.url("/a")])
+        .run()
+        .exits(1);
+    ended_whole(&folder, &server);
+}
+
+#[test]
+fn only_the_body_of_a_plain_get_is_kept() {
+    let body = bytes(LENGTH);
+    let server = Server::at("/a", cut(&[ETAG], &body));
+    let url = server.url("/a");
+    for line in [
+        json!({"url": url, "body": "x"}),
+        json!({"url": url, "method": "POST"}),
+        json!({"url": url, "method": "GET", "body": "x"}),
+        json!({"url": url, "method": "PUT"}),
+    ] {
+        let folder = Folder::new();
+        folder
+            .fetch()
+            .arg("-c")
+            .stdin(line.to_string())
+            .run()
+            .exits(1);
+        folder.assert_empty();
+    }
+}
+
+#[test]
+fn what_is_not_accepted_is_not_kept() {
+    let body = bytes(LENGTH);
+    let head = "HTTP/1.1 404 No\r\nETag: \"v1\"\r\nContent-Length: 2000000\r\n\r\n";
+    let server = Server::at("/a", Script::new().send(head).send(&body[..SENT]).close());
+    let folder = Folder::new();
+    folder
+        .fetch()
+        .args(["-c", &server.url("/a")])
+        .run()
+        .exits(1);
+    folder.assert_empty();
+}
+
+#[test]
+fn the_sum_is_that_of_the_whole() {
+    let body = bytes(LENGTH);
+    for (expected, code) in [
+        (sha256(&body), 0),
+        (sha256(&body[SENT..]), 1),
+        (sha256(""), 1),
+    ] {
+        let server = Server::build()
+            .route_in_turn("/a", [cut(&[ETAG], &body), honest(body.clone(), ETAG)])
+            .start();
+        let folder = Folder::new();
+        half_loaded(&folder, &server);
+        let line = json!({"url": server.url("/a"), "sha256": expected});
+        let run = folder.fetch().arg("-c").stdin(line.to_string()).run();
+        let record = run.exits(code).record();
+        if code == 0 {
+            assert_eq!(folder.tree(), ["a"]);
+            assert!(folder.read("a") == body);
+        } else {
+            assert_eq!(record["error"]["kind"], "checksum");
+            folder.assert_empty();
+        }
+        assert_eq!(wanted(&server.requests()[1]), Some(SENT));
+    }
+}
+
+#[test]
+fn no_secret_is_kept_with_what_came() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    let url = server.url_as(&format!("user:{CANARY}@127.0.0.1"), "/a");
+    let header = format!("X-Token: {CANARY}");
+    let args = ["-c", "-H", &header, &url];
+    folder.fetch().args(args).run().exits(1);
+    assert_eq!(folder.tree(), HALF);
+    for name in HALF {
+        assert_no_canary(name, &String::from_utf8_lossy(&folder.read(name)));
+    }
+    folder.fetch().args(args).run().exits(0);
+    assert_eq!(folder.tree(), ["a"]);
+    assert_eq!(wanted(&server.requests()[1]), Some(SENT));
+}
+
+#[test]
+fn what_is_overwritten_is_there_until_the_rest_has_come() {
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
+        .start();
+    let folder = Folder::new();
+    folder.write("a", "theirs");
+    let args = ["-c", "--existing", "overwrite", &server.url("/a")];
+    folder.fetch().args(args).run().exits(1);
+    assert_eq!(folder.tree(), [HALF[0], "a", HALF[1]]);
+    assert_eq!(folder.read("a"), b"theirs");
+    folder.fetch().args(args).run().exits(0);
+    assert_eq!(folder.tree(), ["a"]);
+    assert!(folder.read("a") == bytes(LENGTH));
+    assert_eq!(wanted(&server.requests()[1]), Some(SENT));
+}

@@ -1,0 +1,92 @@
+//! A folder that files are saved to: it outlives the runs, and what is beside it can be looked at.
+
+use std::{
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::{Fetch, PATIENCE, output::tree};
+
+/// `out`, in a folder of its own.
+pub(crate) struct Folder {
+    around: TempDir,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let around = TempDir::new().unwrap();
+        fs::create_dir(around.path().join("out")).unwrap();
+        Self { around }
+    }
+
+    /// A run with jsonl records that saves here.
+    pub(crate) fn fetch(&self) -> Fetch {
+        Fetch::jsonl().arg("-o").arg(self.beside("out"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.beside("out").join(name)
+    }
+
+    /// A path of which nothing that is saved here may know.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.around.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}; there is {:?}", self.tree()))
+    }
+
+    /// All names in it, sorted.
+    #[track_caller]
+    pub(crate) fn tree(&self) -> Vec<String> {
+        tree(&self.beside("out"))
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_empty(&self) {
+        assert!(self.tree().is_empty(), "left: {:?}", self.tree());
+    }
+
+    /// What a file is written to before it is whole.
+    pub(crate) fn temporaries(&self) -> Vec<String> {
+        self.tree()
+            .into_iter()
+            .filter(|name| {
+                name.strip_prefix(".fetch-")
+                    .and_then(|rest| rest.strip_suffix(".tmp"))
+                    .is_some_and(|random| random.len() == 16)
+            })
+            .collect()
+    }
+
+    /// Waits until something of a body is on the disk.
+    #[track_caller]
+    pub(crate) fn wait_for_temporary(&self) {
+        self.wait_until(|| {
+            self.temporaries()
+                .iter()
+                .any(|name| fs::metadata(self.path(name)).is_ok_and(|file| file.len() > 0))
+        });
+    }
+
+    /// Waits until it has become so. Only looking again tells what another process does to a folder.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !so() {
+            assert!(began.elapsed() < PATIENCE, "there is {:?}", self.tree());
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
