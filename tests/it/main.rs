@@ -46,6 +46,7 @@ mod run_signals;
 mod save;
 mod save_continue;
 mod save_continue_doubt;
+mod save_continue_kept;
 mod save_continue_part;
 mod save_ends;
 mod save_existing;
