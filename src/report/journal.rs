@@ -293,11 +293,11 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// A line could not be written; nothing of it is left.
+    /// A line could not be written whole: the next run cuts it off.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), JournalError> {
         let written = lines
             .split_inclusive(|byte| *byte == b'\n')
-            .try_for_each(|line| self.append_line(line))
+            .try_for_each(|line| self.file.write_all(line))
             .and_then(|()| {
                 if self.fsync && !lines.is_empty() {
                     self.file.sync_data()
@@ -306,15 +306,6 @@ impl Journal {
                 }
             });
         written.map_err(|error| JournalError::Write(self.path.clone(), error))
-    }
-
-    fn append_line(&mut self, line: &[u8]) -> io::Result<()> {
-        let written = self.file.write_all(line);
-        match written {
-            Ok(()) => self.length += line.len() as u64,
-            Err(_) => self.file.set_len(self.length)?,
-        }
-        written
     }
 }
 

@@ -55,6 +55,7 @@ mod save_leftovers;
 mod save_names;
 mod save_names_asked;
 mod save_options;
+mod save_slow_disk;
 mod server_itself;
 mod terminal;
 mod time;

@@ -1,6 +1,6 @@
 //! `-c`: what is kept of a body that was cut off, and what becomes of it at the end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     CANARY, Folder, Script, Server,
@@ -109,4 +109,29 @@ fn what_is_overwritten_is_there_until_the_rest_has_come() {
     assert_eq!(folder.tree(), ["a"]);
     assert!(folder.read("a") == bytes(LENGTH));
     assert_eq!(wanted(&server.requests()[1]), Some(SENT));
+}
+
+#[test]
+fn after_another_start_of_the_system_only_what_was_synced_is_relied_upon() {
+    const SYNCED: usize = 1000;
+    let body = bytes(LENGTH);
+    let server = Server::build()
+        .route_in_turn("/a", [cut(&[ETAG], &body), honest(body.clone(), ETAG)])
+        .start();
+    let folder = Folder::new();
+    let kept = half_loaded(&folder, &server);
+    let mut known: Value = serde_json::from_slice(&folder.read(".a.part.json")).unwrap();
+    known["boot"] = "before".into();
+    known["synced"] = SYNCED.into();
+    folder.write(".a.part.json", known.to_string());
+    // What a loss of power can leave behind the synced bytes.
+    let lost = [&body[..SYNCED], &vec![0; kept - SYNCED]].concat();
+    folder.write("a.part", lost);
+    folder
+        .fetch()
+        .args(["-c", &server.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(wanted(&server.requests()[1]), Some(SYNCED));
+    assert!(folder.read("a") == body);
 }
