@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs};
@@ -22,6 +21,9 @@ use crate::save::{self, BadName, NameTemplate};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
+
+/// Bytes of bodies that may wait for the disk: of each, what is written and what gathers.
+const BUFFERS: usize = 32 * 1024 * 1024;
 
 /// Headers that may be added to every request.
 const MAX_HEADERS: usize = 1_000;
@@ -130,6 +132,9 @@ pub enum UsageError {
     /// `--name`
     #[error("--name: {0}")]
     Name(#[from] BadName),
+    /// `--body` of a body that was continued would be its end only.
+    #[error("--continue does not go with bodies in the record (--body, %{{body}})")]
+    ContinuedBody,
     /// `--fsync` with nothing that is written.
     #[error("--fsync goes with --output-dir or --journal")]
     NothingToSync,
@@ -190,13 +195,16 @@ impl Config {
                 },
             },
             sources: input::open(names)?,
-            save: save_options(cli)?,
+            save: save_options(cli, keep)?,
             run,
         })
     }
 }
 
-fn save_options(cli: &Cli) -> Result<Option<Save>, UsageError> {
+fn save_options(cli: &Cli, keep: Keep) -> Result<Option<Save>, UsageError> {
+    if cli.resume && keep.body {
+        return Err(UsageError::ContinuedBody);
+    }
     let Some(folder) = cli.output_dir.clone() else {
         if cli.fsync && cli.journal.is_none() {
             return Err(UsageError::NothingToSync);
@@ -214,6 +222,7 @@ fn save_options(cli: &Cli) -> Result<Option<Save>, UsageError> {
         options: save::Options {
             fsync: cli.fsync,
             resume: cli.resume,
+            batch: (BUFFERS / (2 * cli.jobs.get())).clamp(16 * 1024, 256 * 1024),
         },
     }))
 }
@@ -231,14 +240,14 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 /// What this run writes must not be what it reads or writes otherwise.
 fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
-    let file = |path: &Path| Some((path.metadata().ok()?.dev(), path.metadata().ok()?.ino()));
+    let file = save::Identity::at;
     let same = |one: &Path, other: &Path| {
         one == other
             || place(one).is_some_and(|one| place(other) == Some(one))
             || file(one).is_some_and(|one| file(other) == Some(one))
     };
     let results = run.results.as_deref();
-    let mut read: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();
+    let mut others: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();
     for (option, file) in [
         ("--summary-file", &run.summary_file),
         ("--journal", &run.journal),
@@ -247,10 +256,15 @@ fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
             continue;
         };
         let is_regular = !file.exists() || file.is_file();
-        if is_regular && read.iter().any(|other| same(file, other)) {
+        if is_regular && others.iter().any(|other| same(file, other)) {
             return Err(UsageError::NamedTwice(option, file.display().to_string()));
         }
-        read.push(file);
+        others.push(file);
+    }
+    let journal = run.journal.as_deref().and_then(save::Identity::at);
+    if journal.is_some() && journal == save::Identity::open(io::stdout()) {
+        let name = "standard output".to_owned();
+        return Err(UsageError::NamedTwice("--journal", name));
     }
     Ok(())
 }

@@ -68,7 +68,9 @@ pub enum Event<'a> {
         /// How long that waits.
         delay: Duration,
     },
-    /// An input is done.
+    /// An input is done; those before it may not be.
+    Completed(&'a mut Outcome),
+    /// An input is done, and with `--ordered` so are all before it.
     Done(Box<Outcome>),
     /// Every source was read to its end.
     InputEnded {

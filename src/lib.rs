@@ -16,9 +16,10 @@
 //! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
 //! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
 //!
-//! Three threads: the reader of the input, who also plans ([`input::read`]), the
-//! engine with its runtime (the main thread), and the printer
-//! ([`report::Reporter`]); and those that write files ([`save::Threads`]).
+//! Three threads always: the reader of the input, who also plans ([`input::read`]),
+//! the engine with its runtime (the main thread), and the printer
+//! ([`report::Reporter`]). Some come where they are needed: those that write files
+//! ([`save::Threads`]), look up names, count the input, watch the reader.
 
 pub mod cli;
 pub mod config;
@@ -58,7 +59,7 @@ use crate::plan::{Files, Planner};
 use crate::report::{
     Journal, JournalError, PrintError, Printed, Reporter, Streams, Summary, Total, say,
 };
-use crate::save::{Folder, FolderError, Names, Store, Threads};
+use crate::save::{Folder, FolderError, Identity, Names, Store, Threads};
 
 /// How long a printer that cannot write is waited for once the user wants to leave.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -204,7 +205,6 @@ async fn fetch(
         mut planner,
         store,
     } = Kept::open(&config, disk)?;
-    let folder = store.as_ref().map(|store| store.folder.clone());
     let (client, warning) = http_client(&mut config, &fit, store)?;
     let total = Total::default();
     if config.run.bar {
@@ -233,9 +233,6 @@ async fn fetch(
         Err(error) => drafts.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),
         Ok(ControlFlow::Continue(done)) => {
-            if let Some(folder) = folder.filter(|_| done.is_whole()) {
-                folder.forget_unrecorded();
-            }
             let exit = done.exit(config.run.exit_zero);
             drafts.finish(&done, exit)?;
             Ok(exit)
@@ -243,7 +240,7 @@ async fn fetch(
     }
 }
 
-/// What outlasts the run: the journal, and the folder of the files.
+/// The parts that know of what earlier runs left.
 struct Kept {
     journal: Option<Journal>,
     planner: Planner,
@@ -252,40 +249,47 @@ struct Kept {
 
 impl Kept {
     fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
-        let mut names = config.save.as_ref().map(|save| {
+        let own = own_files(config);
+        let (mut files, mut store) = (None, None);
+        if let (Some(save), Some(disk)) = (&config.save, disk) {
+            let folder = Arc::new(Folder::open(&save.folder, own)?);
             let companion = save.options.resume.then_some(save::PART);
-            Names::new(save.names.clone(), companion)
-        });
-        let (mut journal, mut past) = (None, None);
-        if let Some(path) = &config.run.journal {
-            let reserve = |name: &str| {
-                if let Some(names) = &mut names {
-                    names.reserve(name);
-                }
-            };
-            let opened = Journal::open(path, config.run.fsync, reserve)?;
-            (journal, past) = (Some(opened.0), Some(opened.1));
-        }
-        let mut kept = Self {
-            journal,
-            planner: Planner { past, files: None },
-            store: None,
-        };
-        if let (Some(save), Some(names), Some(disk)) = (&config.save, names, disk) {
-            let folder = Arc::new(Folder::open(&save.folder, kept.journal.is_some())?);
-            kept.planner.files = Some(Files {
+            files = Some(Files {
                 folder: folder.clone(),
-                names,
+                names: Names::new(save.names.clone(), companion),
                 if_exists: save.if_exists,
             });
-            kept.store = Some(Store {
+            store = Some(Store {
                 folder,
                 options: save.options,
                 disk,
             });
         }
-        Ok(kept)
+        let reserve = |name: &str| {
+            if let Some(files) = files.as_mut().filter(|_| save::is_legal(name)) {
+                files.names.reserve(name);
+            }
+        };
+        let journal = config.run.journal.as_deref();
+        let opened = journal.map(|path| Journal::open(path, config.run.fsync, reserve));
+        let (journal, past) = opened.transpose()?.unzip();
+        Ok(Self {
+            journal,
+            planner: Planner { past, files },
+            store,
+        })
     }
+}
+
+/// Files that this run reads and writes itself: no body takes their place.
+fn own_files(config: &Config) -> Vec<Identity> {
+    let sources = config.sources.iter();
+    let sources = sources.filter_map(|source| source.regular.as_deref());
+    let named = sources.chain(config.run.journal.as_deref());
+    named
+        .filter_map(Identity::at)
+        .chain(Identity::open(io::stdout()))
+        .collect()
 }
 
 /// The client, and a warning where the options had to give way to the system's limits.
@@ -369,6 +373,8 @@ impl Running<'_> {
         options: &engine::Options,
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, Done>, RunError> {
+        // However this ends, no file stays that no record tells of.
+        let _unwritten = reporter.unwritten();
         let gate = reporter.gate(options.jobs);
         let gate = |cx: &mut Context<'_>, on_wire| gate.poll_open(cx, on_wire);
         let tell = |event: Event<'_>| reporter.take(event);

@@ -7,8 +7,8 @@ use reqwest::Method;
 
 use crate::config::IfExists;
 use crate::report::{Past, Prior};
-use crate::request::{Existing, Input, Place, Plan, Skip};
-use crate::save::{Folder, Names, SaveError, Standing};
+use crate::request::{Existing, Input, Place, Plan, Request, Skip};
+use crate::save::{Asked, Folder, Names, SaveError, Standing, is_legal};
 
 /// Decides. It looks at the disk, so it belongs where that may take its time.
 pub(crate) struct Planner {
@@ -35,70 +35,70 @@ impl Planner {
 
     /// Makes the plan for `input`.
     pub(crate) fn plan(&mut self, input: &mut Input) {
-        let prior = match &self.past {
-            Some(past) => past.look_up(input),
-            None => Prior::default(),
-        };
-        let journal = self.past.is_some();
-        let Ok(request) = &input.request else {
+        let prior = self.past.as_ref().map(|past| past.look_up(input));
+        let Ok(request) = &mut input.request else {
             return;
         };
         let files = self.files.as_mut();
         // The answer to HEAD has no body.
-        let Some(files) = files.filter(|_| request.method != Method::HEAD) else {
-            if prior.done {
-                input.plan = skip(Skip::Done, None);
-            }
-            return;
+        input.plan = match files.filter(|_| request.method != Method::HEAD) {
+            Some(files) => files
+                .plan(input.index, input.id.as_deref(), request, prior)
+                .unwrap_or_else(|error| Plan::Refuse(error.into())),
+            None if prior.is_some_and(|prior| prior.done) => skip(Skip::Done, None),
+            None => Plan::Send,
         };
-        match files.plan(input, prior, journal) {
-            Ok(Planned::Place(place)) => {
-                if let Ok(request) = &mut input.request {
-                    request.place = Some(place);
-                }
-            }
-            Ok(Planned::Skip(plan)) => input.plan = plan,
-            Err(error) => input.plan = Plan::Refuse(error.into()),
-        }
     }
 }
 
-enum Planned {
-    Place(Place),
-    Skip(Plan),
-}
-
 impl Files {
-    fn plan(&mut self, input: &Input, prior: Prior, journal: bool) -> Result<Planned, SaveError> {
-        let mut recorded = None;
-        if let Some((name, size)) = prior.file {
-            if self.folder.standing(&name)? == Standing::File(size) {
-                return Ok(Planned::Skip(skip(Skip::Done, Some(name.into()))));
-            }
-            recorded = Some((name, size));
+    /// Gives `request` its place, unless there is no need to send it. `prior` is what
+    /// the journal says, if there is one.
+    fn plan(
+        &mut self,
+        index: u64,
+        id: Option<&str>,
+        request: &mut Request,
+        prior: Option<Prior>,
+    ) -> Result<Plan, SaveError> {
+        let journal = prior.is_some();
+        let recorded = prior.and_then(|prior| prior.file);
+        // A journal is a file that others can write, too.
+        let recorded = recorded.filter(|(name, _)| is_legal(name));
+        if let Some((name, size)) = &recorded
+            && self.folder.standing(name)? == Standing::File(*size)
+        {
+            self.folder.confirm(name);
+            return Ok(skip(Skip::Done, Some(name.as_str().into())));
         }
-        let name: Arc<str> = match (&recorded, &input.request) {
-            (Some((name, _)), _) if self.names.give_again(name) => name.as_str().into(),
-            (_, Ok(request)) => self.names.give(input, request),
-            (_, Err(_)) => return Err(SaveError::Over),
+        let name: Arc<str> = match &recorded {
+            Some((name, _)) if self.names.give_again(name) => name.as_str().into(),
+            _ => self.names.give(&Asked {
+                index,
+                id,
+                url: &request.url,
+                name: request.name.as_deref(),
+            }),
         };
         let known = recorded.filter(|(recorded, _)| **recorded == *name);
+        let unrecorded = self.folder.is_unrecorded(&name);
         let existing = match (self.if_exists, self.folder.standing(&name)?) {
             (_, Standing::Other) => return Err(SaveError::NotAFile(self.folder.shown(&name))),
             (IfExists::Overwrite, _) => Existing::Replace,
-            (IfExists::Skip, Standing::File(_)) => {
-                return Ok(Planned::Skip(skip(Skip::Exists, Some(name))));
-            }
             (_, Standing::File(size)) if known.is_some_and(|(_, known)| size < known) => {
                 Existing::ReplaceBeginning
             }
+            (IfExists::Skip, Standing::File(_)) if !unrecorded => {
+                return Ok(skip(Skip::Exists, Some(name)));
+            }
             _ if journal => Existing::KeepSame,
-            (IfExists::Fail, Standing::File(_)) if !self.folder.is_unrecorded(&name) => {
+            (IfExists::Fail, Standing::File(_)) if !unrecorded => {
                 return Err(SaveError::Exists(self.folder.shown(&name)));
             }
             _ => Existing::Keep,
         };
-        Ok(Planned::Place(Place { name, existing }))
+        request.place = Some(Place { name, existing });
+        Ok(Plan::Send)
     }
 }
 

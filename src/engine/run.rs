@@ -245,7 +245,8 @@ where
 
     fn done(&mut self, outcome: Outcome) {
         let failed = matches!(outcome.verdict, Verdict::HttpError | Verdict::Error);
-        let outcome = Box::new(outcome);
+        let mut outcome = Box::new(outcome);
+        (self.tell)(Event::Completed(&mut outcome));
         match &mut self.order {
             None => (self.tell)(Event::Done(outcome)),
             Some(order) => {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -208,19 +208,16 @@ impl Client {
         watch: &Rc<Watch>,
         arriving: &mut Arriving,
     ) -> Result<Exchanged, Failure> {
-        let Asked {
-            response,
-            part,
-            whole,
-        } = self.ask(request, chain, watch).await?;
+        let asked = self.ask(request, chain, watch).await?;
+        let (response, whole) = (&asked.response, asked.whole);
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.elapsed();
         let status = response.status();
-        arriving.answer = Some(self.answer(&response, ttfb));
+        arriving.answer = Some(self.answer(response, ttfb));
         check_head(response.headers())?;
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             return self
-                .redirect(chain, &response)
+                .redirect(chain, response)
                 .map(|target| Exchanged::Redirect(status, target))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
@@ -228,21 +225,11 @@ impl Client {
         let failed = |error: BodyError| self.body_failure(error, chain, watch);
         let received = &mut arriving.received;
         let accepted = self.options.accept.contains(status.as_u16());
-        if accepted && let Some((store, place)) = self.place(request) {
-            let offset = whole.and(part.as_ref()).map_or(0, Part::offset);
-            let start = match part {
-                Some(part) if whole.is_some() => Start::At(part),
-                part => Start::Anew {
-                    part,
-                    of: self.representation(request, chain, &response),
-                },
-            };
-            let checks = Checks {
-                sha256: self.options.keep.sha256,
-                expected: request.sha256,
-            };
-            received.save(store.writer(place.clone(), checks, start), offset);
-        }
+        let response = if accepted {
+            self.save(request, chain, asked, received)?
+        } else {
+            asked.response
+        };
         self.check_length(chain, &response, received.size)
             .map_err(failed)?;
         body::receive(response, self.options.decode, watch, received)
@@ -257,6 +244,45 @@ impl Client {
                 .map_err(failed)?;
         }
         Ok(Exchanged::Whole)
+    }
+
+    /// The body of this accepted answer becomes a file, if it has a place.
+    fn save(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        asked: Asked,
+        received: &mut Received,
+    ) -> Result<Response, Failure> {
+        let Asked {
+            response,
+            part,
+            whole,
+        } = asked;
+        let Some((store, place)) = self.place(request) else {
+            return Ok(response);
+        };
+        let is_part = response.status() == StatusCode::PARTIAL_CONTENT && whole.is_none();
+        if is_part && !request.headers.contains_key(RANGE) {
+            let message = "206 Partial Content, although all was asked for";
+            return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
+        }
+        let (start, offset) = match part {
+            Some(part) if whole.is_some() => {
+                let offset = part.offset();
+                (Start::At(part), offset)
+            }
+            part => {
+                let of = self.representation(request, chain, &response);
+                (Start::Anew { part, of }, 0)
+            }
+        };
+        let checks = Checks {
+            sha256: self.options.keep.sha256,
+            expected: request.sha256,
+        };
+        received.save(store.writer(place.clone(), checks, start), offset);
+        Ok(response)
     }
 
     /// The body of an accepted answer is there: checks it, and makes it a file.
@@ -299,7 +325,7 @@ impl Client {
         let part = self.part(request, chain, watch).await?;
         let rest = part.as_ref().filter(|part| {
             let is_accepted = |status: StatusCode| self.options.accept.contains(status.as_u16());
-            part.of().url == request.url.as_str()
+            part.of().is_some_and(|of| of.url == request.url.as_str())
                 && part.offset() > 0
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
@@ -309,6 +335,8 @@ impl Client {
         if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
             whole = range::whole_length(part, &response);
             if whole.is_none() {
+                // One connection at a time.
+                drop(response);
                 let sent = self.send(request, chain, None, watch).await;
                 response = sent.map_err(failed)?;
             }
@@ -328,16 +356,17 @@ impl Client {
         watch: &Watch,
     ) -> Result<Option<Part>, Failure> {
         match self.place(request) {
-            Some((store, place)) if self.is_resumable(chain) => {
+            Some((store, place)) if self.is_resumable(request, chain) => {
                 Ok(watch.aside(store.part(place)).await?)
             }
             _ => Ok(None),
         }
     }
 
-    fn is_resumable(&self, chain: &Chain) -> bool {
+    fn is_resumable(&self, request: &Request, chain: &Chain) -> bool {
         let resume = |store: &Store| store.options.resume;
         self.store.as_ref().is_some_and(resume)
+            && !request.headers.contains_key(RANGE)
             && chain.method == Method::GET
             && chain.body.is_none()
     }
@@ -351,7 +380,8 @@ impl Client {
     ) -> Option<Representation> {
         let length = response.content_length();
         let of = range::representation(&request.url, response.headers(), length);
-        of.filter(|_| self.is_resumable(chain))
+        let is_all = response.status() == StatusCode::OK;
+        of.filter(|_| is_all && self.is_resumable(request, chain))
     }
 
     /// Sends it again once, on a connection of its own, where the server closed

@@ -40,8 +40,8 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
 /// Asks for what `part` lacks, provided that it is still a part of the same.
 pub(super) fn ask(part: &Part, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
-    let validator = HeaderValue::try_from(&part.of().validator);
-    if let (Ok(range), Ok(validator)) = (range, validator) {
+    let validator = part.of().map(|of| HeaderValue::try_from(&of.validator));
+    if let (Ok(range), Some(Ok(validator))) = (range, validator) {
         headers.insert(RANGE, range);
         headers.insert(IF_RANGE, validator);
     }
@@ -53,7 +53,9 @@ pub(super) fn whole_length(part: &Part, response: &Response) -> Option<u64> {
         return None;
     }
     let headers = response.headers();
-    let validator = &part.of().validator;
+    let Representation {
+        validator, length, ..
+    } = part.of()?;
     let name = if validator.starts_with('"') {
         ETAG
     } else {
@@ -62,10 +64,10 @@ pub(super) fn whole_length(part: &Part, response: &Response) -> Option<u64> {
     if headers.get(name)? != validator.as_str() {
         return None;
     }
-    let (first, last, length) = content_range(headers)?;
-    let is_rest = first == part.offset() && last.checked_add(1)? == length;
-    let is_known = part.of().length.is_none_or(|known| known == length);
-    (is_rest && is_known).then_some(length)
+    let (first, last, whole) = content_range(headers)?;
+    let is_rest = first == part.offset() && last.checked_add(1)? == whole;
+    let is_known = length.is_none_or(|length| length == whole);
+    (is_rest && is_known).then_some(whole)
 }
 
 /// First byte, last byte, and bytes in all, of the one `Content-Range` (section 14.4).

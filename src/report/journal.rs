@@ -161,6 +161,7 @@ impl Past {
         self.marks.dedup_by(|(hash, mark), (newer_hash, newer)| {
             hash == newer_hash && (newer.is_ok() || !mark.is_ok())
         });
+        self.marks.shrink_to_fit();
     }
 }
 
@@ -168,11 +169,28 @@ fn parse(line: &[u8]) -> Option<Entry<'_>> {
     serde_json::from_slice(line).ok()
 }
 
+/// Whether a record could begin so.
+fn is_beginning(bytes: &[u8]) -> bool {
+    let is_number = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
+    match bytes.strip_prefix(BEGINNING) {
+        Some(rest) => is_number(rest),
+        None => BEGINNING.starts_with(bytes),
+    }
+}
+
+/// Whether `line` is what is left of a record whose end is missing.
+fn is_torn(line: &[u8]) -> bool {
+    let parsed = serde_json::from_slice::<Entry<'_>>(line);
+    // A number that ends with its point is no end of input to the parser.
+    let is_at_end = |error: &serde_json::Error| error.is_syntax() && error.column() >= line.len();
+    is_beginning(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
+}
+
 fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     loop {
         let known = line.len();
-        line.resize(known + LOOK, 0);
+        line.resize(known.max(LOOK) + known, 0);
         let read = file.read_at(&mut line[known..], offset + known as u64)?;
         line.truncate(known + read);
         if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
@@ -243,9 +261,7 @@ impl Journal {
         let path = self.path.clone();
         let failed = |error: io::Error| JournalError::Open(path.clone(), error);
         let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);
-        let beginning = reader.fill_buf().map_err(failed)?;
-        let compared = beginning.len().min(BEGINNING.len());
-        if beginning[..compared] != BEGINNING[..compared] {
+        if !is_beginning(reader.fill_buf().map_err(failed)?) {
             return Err(JournalError::NotAJournal(self.path.clone()));
         }
         let mut line = Vec::new();
@@ -265,7 +281,7 @@ impl Journal {
                     past.marks.push((hash, Mark::new(self.length, ok)));
                     entry.file.iter().filter(|_| ok).for_each(|name| file(name));
                 }
-                None if is_whole && self.length == 0 => {
+                None if self.length == 0 && (is_whole || !is_torn(&line)) => {
                     return Err(JournalError::NotAJournal(self.path.clone()));
                 }
                 None if is_whole => past.ignored += 1,
@@ -318,5 +334,29 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         // Some file systems cannot, and need not.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#"{"index":10,"source":"-","id":null,"url":"http://a/\u00fc","method":"GET","outcome":"ok","size":1,"time_total":0.25,"slow":false,"attempts":[{"status":200}],"file":"a"}"#;
+
+    #[test]
+    fn every_beginning_of_a_record_is_torn_and_nothing_else_is() {
+        for end in 1..RECORD.len() {
+            let (torn, _) = RECORD.split_at(end);
+            assert!(is_torn(torn.as_bytes()), "{torn}");
+        }
+        for other in [
+            RECORD,
+            "notes",
+            "{\"index\":\"foo.html\"",
+            "{\"index\":1,\"url\":\"x\"}",
+            "{\"inde\":1}",
+        ] {
+            assert!(!is_torn(other.as_bytes()), "{other}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod journal;
 mod jsonl;
 mod printer;
 mod progress;
+mod receipts;
 mod record;
 mod summary;
 mod table;
@@ -16,6 +17,7 @@ mod text;
 
 pub use journal::{Journal, JournalError, Past, Prior};
 pub use printer::{Gate, PrintError, Printed, Streams, is_pipe, printed, say};
+pub use receipts::Unwritten;
 pub use summary::Summary;
 pub use table::Separator;
 pub use template::{BadTemplate, Template};
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::printer::{Page, Queue};
+use self::receipts::Receipts;
 use self::record::Record;
 use crate::event::{Ended, Event, Stop};
 use crate::http::Keep;
@@ -81,6 +84,8 @@ pub struct Reporter {
     bar: bool,
     /// A journal is kept.
     journal: bool,
+    /// Of files whose records are not written.
+    receipts: Receipts,
 }
 
 impl Reporter {
@@ -91,7 +96,8 @@ impl Reporter {
     /// No thread can be had.
     pub fn start(options: Options, streams: Streams, total: Total) -> io::Result<(Self, Printed)> {
         let (bar, journal) = (streams.bar, streams.journal.is_some());
-        let (queue, printed) = printer::start(streams, total.clone())?;
+        let receipts = Receipts::default();
+        let (queue, printed) = printer::start(streams, total.clone(), receipts.clone())?;
         let mut page = Page::default();
         if let Format::Table(separator) = options.format {
             table::write_header(separator, &mut page.lines);
@@ -104,6 +110,7 @@ impl Reporter {
             total,
             bar,
             journal,
+            receipts,
         };
         reporter.flush();
         Ok((reporter, printed))
@@ -116,9 +123,16 @@ impl Reporter {
         self.queue.gate(self.journal.then_some(jobs))
     }
 
+    /// Of files whose records are not written. When that is dropped, they are taken back.
+    #[must_use]
+    pub fn unwritten(&self) -> Unwritten {
+        Unwritten(self.receipts.clone())
+    }
+
     /// Takes one event.
     pub fn take(&mut self, event: Event<'_>) {
         match event {
+            Event::Completed(outcome) if self.journal => self.record(outcome),
             Event::Done(outcome) => self.done(*outcome),
             Event::Attempted { input, attempt } if self.options.notes == Notes::Verbose => {
                 self.note(&attempted(input, attempt));
@@ -131,7 +145,10 @@ impl Reporter {
                 let (place, seconds) = (place(input), delay.as_secs_f64());
                 self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
             }
-            Event::Attempted { .. } | Event::Redirected { .. } | Event::Retrying { .. } => {}
+            Event::Completed(_)
+            | Event::Attempted { .. }
+            | Event::Redirected { .. }
+            | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
             Event::SourceFailed(message) => self.error(&message),
             Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),
@@ -139,18 +156,24 @@ impl Reporter {
         }
     }
 
+    /// Appends to the journal. What was skipped stands there, or was not done by this run.
+    fn record(&mut self, outcome: &mut Outcome) {
+        if outcome.verdict == Verdict::Skipped {
+            return;
+        }
+        self.page.receipts += self.receipts.push(outcome);
+        let journal = &mut self.page.journal;
+        jsonl::write(&Record::new(outcome, self.options.keep), journal);
+        journal.push(b'\n');
+        self.page.unrecorded += 1;
+        self.queue.add_unrecorded();
+    }
+
     fn done(&mut self, mut outcome: Outcome) {
         self.summary.add(&outcome);
-        self.page.receipts.extend(outcome.receipt.take());
+        self.page.receipts += self.receipts.push(&mut outcome);
         let lines = &mut self.page.lines;
         let record = || Record::new(&outcome, self.options.keep);
-        // What was skipped stands in the journal, or was not done by this run.
-        if self.journal && outcome.verdict != Verdict::Skipped {
-            jsonl::write(&record(), &mut self.page.journal);
-            self.page.journal.push(b'\n');
-            self.page.unrecorded += 1;
-            self.queue.add_unrecorded();
-        }
         match &self.options.format {
             Format::Text(look) => text::write(*look, &outcome, lines),
             Format::Jsonl => {

@@ -23,9 +23,9 @@ use tokio::sync::oneshot;
 use super::escape::escape;
 use super::journal::Journal;
 use super::progress::{Bar, PACE};
+use super::receipts::Receipts;
 use super::summary::Counts;
 use super::{JournalError, Total};
-use crate::outcome::Receipt;
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;
@@ -53,8 +53,8 @@ pub(super) struct Page {
     pub(super) journal: Vec<u8>,
     /// Lines of that.
     pub(super) unrecorded: usize,
-    /// Of the files that the lines tell of.
-    pub(super) receipts: Vec<Box<dyn Receipt>>,
+    /// How many of the files that it tells of wait for their records.
+    pub(super) receipts: usize,
     pub(super) counts: Counts,
 }
 
@@ -64,7 +64,7 @@ impl Page {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.receipts.is_empty()
+        self.len() == 0 && self.receipts == 0
     }
 }
 
@@ -163,7 +163,11 @@ pub fn printed(
 /// # Errors
 ///
 /// No thread can be had.
-pub(super) fn start(streams: Streams, total: Total) -> io::Result<(Queue, Printed)> {
+pub(super) fn start(
+    streams: Streams,
+    total: Total,
+    receipts: Receipts,
+) -> io::Result<(Queue, Printed)> {
     let (sender, pages) = mpsc::channel();
     let (end, printed) = oneshot::channel();
     let waiting = Arc::<Waiting>::default();
@@ -171,6 +175,7 @@ pub(super) fn start(streams: Streams, total: Total) -> io::Result<(Queue, Printe
         bar: streams.bar.then(Bar::new),
         streams,
         total,
+        receipts,
         pages,
         waiting: waiting.clone(),
         page: Page::default(),
@@ -192,6 +197,7 @@ struct Printer {
     streams: Streams,
     bar: Option<Bar>,
     total: Total,
+    receipts: Receipts,
     pages: mpsc::Receiver<Page>,
     waiting: Arc<Waiting>,
     /// Taken from the queue and not written yet.
@@ -248,7 +254,7 @@ impl Printer {
             self.page.notes.extend_from_slice(&page.notes);
             self.page.journal.extend_from_slice(&page.journal);
             self.page.unrecorded += page.unrecorded;
-            self.page.receipts.extend(page.receipts);
+            self.page.receipts += page.receipts;
             self.page.counts = page.counts;
         }
     }
@@ -259,7 +265,8 @@ impl Printer {
             return Ok(());
         };
         journal.append(&self.page.journal)?;
-        settle(&mut self.page.receipts);
+        self.receipts
+            .settle(std::mem::take(&mut self.page.receipts));
         let (bytes, records) = (self.page.journal.len(), self.page.unrecorded);
         self.page.journal.clear();
         self.page.unrecorded = 0;
@@ -298,18 +305,14 @@ impl Printer {
             .fetch_sub(self.page.len(), Ordering::Relaxed);
         self.waiting.below.wake();
         if written.is_ok() {
-            settle(&mut self.page.receipts);
+            self.receipts
+                .settle(std::mem::take(&mut self.page.receipts));
         }
         self.page.lines.clear();
         self.page.notes.clear();
         self.last = Some(Instant::now());
         Ok(written?)
     }
-}
-
-/// The records of these files are written.
-fn settle(receipts: &mut Vec<Box<dyn Receipt>>) {
-    receipts.drain(..).for_each(Receipt::recorded);
 }
 
 /// Says one line on standard error, when no printer runs.

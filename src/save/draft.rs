@@ -50,7 +50,6 @@ pub(super) struct Draft {
     expected: Option<[u8; 32]>,
     hash: Option<Sha256>,
     state: State,
-    size: u64,
 }
 
 #[derive(Debug)]
@@ -70,8 +69,6 @@ pub struct Made {
     pub saved: Saved,
     /// Of all of it, where asked for.
     pub sha256: Option<[u8; 32]>,
-    /// Bytes.
-    pub size: u64,
 }
 
 impl Draft {
@@ -90,7 +87,6 @@ impl Draft {
             expected: checks.expected,
             hash: hashes.then(Sha256::new),
             state: State::Starting(start),
-            size: 0,
         }
     }
 
@@ -115,18 +111,13 @@ impl Draft {
             let synced = self.file().and_then(|file| file.sync_all());
             synced.map_err(|error| self.failed(error))?;
         }
-        let size = self.size;
         let temporary = self.take_temporary()?;
         let saved = temporary.publish(&self.place)?;
         if self.options.fsync {
             let synced = self.folder.sync();
             synced.map_err(|error| self.failed(error.into()))?;
         }
-        Ok(Made {
-            saved,
-            sha256,
-            size,
-        })
+        Ok(Made { saved, sha256 })
     }
 
     /// Appends `pieces` and leaves it for another attempt, if one could continue it.
@@ -173,14 +164,8 @@ impl Draft {
         };
         self.state = match start {
             Start::At(mut part) => {
-                let hash = &mut self.hash;
-                let resumed = part.resume(|bytes| {
-                    if let Some(hash) = hash {
-                        hash.update(bytes);
-                    }
-                });
+                let resumed = part.resume(self.hash.as_mut());
                 resumed.map_err(|error| self.failed(error))?;
-                self.size = part.offset();
                 State::Part(part)
             }
             Start::Anew {
@@ -211,7 +196,6 @@ impl Draft {
             if let Some(hash) = &mut self.hash {
                 hash.update(bytes);
             }
-            self.size += bytes.len() as u64;
         }
         Ok(())
     }
@@ -235,7 +219,7 @@ impl Draft {
                     file,
                 })
             }
-            State::Starting(_) | State::Ended => Err(SaveError::Over),
+            State::Starting(_) | State::Ended => Err(SaveError::Lost),
         }
     }
 
@@ -269,7 +253,7 @@ impl Temporary {
         let folder = self.folder.clone();
         let failed = |error: Errno| folder.failed(&place.name, error);
         let Some(temporary) = self.name.clone() else {
-            return Err(SaveError::Over);
+            return Err(SaveError::Lost);
         };
         folder.take_back_unrecorded(&place.name);
         let linked = match folder.link(&temporary, &place.name) {
@@ -298,10 +282,7 @@ impl Temporary {
         };
         match place.existing {
             Existing::Keep => Err(SaveError::Exists(folder.shown(name))),
-            Existing::Replace => {
-                folder.rename(temporary, name).map_err(failed)?;
-                Ok(false)
-            }
+            Existing::Replace => self.replace(temporary, name),
             Existing::KeepSame | Existing::ReplaceBeginning => {
                 match (place.existing, self.compare(name)?) {
                     (_, Likeness::Same) => {
@@ -309,13 +290,18 @@ impl Temporary {
                         Ok(false)
                     }
                     (Existing::ReplaceBeginning, Likeness::Beginning) => {
-                        folder.remove(name).map_err(failed)?;
-                        folder.link(temporary, name).map_err(failed)
+                        self.replace(temporary, name)
                     }
                     _ => Err(SaveError::Differs(folder.shown(name))),
                 }
             }
         }
+    }
+
+    fn replace(&self, temporary: &str, name: &str) -> Result<bool, SaveError> {
+        let renamed = self.folder.rename(temporary, name);
+        renamed.map_err(|error| self.folder.failed(name, error))?;
+        Ok(false)
     }
 
     /// How the file `name` is like this one.

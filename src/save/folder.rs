@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags, Stat, flock,
-    fsync, linkat, openat, renameat, renameat_with, statat, unlinkat,
+    fstat, fsync, linkat, openat, renameat, renameat_with, stat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -33,8 +33,30 @@ pub enum Standing {
     Nothing,
     /// A file of so many bytes.
     File(u64),
-    /// A link, a folder, a device.
+    /// A link, a folder, a device, or a file of the run itself.
     Other,
+}
+
+/// One file, whatever its names are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(u64, u64);
+
+impl Identity {
+    fn of(stat: &Stat) -> Self {
+        Self(stat.st_dev, stat.st_ino)
+    }
+
+    /// Which file that is.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        Some(Self::of(&stat(path).ok()?))
+    }
+
+    /// Which file is open there.
+    #[must_use]
+    pub fn open(file: impl AsFd) -> Option<Self> {
+        Some(Self::of(&fstat(file).ok()?))
+    }
 }
 
 /// An open folder.
@@ -42,19 +64,20 @@ pub enum Standing {
 pub struct Folder {
     path: PathBuf,
     fd: OwnedFd,
+    own: Vec<Identity>,
     /// Files that a run left without a record, with their temporary names.
     unrecorded: Mutex<HashMap<Box<[u8]>, CString>>,
 }
 
 impl Folder {
     /// Opens the folder at `path`, made where there is none, and clears away what
-    /// runs that died left in it, unless another run is at work there. Files
-    /// without a record are known afterwards if there is a `journal` to miss them in.
+    /// runs that died left in it, unless another run is at work there. The files
+    /// `own` are the run's itself: they count as no files.
     ///
     /// # Errors
     ///
     /// It cannot be made or opened.
-    pub fn open(path: &Path, journal: bool) -> Result<Self, FolderError> {
+    pub fn open(path: &Path, own: Vec<Identity>) -> Result<Self, FolderError> {
         let failed = |error: io::Error| FolderError(path.to_owned(), error);
         let open = || {
             openat(
@@ -67,6 +90,10 @@ impl Folder {
         let fd = match open() {
             Err(Errno::NOENT) => {
                 fs::create_dir_all(path).map_err(failed)?;
+                // Its own name is to last as well; not every file system can do that.
+                let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+                let above = File::open(above.unwrap_or(Path::new(".")));
+                let _ = above.and_then(|above| above.sync_all());
                 open()
             }
             opened => opened,
@@ -75,21 +102,20 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             fd,
+            own,
             unrecorded: Mutex::default(),
         };
         let alone = flock(&folder.fd, FlockOperation::NonBlockingLockExclusive).is_ok();
         if alone {
-            folder
-                .sweep(journal)
-                .map_err(|error| failed(error.into()))?;
+            folder.sweep().map_err(|error| failed(error.into()))?;
         }
-        // Where locks are not to be had, nobody sweeps either.
-        let _ = flock(&folder.fd, FlockOperation::NonBlockingLockShared);
+        // Who sweeps is waited for. Where locks are not to be had, nobody sweeps.
+        let _ = flock(&folder.fd, FlockOperation::LockShared);
         Ok(folder)
     }
 
     /// Removes temporary files, except those that show which files have no record.
-    fn sweep(&self, journal: bool) -> rustix::io::Result<()> {
+    fn sweep(&self) -> rustix::io::Result<()> {
         let mut linked = HashMap::new();
         for entry in Dir::read_from(&self.fd)? {
             let entry = entry?;
@@ -100,7 +126,7 @@ impl Folder {
             if !is_regular(stat.st_mode) {
                 continue;
             }
-            if journal && stat.st_nlink > 1 {
+            if stat.st_nlink > 1 {
                 linked.insert(stat.st_ino, entry.file_name().to_owned());
             } else {
                 // What cannot be removed is in nobody's way.
@@ -129,9 +155,10 @@ impl Folder {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run came to its end: what still has no record, none will ask for.
-    pub fn forget_unrecorded(&self) {
-        for (_, temporary) in self.unrecorded().drain() {
+    /// The file `name` has a record after all.
+    pub fn confirm(&self, name: &str) {
+        let temporary = self.unrecorded().remove(name.as_bytes());
+        if let Some(temporary) = temporary {
             let _ = self.remove(&*temporary);
         }
     }
@@ -149,7 +176,7 @@ impl Folder {
     /// The system does not say.
     pub fn standing(&self, name: &str) -> Result<Standing, SaveError> {
         match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if is_regular(stat.st_mode) => {
+            Ok(stat) if is_regular(stat.st_mode) && !self.own.contains(&Identity::of(&stat)) => {
                 Ok(Standing::File(stat.st_size.try_into().unwrap_or_default()))
             }
             Ok(_) => Ok(Standing::Other),
@@ -247,7 +274,7 @@ impl Folder {
     /// Removes both names of a file that no record tells of; what took the place
     /// of `name` since stays.
     pub(super) fn take_back(&self, name: &str, temporary: impl Arg + Copy) {
-        let identity = |stat: Stat| (stat.st_dev, stat.st_ino);
+        let identity = |stat: Stat| Identity::of(&stat);
         let named = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(identity);
         let made = statat(&self.fd, temporary, AtFlags::SYMLINK_NOFOLLOW).map(identity);
         if named.is_ok() && named == made {

@@ -2,8 +2,8 @@
 //!
 //! [`Names`] gives every input its name, in the order of the input. A
 //! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`Draft`],
-//! which writes on a thread of the [`Disk`]: the network never waits for a
-//! disk, and the clock of the wire stops where it must. The [`Folder`] is
+//! which writes on a thread of the [`Disk`]: the network waits only where the
+//! disk is behind, and then the clock of the wire stands. The [`Folder`] is
 //! opened once, and everything in it is reached through that.
 //!
 //! How a file comes about, so that a process may die anywhere:
@@ -23,8 +23,8 @@ mod part;
 mod writer;
 
 pub use draft::{Checks, Made, Start};
-pub use folder::{Folder, FolderError, Standing};
-pub use names::{BadName, NameTemplate, Names};
+pub use folder::{Folder, FolderError, Identity, Standing};
+pub use names::{Asked, BadName, NameTemplate, Names, is_legal};
 pub use part::{PART, Part, Representation};
 pub use writer::{Disk, Threads, Writer};
 
@@ -40,6 +40,8 @@ pub struct Options {
     pub fsync: bool,
     /// Bodies that break off are kept, and continued.
     pub resume: bool,
+    /// Bytes of each body that are handed to the disk at a time.
+    pub batch: usize,
 }
 
 /// The folder, and how files are made in it. Every clone is cheap.
@@ -66,7 +68,7 @@ pub enum SaveError {
     #[error("{0}: is there already, with other content (--existing)")]
     Differs(String),
     /// The name is taken by a link, a folder, a device.
-    #[error("{0}: is there already, and is no regular file")]
+    #[error("{0}: is there already, and is no file to be replaced")]
     NotAFile(String),
     /// `NAME.part` is not ours.
     #[error("{0}: is there already, and not from this download")]
@@ -77,9 +79,9 @@ pub enum SaveError {
     /// The body is not the expected one.
     #[error("the SHA-256 of the body is {0}, not the expected one")]
     Checksum(String),
-    /// The threads that write are gone.
-    #[error("the run is over")]
-    Over,
+    /// The thread that wrote it failed.
+    #[error("it could not be written to its end")]
+    Lost,
 }
 
 impl From<SaveError> for Failure {

@@ -13,7 +13,6 @@ use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::request::{Input, Request};
 use crate::text::{hex, is_unsafe};
 
 /// Bytes of a name at most: what file systems take.
@@ -107,14 +106,27 @@ impl FromStr for NameTemplate {
     }
 }
 
+/// What a name is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The number of the input.
+    pub index: u64,
+    /// Its `id`.
+    pub id: Option<&'a str>,
+    /// Its URL, without userinfo.
+    pub url: &'a Url,
+    /// The name that the line itself gives, in place of the template's.
+    pub name: Option<&'a str>,
+}
+
 impl NameTemplate {
-    /// The name of `input`, not yet made safe.
-    fn fill(&self, input: &Input, url: &Url) -> String {
+    /// The name of what `asked` says, not yet made safe.
+    fn fill(&self, asked: &Asked<'_>) -> String {
         let mut name = String::new();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => name.push_str(text),
-                Piece::Field(field) => field.fill(input, url, &mut name),
+                Piece::Field(field) => field.fill(asked, &mut name),
             }
         }
         name
@@ -122,15 +134,16 @@ impl NameTemplate {
 }
 
 impl Field {
-    fn fill(self, input: &Input, url: &Url, to: &mut String) {
+    fn fill(self, asked: &Asked<'_>, to: &mut String) {
+        let url = asked.url;
         let _ = match self {
             Self::Basename => to.write_str(&basename(url)),
             Self::Host => to.write_str(url.host_str().unwrap_or_default()),
             Self::Path => to.write_str(&decoded(url.path().trim_matches('/'))),
             Self::Stem => to.write_str(split(&basename(url)).0),
             Self::Ext => to.write_str(split(&basename(url)).1.trim_start_matches('.')),
-            Self::Index => write!(to, "{}", input.index),
-            Self::Id => to.write_str(input.id.as_deref().unwrap_or_default()),
+            Self::Index => write!(to, "{}", asked.index),
+            Self::Id => to.write_str(asked.id.unwrap_or_default()),
             Self::Hash => to.write_str(&hash(url, LONG_HASH)),
         };
     }
@@ -162,6 +175,12 @@ fn split(name: &str) -> (&str, &str) {
         Some(at) if at > 0 && is_extension(&name[at + 1..]) => name.split_at(at),
         _ => (name, ""),
     }
+}
+
+/// Whether `name` may have been given by [`Names::give`].
+#[must_use]
+pub fn is_legal(name: &str) -> bool {
+    safe(name) == name
 }
 
 /// `name` as one legal name of a file, on this system and on those it may be copied to.
@@ -281,16 +300,16 @@ impl Names {
         self.returned.insert(fingerprint(name))
     }
 
-    /// A name for `input`, whose request is `request`, that nobody else has.
-    pub fn give(&mut self, input: &Input, request: &Request) -> Arc<str> {
-        let name = match &request.name {
+    /// A name for the input that asks for so much, that nobody else has.
+    pub fn give(&mut self, asked: &Asked<'_>) -> Arc<str> {
+        let name = match asked.name {
             Some(name) => safe(name),
-            None => safe(&self.template.fill(input, &request.url)),
+            None => safe(&self.template.fill(asked)),
         };
         if self.take(&name) {
             return name.into();
         }
-        let suffix = format!("-{}", hash(&request.url, SHORT_HASH));
+        let suffix = format!("-{}", hash(asked.url, SHORT_HASH));
         let twin = fit(&name, &suffix, MAX_NAME);
         if self.take(&twin) {
             return twin.into();
@@ -345,6 +364,7 @@ fn cut(text: &str, most: usize) -> &str {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::request::{Input, Request};
     use proptest::prelude::*;
 
     fn names(template: &str, lines: &[String]) -> Vec<Arc<str>> {
@@ -361,9 +381,18 @@ mod tests {
         let (inputs, _) = intake.stop();
         let given = inputs.iter().filter_map(|input| {
             let request = input.request.as_ref().ok()?;
-            Some(names.give(input, request))
+            Some(names.give(&asked(input, request)))
         });
         given.collect()
+    }
+
+    fn asked<'a>(input: &'a Input, request: &'a Request) -> Asked<'a> {
+        Asked {
+            index: input.index,
+            id: input.id.as_deref(),
+            url: &request.url,
+            name: request.name.as_deref(),
+        }
     }
 
     fn name(template: &str, line: &str) -> Arc<str> {
@@ -481,10 +510,8 @@ mod tests {
         let mut names = Names::new("{basename}".parse().unwrap(), None);
         names.reserve("x");
         let (inputs, _) = crate::input::inputs(["http://a/x".to_owned()]).stop();
-        assert_ne!(
-            &*names.give(&inputs[0], inputs[0].request.as_ref().unwrap()),
-            "x"
-        );
+        let request = inputs[0].request.as_ref().unwrap();
+        assert_ne!(&*names.give(&asked(&inputs[0], request)), "x");
         assert!(names.give_again("x"));
         assert!(!names.give_again("x"));
     }
@@ -517,7 +544,7 @@ mod tests {
                 prop_assert!((1..=255).contains(&name.len()));
                 prop_assert!(!name.starts_with(['.', '-', ' ']) && !name.ends_with(['.', ' ']));
                 prop_assert!(!name.contains(|c: char| is_unsafe(c) || c == '/' || c == '\\'));
-                prop_assert!(!is_device(name));
+                prop_assert!(!is_device(name) && is_legal(name));
                 prop_assert!(seen.insert(name.to_uppercase().to_lowercase()), "{name} twice");
             }
             prop_assert_eq!(&found, &names(template, &lines), "another name on another run");

@@ -1,18 +1,19 @@
 //! `NAME.part`: a body that broke off, and what must be known to continue it.
 //!
-//! Beside it, in `.NAME.part.json`, stands what it is a part of. That is
-//! written first: a `NAME.part` without it is somebody else's.
+//! Beside it, in `.NAME.part.json`, stands what it is a part of. A `NAME.part`
+//! with something in it and without that is somebody else's.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::names::beside;
-use super::{Folder, SaveError};
+use super::{Folder, SaveError, Standing};
 
 /// What stands behind the name of a file that is not whole yet.
 pub const PART: &str = ".part";
@@ -47,7 +48,7 @@ pub struct Part {
     name: String,
     sidecar: String,
     file: File,
-    of: Representation,
+    of: Option<Representation>,
     /// Bytes of it that can be relied upon.
     length: u64,
 }
@@ -61,31 +62,26 @@ impl Part {
             _ => folder.failed(&name, error),
         };
         let Some(file) = folder.open_regular(&name, true).map_err(not_ours)? else {
-            folder
-                .remove(&*sidecar)
-                .map_err(|error| folder.failed(&sidecar, error))?;
             return Ok(None);
         };
-        // Where locks are not to be had, the user sees to it.
-        if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-            return Err(SaveError::Busy(folder.shown(&name)));
-        }
+        lock(folder, &name, &file)?;
         let metadata = file.metadata().map_err(not_ours)?;
-        let beside = read_sidecar(folder, &sidecar);
-        // Another name of the same file would change with it.
-        let (1, Some(beside)) = (metadata.nlink(), beside) else {
-            return Err(SaveError::NotOurs(folder.shown(&name)));
-        };
-        let length = if beside.boot.is_some() && beside.boot == boot() {
-            metadata.len()
-        } else {
-            metadata.len().min(beside.synced)
+        let (of, length) = match (read_sidecar(folder, &sidecar), metadata.len()) {
+            // Another name of the same file would change with it.
+            _ if metadata.nlink() != 1 => return Err(SaveError::NotOurs(folder.shown(&name))),
+            (Some(beside), length) if beside.boot.is_some() && beside.boot == boot() => {
+                (Some(beside.of), length)
+            }
+            (Some(beside), length) => (Some(beside.of), length.min(beside.synced)),
+            // Made, and not yet more than that.
+            (None, 0) => (None, 0),
+            (None, _) => return Err(SaveError::NotOurs(folder.shown(&name))),
         };
         Ok(Some(Self {
             name,
             sidecar,
             file,
-            of: beside.of,
+            of,
             length,
         }))
     }
@@ -97,34 +93,35 @@ impl Part {
         of: Representation,
     ) -> Result<Self, SaveError> {
         let (name, sidecar) = names(name);
-        write_sidecar(folder, &sidecar, &of, 0)?;
-        let file = folder.create(&name).map_err(|error| {
-            let _ = folder.remove(&*sidecar);
-            match error {
-                Errno::EXIST => SaveError::NotOurs(folder.shown(&name)),
-                error => folder.failed(&name, error),
-            }
+        let file = folder.create(&name).map_err(|error| match error {
+            Errno::EXIST => SaveError::NotOurs(folder.shown(&name)),
+            error => folder.failed(&name, error),
         })?;
-        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        lock(folder, &name, &file)?;
+        let written = write_sidecar(folder, &sidecar, &of, 0);
+        written.inspect_err(|_| {
+            let _ = folder.remove(&*name);
+        })?;
         Ok(Self {
             name,
             sidecar,
             file,
-            of,
+            of: Some(of),
             length: 0,
         })
     }
 
-    /// What it is a part of.
+    /// What it is a part of, where that is known.
     #[must_use]
-    pub fn of(&self) -> &Representation {
-        &self.of
+    pub fn of(&self) -> Option<&Representation> {
+        self.of.as_ref()
     }
 
     /// Where to go on. The last byte of all is asked for again, so that there is something to ask for.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        let last = self.of.length.map(|length| length.saturating_sub(1));
+        let length = self.of.as_ref().and_then(|of| of.length);
+        let last = length.map(|length| length.saturating_sub(1));
         last.map_or(self.length, |last| self.length.min(last))
     }
 
@@ -132,18 +129,20 @@ impl Part {
         &mut self.file
     }
 
-    /// Cuts it to [`Part::offset`], and gives what it has to `read` first.
-    pub(super) fn resume(&mut self, mut read: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut left = self.offset();
-        let mut piece = vec![0; 64 * 1024];
-        self.file.seek(SeekFrom::Start(0))?;
-        while left > 0 {
-            let length = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            self.file.read_exact(&mut piece[..length])?;
-            read(&piece[..length]);
-            left -= length as u64;
+    /// Cuts it to [`Part::offset`], and puts what it has into `hash` first.
+    pub(super) fn resume(&mut self, hash: Option<&mut Sha256>) -> io::Result<()> {
+        let offset = self.offset();
+        if let Some(hash) = hash {
+            self.file.rewind()?;
+            let mut reader = BufReader::new((&self.file).take(offset));
+            while let piece @ [_, ..] = reader.fill_buf()? {
+                hash.update(piece);
+                let length = piece.len();
+                reader.consume(length);
+            }
         }
-        self.file.set_len(self.offset())
+        self.file.set_len(offset)?;
+        self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 
     /// Empties it, and makes it a part of something else.
@@ -151,7 +150,7 @@ impl Part {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(|error| folder.failed(&self.name, error))?;
         write_sidecar(folder, &self.sidecar, &of, 0)?;
-        (self.of, self.length) = (of, 0);
+        (self.of, self.length) = (Some(of), 0);
         Ok(())
     }
 
@@ -161,7 +160,10 @@ impl Part {
         let length = synced
             .map_err(|error| folder.failed(&self.name, error))?
             .len();
-        write_sidecar(folder, &self.sidecar, &self.of, length)
+        match &self.of {
+            Some(of) => write_sidecar(folder, &self.sidecar, of, length),
+            None => Ok(()),
+        }
     }
 
     /// Makes an ordinary temporary file of it, under the name that is given back.
@@ -178,6 +180,14 @@ impl Part {
     pub(super) fn remove(self, folder: &Folder) {
         let _ = folder.remove(&*self.name);
         let _ = folder.remove(&*self.sidecar);
+    }
+}
+
+/// No other process may write it. Where locks are not to be had, the user sees to that.
+fn lock(folder: &Folder, name: &str, file: &File) -> Result<(), SaveError> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(SaveError::Busy(folder.shown(name))),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -209,6 +219,9 @@ fn write_sidecar(
         synced,
     };
     let failed = |error: io::Error| folder.failed(name, error);
+    if folder.standing(name)? != Standing::Nothing && read_sidecar(folder, name).is_none() {
+        return Err(SaveError::NotOurs(folder.shown(name)));
+    }
     let text = serde_json::to_vec(&sidecar).map_err(|error| failed(error.into()))?;
     let (temporary, mut file) = folder
         .create_temporary()

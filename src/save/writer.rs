@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -14,8 +14,8 @@ use super::part::Part;
 use super::{SaveError, Store};
 use crate::request::Place;
 
-/// Bytes that are handed to the disk at a time. While they are written, as many may gather.
-const BATCH: usize = 256 * 1024;
+/// Smaller pieces are gathered in one: each may pin a buffer many times its size.
+const SMALL: usize = 4 * 1024;
 
 /// Files that are written at a time.
 const THREADS: usize = 4;
@@ -78,7 +78,7 @@ impl Store {
     pub async fn part(&self, place: &Place) -> Result<Option<Part>, SaveError> {
         let (folder, name) = (self.folder.clone(), place.name.clone());
         let opened = self.disk.spawn(move || Part::open(&folder, &name)).await;
-        opened.map_err(|_| SaveError::Over)?
+        opened.map_err(|_| SaveError::Lost)?
     }
 
     /// A file at `place` for a body that begins at `start`.
@@ -87,8 +87,10 @@ impl Store {
         let draft = Draft::new(self.folder.clone(), self.options, place, checks, start);
         Writer {
             disk: self.disk.clone(),
+            batch: self.options.batch,
             draft: Whereabouts::Here(Box::new(draft)),
             pieces: Vec::new(),
+            small: BytesMut::new(),
             bytes: 0,
         }
     }
@@ -98,8 +100,11 @@ impl Store {
 #[derive(Debug)]
 pub struct Writer {
     disk: Disk,
+    batch: usize,
     draft: Whereabouts,
     pieces: Vec<Bytes>,
+    /// The last of the pieces, while it is small.
+    small: BytesMut,
     bytes: usize,
 }
 
@@ -118,11 +123,15 @@ impl Writer {
     /// An earlier piece could not be written.
     pub async fn write(&mut self, piece: Bytes) -> Result<(), SaveError> {
         self.bytes += piece.len();
-        self.pieces.push(piece);
-        if self.bytes >= BATCH {
+        if piece.len() < SMALL {
+            self.small.extend_from_slice(&piece);
+        } else {
+            self.gather();
+            self.pieces.push(piece);
+        }
+        if self.bytes >= self.batch {
             let mut draft = self.draft().await?;
-            let pieces = mem::take(&mut self.pieces);
-            self.bytes = 0;
+            let pieces = self.take_pieces();
             self.draft = Whereabouts::Writing(
                 self.disk
                     .spawn(move || draft.write(&pieces).map(|()| draft)),
@@ -138,15 +147,15 @@ impl Writer {
     /// There is no file of that body.
     pub async fn finish(mut self) -> Result<Made, SaveError> {
         let draft = self.draft().await?;
-        let pieces = mem::take(&mut self.pieces);
+        let pieces = self.take_pieces();
         let finished = self.disk.spawn(move || draft.finish(&pieces)).await;
-        finished.map_err(|_| SaveError::Over)?
+        finished.map_err(|_| SaveError::Lost)?
     }
 
     /// The body broke off: what there is, is kept if it can be continued.
     pub async fn keep(mut self) {
         if let Ok(draft) = self.draft().await {
-            let pieces = mem::take(&mut self.pieces);
+            let pieces = self.take_pieces();
             let _ = self.disk.spawn(move || draft.keep(&pieces)).await;
         }
     }
@@ -158,11 +167,23 @@ impl Writer {
         }
     }
 
+    fn gather(&mut self) {
+        if !self.small.is_empty() {
+            self.pieces.push(self.small.split().freeze());
+        }
+    }
+
+    fn take_pieces(&mut self) -> Vec<Bytes> {
+        self.gather();
+        self.bytes = 0;
+        mem::take(&mut self.pieces)
+    }
+
     async fn draft(&mut self) -> Result<Box<Draft>, SaveError> {
         match mem::replace(&mut self.draft, Whereabouts::Gone) {
             Whereabouts::Here(draft) => Ok(draft),
-            Whereabouts::Writing(writing) => writing.await.map_err(|_| SaveError::Over)?,
-            Whereabouts::Gone => Err(SaveError::Over),
+            Whereabouts::Writing(writing) => writing.await.map_err(|_| SaveError::Lost)?,
+            Whereabouts::Gone => Err(SaveError::Lost),
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Files whose records are not written yet.
+//!
+//! They are not the printer's: it may be stuck in a pipe when the run is over.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::outcome::{Outcome, Receipt};
+
+/// Receipts in the order of their records.
+#[derive(Clone, Default)]
+pub(super) struct Receipts(Arc<Mutex<VecDeque<Box<dyn Receipt>>>>);
+
+impl Receipts {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn Receipt>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the receipt of `outcome`; how many that were.
+    pub(super) fn push(&self, outcome: &mut Outcome) -> usize {
+        let receipt = outcome.receipt.take();
+        let pushed = usize::from(receipt.is_some());
+        self.queue().extend(receipt);
+        pushed
+    }
+
+    /// The records of the first `count` are written.
+    pub(super) fn settle(&self, count: usize) {
+        let mut queue = self.queue();
+        let count = count.min(queue.len());
+        queue.drain(..count).for_each(Receipt::recorded);
+    }
+}
+
+/// Takes back, when it is dropped, every file whose record is not written by then.
+pub struct Unwritten(pub(super) Receipts);
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.0.queue().clear();
+    }
+}
