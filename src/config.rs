@@ -130,7 +130,7 @@ pub enum UsageError {
     #[error("{0}: {1}: is named twice, and would be overwritten")]
     NamedTwice(&'static str, String),
     /// `--name`
-    #[error("--name: {0}")]
+    #[error("--name")]
     Name(#[from] BadName),
     /// `--body` of a body that was continued would be its end only.
     #[error("--continue does not go with bodies in the record (--body, %{{body}})")]

@@ -249,14 +249,29 @@ struct Kept {
 
 impl Kept {
     fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
-        let own = own_files(config);
-        let (mut files, mut store) = (None, None);
-        if let (Some(save), Some(disk)) = (&config.save, disk) {
-            let folder = Arc::new(Folder::open(&save.folder, own)?);
+        let mut names = config.save.as_ref().map(|save| {
             let companion = save.options.resume.then_some(save::PART);
+            Names::new(save.names.clone(), companion)
+        });
+        // Before the journal, which may be in it.
+        let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
+        let folder = folder.transpose()?;
+        let reserve = |name: &str| {
+            if let Some(names) = names.as_mut().filter(|_| save::is_legal(name)) {
+                names.reserve(name);
+            }
+        };
+        let journal = config.run.journal.as_deref();
+        let opened = journal.map(|path| Journal::open(path, config.run.fsync, reserve));
+        let (journal, past) = opened.transpose()?.unzip();
+        let (mut files, mut store) = (None, None);
+        if let (Some(save), Some(names), Some(folder), Some(disk)) =
+            (&config.save, names, folder, disk)
+        {
+            let folder = Arc::new(folder.with_own(own_files(config)));
             files = Some(Files {
                 folder: folder.clone(),
-                names: Names::new(save.names.clone(), companion),
+                names,
                 if_exists: save.if_exists,
             });
             store = Some(Store {
@@ -265,14 +280,6 @@ impl Kept {
                 disk,
             });
         }
-        let reserve = |name: &str| {
-            if let Some(files) = files.as_mut().filter(|_| save::is_legal(name)) {
-                files.names.reserve(name);
-            }
-        };
-        let journal = config.run.journal.as_deref();
-        let opened = journal.map(|path| Journal::open(path, config.run.fsync, reserve));
-        let (journal, past) = opened.transpose()?.unzip();
         Ok(Self {
             journal,
             planner: Planner { past, files },

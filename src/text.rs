@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            // Fillers: letters that nobody sees.
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
             // Zero-width, bidirectional and invisible formatting.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -261,9 +261,6 @@ impl Journal {
         let path = self.path.clone();
         let failed = |error: io::Error| JournalError::Open(path.clone(), error);
         let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);
-        if !is_beginning(reader.fill_buf().map_err(failed)?) {
-            return Err(JournalError::NotAJournal(self.path.clone()));
-        }
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -309,11 +306,11 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// A line could not be written whole: the next run cuts it off.
+    /// They could not be written, or not be synced. None of them is left.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), JournalError> {
         let written = lines
             .split_inclusive(|byte| *byte == b'\n')
-            .try_for_each(|line| self.file.write_all(line))
+            .try_for_each(|line| (&self.file).write_all(line))
             .and_then(|()| {
                 if self.fsync && !lines.is_empty() {
                     self.file.sync_data()
@@ -321,6 +318,11 @@ impl Journal {
                     Ok(())
                 }
             });
+        match written {
+            Ok(()) => self.length += lines.len() as u64,
+            // None of them counts: what they tell of will be taken back.
+            Err(_) => drop(self.file.set_len(self.length)),
+        }
         written.map_err(|error| JournalError::Write(self.path.clone(), error))
     }
 }

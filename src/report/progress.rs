@@ -79,7 +79,7 @@ fn style(template: &str, counts: &Arc<Mutex<Counts>>) -> ProgressStyle {
                 let _ = write!(
                     to,
                     "{} ok, {} failed, {:.0}/s, {}",
-                    counts.ok,
+                    counts.ok + counts.skipped,
                     counts.http_error + counts.error,
                     state.per_sec(),
                     HumanBytes(counts.bytes)

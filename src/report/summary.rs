@@ -110,12 +110,12 @@ impl Summary {
         let counts = &self.counts;
         let mut text = format!(
             "OK {}/{} in {:.2}s\n",
-            counts.ok,
+            counts.ok + counts.skipped,
             counts.inputs,
             elapsed.as_secs_f64()
         );
         if counts.skipped > 0 {
-            let _ = writeln!(text, "skipped: {}", counts.skipped);
+            let _ = writeln!(text, "{} of them skipped", counts.skipped);
         }
         let failed = self.failed();
         if !failed.is_empty() {

@@ -255,6 +255,9 @@ impl Temporary {
         let Some(temporary) = self.name.clone() else {
             return Err(SaveError::Lost);
         };
+        if !folder.is_name_of(&temporary, &self.file) {
+            return Err(SaveError::Lost);
+        }
         folder.take_back_unrecorded(&place.name);
         let linked = match folder.link(&temporary, &place.name) {
             Err(Errno::EXIST) => self.publish_over(&temporary, place)?,

@@ -71,13 +71,12 @@ pub struct Folder {
 
 impl Folder {
     /// Opens the folder at `path`, made where there is none, and clears away what
-    /// runs that died left in it, unless another run is at work there. The files
-    /// `own` are the run's itself: they count as no files.
+    /// runs that died left in it, unless another run is at work there.
     ///
     /// # Errors
     ///
     /// It cannot be made or opened.
-    pub fn open(path: &Path, own: Vec<Identity>) -> Result<Self, FolderError> {
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
         let failed = |error: io::Error| FolderError(path.to_owned(), error);
         let open = || {
             openat(
@@ -102,7 +101,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             fd,
-            own,
+            own: Vec::new(),
             unrecorded: Mutex::default(),
         };
         let alone = flock(&folder.fd, FlockOperation::NonBlockingLockExclusive).is_ok();
@@ -112,6 +111,12 @@ impl Folder {
         // Who sweeps is waited for. Where locks are not to be had, nobody sweeps.
         let _ = flock(&folder.fd, FlockOperation::LockShared);
         Ok(folder)
+    }
+
+    /// The same folder, where the files `own` are the run's itself: they count as no files.
+    #[must_use]
+    pub fn with_own(self, own: Vec<Identity>) -> Self {
+        Self { own, ..self }
     }
 
     /// Removes temporary files, except those that show which files have no record.
@@ -238,13 +243,23 @@ impl Folder {
         }
     }
 
+    /// Whether `name` is still the name of `file`.
+    pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
+        let named = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        named.is_ok_and(|stat| Identity::open(file) == Some(Identity::of(&stat)))
+    }
+
     /// Gives the file `from` the second name `to`, which nothing may have. False
     /// where the file system has no second names, and `from` is gone then.
     pub(super) fn link(&self, from: &str, to: &str) -> rustix::io::Result<bool> {
         match linkat(&self.fd, from, &self.fd, to, AtFlags::empty()) {
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
-                renameat_with(&self.fd, from, &self.fd, to, RenameFlags::NOREPLACE)?;
-                Ok(false)
+                let renamed = renameat_with(&self.fd, from, &self.fd, to, RenameFlags::NOREPLACE);
+                match renamed {
+                    // The file system has neither.
+                    Err(Errno::INVAL) => Err(Errno::OPNOTSUPP),
+                    renamed => renamed.map(|()| false),
+                }
             }
             linked => linked.map(|()| true),
         }

@@ -79,8 +79,8 @@ pub enum SaveError {
     /// The body is not the expected one.
     #[error("the SHA-256 of the body is {0}, not the expected one")]
     Checksum(String),
-    /// The thread that wrote it failed.
-    #[error("it could not be written to its end")]
+    /// The thread that wrote it failed, or somebody else took it.
+    #[error("what was written is gone")]
     Lost,
 }
 

@@ -238,5 +238,6 @@ fn write_sidecar(
 
 /// Something that is another after every start of the system, where that can be known.
 fn boot() -> Option<String> {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }

@@ -204,6 +204,16 @@ fn two_hundred_kills_do_so_neither_where_every_answer_is_another() {
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
+fn kills_do_so_neither_where_the_output_is_ordered() {
+    let plan = Plan {
+        args: &["--ordered"],
+        ..PLAN
+    };
+    rounds(50, plan);
+}
+
+#[test]
+#[ignore = "slow; .ci/run runs it"]
 fn kills_do_so_neither_where_files_are_synced() {
     let plan = Plan {
         stock: CHANGING,

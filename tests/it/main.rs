@@ -52,6 +52,7 @@ mod save_ends;
 mod save_existing;
 mod save_intruders;
 mod save_leftovers;
+mod save_mended;
 mod save_names;
 mod save_names_asked;
 mod save_options;
