@@ -1,12 +1,15 @@
 //! What once went wrong with files and journals.
 
-use std::{fs, os::unix::fs::MetadataExt as _};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, symlink},
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{
-    Fetch, Folder, JOURNAL, Script, Server, ok,
+    Fetch, Folder, Gate, JOURNAL, Script, Server, begin, ok,
     record::RecordExt as _,
     resume::{LENGTH, SENT, honest, wanted},
     text::bytes,
@@ -201,4 +204,47 @@ fn a_journal_is_not_where_the_lines_go() {
     assert!(out.stderr().contains("--journal"), "{}", out.stderr());
     assert_eq!(fs::metadata(folder.beside(JOURNAL)).unwrap().ino(), before);
     assert!(folder.journal_bytes().is_empty());
+}
+
+#[test]
+fn a_journal_that_is_full_says_nothing_of_files_that_are_taken_back() {
+    const URLS: usize = 200;
+    let gate = Gate::new();
+    let script = Script::new()
+        .wait(&gate)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+    let server = Server::always(script);
+    let folder = Folder::new();
+    let run = folder
+        .keeping()
+        .after("ulimit -f 8")
+        .args(["-j50", "-"])
+        .stdin(server.list(URLS))
+        .spawn();
+    server.wait_for_requests(50);
+    // All at once, so that their records are written at once.
+    gate.open();
+    run.wait().exits(3);
+    for record in folder.journal() {
+        folder.assert_true(&record);
+    }
+    assert_eq!(folder.journal().len(), folder.tree().len());
+}
+
+#[test]
+fn what_took_the_place_of_a_temporary_file_is_not_published() {
+    let gate = Gate::new();
+    let body = bytes(LENGTH);
+    let script = begin(&[], &body, SENT).wait(&gate).send(&body[SENT..]);
+    let server = Server::at("/a", script);
+    let folder = Folder::new();
+    let run = folder.fetch().arg(server.url("/a")).spawn();
+    folder.wait_for_temporary();
+    let temporary = folder.path(&folder.temporaries()[0]);
+    fs::remove_file(&temporary).unwrap();
+    symlink(folder.beside("elsewhere"), &temporary).unwrap();
+    gate.open();
+    let record = run.wait().exits(1).record();
+    assert_eq!(record.verdict(), "error io/save");
+    assert!(!folder.path("a").is_symlink() && !folder.path("a").exists());
 }
