@@ -380,8 +380,7 @@ impl Client {
     ) -> Option<Representation> {
         let length = response.content_length();
         let of = range::representation(&request.url, response.headers(), length);
-        let is_all = response.status() == StatusCode::OK;
-        of.filter(|_| is_all && self.is_resumable(request, chain))
+        of.filter(|_| self.is_resumable(request, chain))
     }
 
     /// Sends it again once, on a connection of its own, where the server closed

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::support::{
     Fetch, Folder, Gate, JOURNAL, Script, Server, begin, ok,
     record::RecordExt as _,
+    reply,
     resume::{LENGTH, SENT, honest, wanted},
     text::bytes,
 };
@@ -247,4 +248,18 @@ fn what_took_the_place_of_a_temporary_file_is_not_published() {
     let record = run.wait().exits(1).record();
     assert_eq!(record.verdict(), "error io/save");
     assert!(!folder.path("a").is_symlink() && !folder.path("a").exists());
+}
+
+#[test]
+fn a_part_that_no_one_asked_for_is_no_file() {
+    let part = reply(206, &[("Content-Range", "bytes 1-3/4")], "bcd");
+    let server = Server::always(part);
+    let folder = Folder::new();
+    let url = server.url("/a");
+    let record = folder.fetch().arg(&url).run().exits(1).record();
+    assert_eq!(record.verdict(), "error protocol/headers");
+    folder.assert_empty();
+    let asked = ["-H", "Range: bytes=1-", &url];
+    folder.fetch().args(asked).run().exits(0);
+    assert_eq!(folder.read("a"), b"bcd");
 }
