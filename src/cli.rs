@@ -1,5 +1,6 @@
 //! The command line, as clap sees it.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -139,6 +140,63 @@ pub struct Cli {
     /// Accepted, and without effect: redirects are followed anyway
     #[arg(short = 'L', long, hide = true)]
     pub location: bool,
+
+    /// Believe every certificate: whoever answers could be anybody
+    #[arg(short = 'k', long, help_heading = "Connection")]
+    pub insecure: bool,
+    /// Believe certificates that lead to those in this file (PEM), and no others
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub cacert: Option<PathBuf>,
+    /// Certificate to show to servers that ask (PEM, the key may be in it)
+    #[arg(long, value_name = "FILE", help_heading = "Connection")]
+    pub cert: Option<PathBuf>,
+    /// Key of that certificate (PEM)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "cert",
+        help_heading = "Connection"
+    )]
+    pub key: Option<PathBuf>,
+    /// Proxy: http, https, socks4, socks5 (names are resolved here) or socks5h (there) [default: from the environment]
+    #[arg(short = 'x', long, value_name = "URL", help_heading = "Connection")]
+    pub proxy: Option<String>,
+    /// Hosts that are reached without a proxy: names with their subdomains, addresses, networks, *
+    #[arg(long, value_name = "LIST", help_heading = "Connection")]
+    pub noproxy: Option<String>,
+    /// Connect to these addresses for this host and port
+    #[arg(
+        long,
+        value_name = "HOST:PORT:ADDR[,ADDR]",
+        value_parser = override_,
+        help_heading = "Connection"
+    )]
+    pub resolve: Vec<Override>,
+    /// IPv4 only
+    #[arg(
+        short = '4',
+        long,
+        overrides_with = "ipv6",
+        help_heading = "Connection"
+    )]
+    pub ipv4: bool,
+    /// IPv6 only
+    #[arg(
+        short = '6',
+        long,
+        overrides_with = "ipv4",
+        help_heading = "Connection"
+    )]
+    pub ipv6: bool,
+    /// Connect to this socket, whatever the host
+    #[arg(long, value_name = "PATH", help_heading = "Connection")]
+    pub unix_socket: Option<PathBuf>,
+    /// Connect to public addresses only
+    #[arg(long, help_heading = "Connection")]
+    pub block_private: bool,
+    /// Neither http:// in the list nor a redirect to it
+    #[arg(long, help_heading = "Connection")]
+    pub https_only: bool,
 
     /// Limit for one attempt, redirects and body included
     #[arg(
@@ -344,6 +402,41 @@ pub enum When {
 /// A duration, or none: clap would read an `Option` as an option that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
+
+/// Where a host is, whatever the system says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Lower case, without a dot at its end.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+fn override_(text: &str) -> Result<Override, String> {
+    let bad = || format!("{text:?} is not HOST:PORT:ADDR[,ADDR]");
+    let (host, rest) = text.split_once(':').ok_or_else(bad)?;
+    let (port, addresses) = rest.split_once(':').ok_or_else(bad)?;
+    let address = |text: &str| {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        bare.unwrap_or(text).parse().map_err(|_| bad())
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    if host.is_empty() {
+        return Err(bad());
+    }
+    Ok(Override {
+        host,
+        port: port.parse().map_err(|_| bad())?,
+        addresses: addresses
+            .split(',')
+            .map(address)
+            .collect::<Result<_, _>>()?,
+    })
+}
 
 fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()

@@ -11,6 +11,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::cli::{Cli, ExistingName, FormatName, SchemeName, When};
+use crate::connecting::{ConnectingError, connecting};
 use crate::engine::{self, PerHost, Retry};
 use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
@@ -135,6 +136,9 @@ pub enum UsageError {
     /// `--body` of a body that was continued would be its end only.
     #[error("--continue does not go with bodies in the record (--body, %{{body}})")]
     ContinuedBody,
+    /// How connections are made.
+    #[error(transparent)]
+    Connecting(#[from] ConnectingError),
     /// `--fsync` with nothing that is written.
     #[error("--fsync goes with --output-dir or --journal")]
     NothingToSync,
@@ -162,7 +166,7 @@ impl Config {
         check_files(&run, names)?;
         Ok(Self {
             defaults: defaults(cli, given)?,
-            http: http_options(cli, own, keep),
+            http: http_options(cli, own, keep)?,
             engine: engine::Options {
                 jobs: cli.jobs.get(),
                 interval: cli.rate,
@@ -282,6 +286,7 @@ fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
             SchemeName::Https => Scheme::Https,
             SchemeName::Http => Scheme::Http,
         },
+        https_only: cli.https_only,
         method: asked.map_err(UsageError::Method)?.or(head),
         headers: Arc::new(headers),
         authorization,
@@ -408,7 +413,11 @@ fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
     })
 }
 
-fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
+fn http_options(
+    cli: &Cli,
+    headers: HeaderMap,
+    keep: Keep,
+) -> Result<http::Options, ConnectingError> {
     let max_size = match cli.max_filesize {
         Some(0) => None,
         Some(bytes) => Some(SizeLimit {
@@ -421,7 +430,7 @@ fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
         }),
         None => None,
     };
-    http::Options {
+    Ok(http::Options {
         headers: Arc::new(headers),
         max_redirects: cli.max_redirs,
         decode: cli.compressed,
@@ -438,7 +447,8 @@ fn http_options(cli: &Cli, headers: HeaderMap, keep: Keep) -> http::Options {
         },
         keep,
         accept: cli.accept.clone(),
-    }
+        connecting: connecting(cli)?,
+    })
 }
 
 fn format(cli: &Cli, template: Option<Template>) -> Format {

@@ -30,6 +30,8 @@ pub enum Kind {
     TooLarge,
     /// The body is not the expected one.
     Checksum,
+    /// It may not be asked.
+    Blocked,
     /// The body cannot be saved.
     Io,
     /// The run ended before this input did.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Body => "body",
             Self::TooLarge => "too_large",
             Self::Checksum => "checksum",
+            Self::Blocked => "blocked",
             Self::Io => "io",
             Self::Cancelled => "cancelled",
         }

@@ -11,7 +11,7 @@
 //! | layer | modules | may use |
 //! |---|---|---|
 //! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run) | all |
-//! | 3 | [`cli`] (clap only), [`config`] (cli → each part's own options) | 0–2 |
+//! | 3 | [`cli`] (clap only), [`config`] and [`connecting`] (cli → each part's own options) | 0–2 |
 //! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary, journal) | 0–1, not each other |
 //! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
 //! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
@@ -23,6 +23,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod connecting;
 mod drafts;
 pub mod engine;
 pub mod error;
@@ -205,7 +206,7 @@ async fn fetch(
         mut planner,
         store,
     } = Kept::open(&config, disk)?;
-    let (client, warning) = http_client(&mut config, &fit, store)?;
+    let (client, warnings) = http_client(&mut config, &fit, store)?;
     let total = Total::default();
     if config.run.bar {
         count(&config.sources, &total)?;
@@ -217,7 +218,7 @@ async fn fetch(
         journal,
     };
     let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
-    for warning in warning.into_iter().chain(planner.warning()) {
+    for warning in warnings.into_iter().chain(planner.warning()) {
         reporter.warn(&warning);
     }
     let run = Running {
@@ -299,13 +300,15 @@ fn own_files(config: &Config) -> Vec<Identity> {
         .collect()
 }
 
-/// The client, and a warning where the options had to give way to the system's limits.
+/// The client, and what the user should know of it.
 fn http_client(
     config: &mut Config,
     fit: &http::Fit,
     store: Option<Store>,
-) -> Result<(http::Client, Option<String>), RunError> {
-    let warning = fit.limit.map(|limit| {
+) -> Result<(http::Client, Vec<String>), RunError> {
+    let insecure = matches!(config.http.connecting.trust, http::Trust::Anything)
+        .then(|| "--insecure: whoever answers could be anybody".to_owned());
+    let too_many = fit.limit.map(|limit| {
         format!(
             "--jobs {} needs more than the {limit} open files that are allowed: {} at a time",
             config.engine.jobs, fit.jobs
@@ -313,7 +316,7 @@ fn http_client(
     });
     config.engine.jobs = fit.jobs;
     let client = http::Client::new(config.http.clone(), fit.pool, store)?;
-    Ok((client, warning))
+    Ok((client, insecure.into_iter().chain(too_many).collect()))
 }
 
 /// Counts the inputs of `sources` in the background, where all of them can be read twice.

@@ -141,9 +141,10 @@ pub enum Unsendable {
 ///
 /// It cannot be sent, or is not the user's to send.
 pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unsendable> {
-    const OURS: [HeaderName; 6] = [
+    const OURS: [HeaderName; 7] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
+        header::PROXY_AUTHORIZATION,
         header::TE,
         header::TRAILER,
         header::TRANSFER_ENCODING,

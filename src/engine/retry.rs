@@ -102,6 +102,7 @@ fn is_transient(
             | Kind::Redirect
             | Kind::TooLarge
             | Kind::Checksum
+            | Kind::Blocked
             | Kind::Io
             | Kind::Cancelled => false,
         },

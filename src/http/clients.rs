@@ -22,7 +22,8 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
-use super::{Options, Versions, resolver, tls, watch};
+use super::resolver::Resolver;
+use super::{Options, Versions, tls, watch};
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -50,6 +51,7 @@ pub(super) struct Clients {
     options: Options,
     pool: Pool,
     tls: rustls::ClientConfig,
+    resolver: Resolver,
     pooled: RefCell<Generation>,
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
@@ -90,7 +92,11 @@ pub(super) struct Road {
 impl Clients {
     pub(super) fn new(options: Options, pool: Pool) -> Result<Self, super::hop::ClientError> {
         let clients = Self {
-            tls: tls::config(options.versions)?,
+            tls: tls::config(options.versions, &options.connecting)?,
+            resolver: Resolver::new(
+                options.connecting.guard,
+                options.connecting.overrides.clone(),
+            ),
             options,
             pool,
             pooled: RefCell::default(),
@@ -156,7 +162,7 @@ impl Clients {
     }
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
-        builder(&self.options, &self.tls, opened.clone())
+        builder(&self.options, &self.tls, opened.clone()).dns_resolver(self.resolver.clone())
     }
 }
 
@@ -186,14 +192,21 @@ fn builder(
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .no_proxy()
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE)
-        .dns_resolver(resolver::Resolver)
         .connector_layer(layer_fn(move |connector| Counted {
             connector: Arc::new(Mutex::new(connector)),
             opened: opened.clone(),
         }));
+    let connecting = &options.connecting;
+    builder = connecting
+        .proxies
+        .iter()
+        .cloned()
+        .fold(builder.no_proxy(), reqwest::ClientBuilder::proxy);
+    if let Some(path) = &connecting.unix_socket {
+        builder = builder.unix_socket(path.clone());
+    }
     if let Some(limit) = options.limits.connect {
         builder = builder.connect_timeout(limit);
     }

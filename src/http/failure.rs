@@ -106,6 +106,9 @@ pub(super) fn classify(
     watch: &Watch,
     limits: &Limits,
 ) -> Failure {
+    if let Some(ResolveError::Refused(refused)) = find(error) {
+        return refused.failure(url.host_str().unwrap_or_default());
+    }
     let phase = watch.phase();
     let kind = match phase {
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
@@ -135,6 +138,9 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     if find::<ResolveError>(error).is_some() {
         return Kind::Dns;
     }
+    if is_of_proxy(error) {
+        return Kind::Connect;
+    }
     // Over https, what TCP itself cannot say is said of the handshake.
     let by_tcp =
         last_io(error).is_some_and(|error| error.raw_os_error().is_some() && !is_loss(error));
@@ -143,6 +149,19 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     } else {
         Kind::Connect
     }
+}
+
+/// Whether a proxy did not lead on. That is told in words only.
+fn is_of_proxy(error: &reqwest::Error) -> bool {
+    const WORDS: [&str; 3] = [
+        "tunnel error",
+        "SOCKS error",
+        "proxy authorization required",
+    ];
+    causes(error).any(|cause| {
+        let text = cause.to_string();
+        WORDS.iter().any(|words| text.contains(words))
+    })
 }
 
 fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {

@@ -168,7 +168,8 @@ impl Client {
     /// Sends the next request of `chain`, made for `request`, and reads the
     /// answer. It ends, whatever the server does, where limits are set.
     pub async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
-        let watch = Rc::new(Watch::start());
+        let port = chain.url.port_or_known_default().unwrap_or_default();
+        let watch = Rc::new(Watch::start(port));
         chain.watch = Some(watch.clone());
         let mut keep = self.options.keep;
         keep.sha256 |= request.sha256.is_some();
@@ -208,6 +209,7 @@ impl Client {
         watch: &Rc<Watch>,
         arriving: &mut Arriving,
     ) -> Result<Exchanged, Failure> {
+        self.options.connecting.guard.check_url(&chain.url)?;
         let asked = self.ask(request, chain, watch).await?;
         let (response, whole) = (&asked.response, asked.whole);
         watch.reached(Phase::Headers);
@@ -487,7 +489,9 @@ impl Client {
         if chain.redirects >= self.options.max_redirects {
             return Err(Dead::TooMany(self.options.max_redirects));
         }
-        redirect::target(&chain.url, response.status(), response.headers())
+        let https_only = self.options.connecting.https_only;
+        let (status, headers) = (response.status(), response.headers());
+        redirect::target(&chain.url, status, headers, https_only)
     }
 
     fn wire_failure(&self, error: &reqwest::Error, chain: &Chain, watch: &Watch) -> Failure {

@@ -9,6 +9,7 @@ mod body;
 mod clients;
 mod descriptors;
 mod failure;
+mod guard;
 mod hop;
 mod range;
 mod redirect;
@@ -21,8 +22,13 @@ mod watch;
 pub use body::CODINGS;
 pub use clients::Pool;
 pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs};
+pub use guard::{Family, Guard};
 pub use hop::{Chain, Client, ClientError, Hop};
 
+pub use resolver::Overrides;
+pub use tls::{Identity, Trust};
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,12 +49,33 @@ pub struct Options {
     pub max_size: Option<SizeLimit>,
     /// Which versions of HTTP are spoken.
     pub versions: Versions,
+    /// How connections are made.
+    pub connecting: Connecting,
     /// When to give up.
     pub limits: Limits,
     /// What to keep of an answer.
     pub keep: Keep,
     /// Which statuses are ok: only their bodies are checked and saved.
     pub accept: Accept,
+}
+
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct Connecting {
+    /// Which certificates of servers are believed.
+    pub trust: Trust,
+    /// What is shown to servers that ask who we are.
+    pub identity: Option<Identity>,
+    /// Which addresses are connected to.
+    pub guard: Guard,
+    /// Where hosts are, whatever the system says.
+    pub overrides: Arc<Overrides>,
+    /// No redirect leads to `http://`.
+    pub https_only: bool,
+    /// Every connection goes to this socket.
+    pub unix_socket: Option<PathBuf>,
+    /// Through which connections go; the first that fits.
+    pub proxies: Vec<reqwest::Proxy>,
 }
 
 /// The largest body, and the option that says so.

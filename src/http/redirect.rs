@@ -20,6 +20,8 @@ pub(super) enum Dead {
     TooLong(StatusCode),
     #[error("{0} to the scheme `{1}`, not http or https")]
     Scheme(StatusCode, String),
+    #[error("{0} to http (--https-only)")]
+    NotHttps(StatusCode),
     #[error("more than {0} redirects (--max-redirs)")]
     TooMany(u32),
 }
@@ -31,7 +33,12 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
 
 /// Where an answer to a request for `url` leads; userinfo in a Location is dropped:
 /// a server does not choose who we log in as.
-pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Url, Dead> {
+pub(super) fn target(
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    https_only: bool,
+) -> Result<Url, Dead> {
     let location = headers.get(LOCATION).ok_or(Dead::NoLocation(status))?;
     // What is no ASCII must be encoded anyway; that works for what is no UTF-8 too.
     let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
@@ -44,6 +51,9 @@ pub(super) fn target(url: &Url, status: StatusCode, headers: &HeaderMap) -> Resu
     }
     if !matches!(target.scheme(), "http" | "https") {
         return Err(Dead::Scheme(status, target.scheme().to_owned()));
+    }
+    if https_only && target.scheme() != "https" {
+        return Err(Dead::NotHttps(status));
     }
     // Both fail only for URLs without a host, which http and https have not.
     let _ = target
@@ -102,7 +112,7 @@ mod tests {
             ),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
-            let found = super::target(&from, StatusCode::FOUND, &headers);
+            let found = super::target(&from, StatusCode::FOUND, &headers, false);
             let found = found.map(String::from).map_err(|dead| dead.to_string());
             assert_eq!(
                 found,

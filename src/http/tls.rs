@@ -4,29 +4,69 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::Versions;
+use super::{Connecting, Versions};
+
+/// Which certificates of servers are believed.
+#[derive(Clone, Debug, Default)]
+pub enum Trust {
+    /// Those that the platform believes.
+    #[default]
+    Platform,
+    /// Those that lead to one of these.
+    Roots(Arc<RootCertStore>),
+    /// All: whoever answers could be anybody.
+    Anything,
+}
+
+/// A certificate with what leads to its root, and its key.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its own certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its secret.
+    pub key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
 
 /// The configuration of every TLS connection.
 ///
 /// # Errors
 ///
-/// The provider does not support any version of TLS.
-pub(super) fn config(versions: Versions) -> Result<ClientConfig, Error> {
+/// The provider does not support any version of TLS, or cannot use the identity.
+pub(super) fn config(versions: Versions, connecting: &Connecting) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = PlatformVerifier {
-        algorithms: provider.signature_verification_algorithms,
-        provider: provider.clone(),
-        loaded: OnceLock::new(),
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = match &connecting.trust {
+        Trust::Roots(roots) => builder.with_root_certificates(roots.clone()),
+        Trust::Platform => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(PlatformVerifier {
+                algorithms,
+                provider,
+                loaded: OnceLock::new(),
+            })),
+        Trust::Anything => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(NoVerifier { algorithms })),
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let mut config = match connecting.identity.clone() {
+        Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = match versions {
         Versions::Negotiated => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Versions::Http1 => vec![b"http/1.1".to_vec()],
@@ -58,6 +98,47 @@ impl ServerCertVerifier for PlatformVerifier {
             .as_ref()
             .map_err(Clone::clone)?
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Believes every certificate, as `--insecure` asks for; the handshake itself must be right.
+#[derive(Debug)]
+struct NoVerifier {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for NoVerifier {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

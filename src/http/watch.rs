@@ -21,6 +21,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Watch {
     phase: Cell<Phase>,
+    /// The port that the hop is for.
+    port: u16,
     started: Instant,
     heard: Cell<Instant>,
     stopped: Cell<Option<Instant>>,
@@ -38,10 +40,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(port: u16) -> Self {
         let now = Instant::now();
         Self {
             phase: Cell::new(Phase::Headers),
+            port,
             started: now,
             heard: Cell::new(now),
             stopped: Cell::new(None),
@@ -180,6 +183,11 @@ pub(super) fn watched<F: Future>(
 /// that hyper opens in the background belongs to none.
 pub(super) fn current_reached(phase: Phase) {
     let _ = CURRENT.try_with(|watch| watch.reached(phase));
+}
+
+/// The port that the hop being polled is for.
+pub(super) fn current_port() -> u16 {
+    CURRENT.try_with(|watch| watch.port).unwrap_or_default()
 }
 
 /// The hop being polled waits for a new connection, until what this gives is set:

@@ -38,6 +38,8 @@ pub enum Scheme {
 pub struct Defaults {
     /// For lines without `://`.
     pub scheme: Scheme,
+    /// `--https-only`
+    pub https_only: bool,
     /// `-X`, `-I`; without it a request with content is a POST, any other a GET.
     pub method: Option<Method>,
     /// `-H`
@@ -98,6 +100,8 @@ enum Invalid {
     UrlTooLong,
     #[error("the scheme is `{0}`, not http or https")]
     Scheme(String),
+    #[error("the scheme is http (--https-only)")]
+    NotHttps,
 }
 
 impl Invalid {
@@ -107,6 +111,7 @@ impl Invalid {
             Self::Url(_) | Self::NoHost | Self::UrlTooLong | Self::Slashes(_) | Self::Scheme(_) => {
                 Kind::InvalidUrl
             }
+            Self::NotHttps => Kind::Blocked,
         }
     }
 }
@@ -272,6 +277,9 @@ fn request(
     object: Option<Object<'_>>,
     defaults: &Defaults,
 ) -> Result<Request, Invalid> {
+    if defaults.https_only && url.scheme() != "https" {
+        return Err(Invalid::NotHttps);
+    }
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {
         url,
@@ -388,6 +396,7 @@ mod tests {
     fn parsed(line: &str) -> Option<Input> {
         let defaults = Defaults {
             scheme: Scheme::Https,
+            https_only: false,
             method: None,
             headers: Arc::default(),
             authorization: None,

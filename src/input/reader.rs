@@ -224,6 +224,7 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
 pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
     let defaults = Defaults {
         scheme: super::Scheme::Https,
+        https_only: false,
         method: None,
         headers: Arc::default(),
         authorization: None,
