@@ -10,18 +10,19 @@
 use std::cell::{OnceCell, Ref, RefCell};
 use std::collections::HashSet;
 use std::future::poll_fn;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::Connection;
 use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
+use super::opening::Openings;
 use super::resolver::Resolver;
 use super::{Options, Versions, tls, watch};
 
@@ -45,6 +46,9 @@ pub struct Pool {
     /// Clients whose pools may be alive at a time.
     pub shares: usize,
 }
+
+/// What the layers of a connector call an error.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The clients of one run.
 pub(super) struct Clients {
@@ -74,12 +78,12 @@ pub(super) struct Answered(Rc<RefCell<HashSet<u64>>>);
 impl Answered {
     /// The server of `url` answered.
     pub(super) fn note(&self, url: &Url) {
-        self.0.borrow_mut().insert(hash(url));
+        self.0.borrow_mut().insert(watch::server(url));
     }
 
     /// Whether a connection to the server of `url` may come from the pool.
     pub(super) fn contains(&self, url: &Url) -> bool {
-        self.0.borrow().contains(&hash(url))
+        self.0.borrow().contains(&watch::server(url))
     }
 }
 
@@ -140,7 +144,7 @@ impl Clients {
     /// Opens a connection for every request; takes as many header fields as we promise.
     pub(super) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
         get(&self.fresh, || {
-            self.builder(&Arc::default())
+            self.builder_with(&Arc::default(), None)
                 .pool_max_idle_per_host(0)
                 .http1_max_headers(MAX_HEADERS)
         })
@@ -162,14 +166,18 @@ impl Clients {
     }
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
-        builder(&self.options, &self.tls, opened.clone()).dns_resolver(self.resolver.clone())
+        let negotiates = self.options.versions == Versions::Negotiated;
+        self.builder_with(opened, negotiates.then(Openings::default))
     }
-}
 
-fn hash(url: &Url) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (url.scheme(), url.host_str(), url.port()).hash(&mut hasher);
-    hasher.finish()
+    fn builder_with(
+        &self,
+        opened: &Arc<AtomicUsize>,
+        openings: Option<Openings>,
+    ) -> reqwest::ClientBuilder {
+        builder(&self.options, &self.tls, opened.clone(), openings)
+            .dns_resolver(self.resolver.clone())
+    }
 }
 
 fn get(
@@ -187,6 +195,7 @@ fn builder(
     options: &Options,
     tls: &rustls::ClientConfig,
     opened: Arc<AtomicUsize>,
+    openings: Option<Openings>,
 ) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
@@ -197,6 +206,7 @@ fn builder(
         .connector_layer(layer_fn(move |connector| Counted {
             connector: Arc::new(Mutex::new(connector)),
             opened: opened.clone(),
+            openings: openings.clone(),
         }));
     let connecting = &options.connecting;
     builder = connecting
@@ -224,6 +234,8 @@ fn builder(
 struct Counted<C> {
     connector: Arc<Mutex<C>>,
     opened: Arc<AtomicUsize>,
+    /// Where connections can be for many requests.
+    openings: Option<Openings>,
 }
 
 impl<C> Clone for Counted<C> {
@@ -231,6 +243,7 @@ impl<C> Clone for Counted<C> {
         Self {
             connector: self.connector.clone(),
             opened: self.opened.clone(),
+            openings: self.openings.clone(),
         }
     }
 }
@@ -245,20 +258,34 @@ impl<C> Counted<C> {
 
 impl<C, R> Service<R> for Counted<C>
 where
-    C: Service<R, Future: Send + 'static, Response: 'static, Error: 'static>,
+    C: Service<R, Response: Connection, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    R: Send + 'static,
 {
     type Response = C::Response;
-    type Error = C::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, C::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.connector().poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.connector().poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        self.opened.fetch_add(1, Ordering::Relaxed);
         let overtaken = watch::current_connects();
-        let mut connecting = Box::pin(self.connector().call(request));
+        let origin = watch::current_tls_origin();
+        let counted = self.clone();
+        let mut connecting = Box::pin(async move {
+            let opening = match (&counted.openings, origin) {
+                (Some(openings), Some(origin)) => Some(in_time(openings.turn(origin)).await?),
+                _ => None,
+            };
+            counted.opened.fetch_add(1, Ordering::Relaxed);
+            let connecting = counted.connector().call(request);
+            let connection = connecting.await.map_err(Into::into)?;
+            if let Some(opening) = opening {
+                opening.opened(connection.connected().is_negotiated_h2());
+            }
+            Ok(connection)
+        });
         Box::pin(poll_fn(move |cx| {
             // hyper goes on in the background when the request got another connection first.
             if !watch::has_current() {
@@ -272,3 +299,21 @@ where
         }))
     }
 }
+
+/// Waits for `turn` as long as somebody wants it: not where the request got another connection.
+async fn in_time<T>(turn: impl Future<Output = T>) -> Result<T, BoxError> {
+    let mut turn = pin!(turn);
+    poll_fn(|cx| {
+        if watch::has_current() {
+            turn.as_mut().poll(cx).map(Ok)
+        } else {
+            Poll::Ready(Err(Overtaken.into()))
+        }
+    })
+    .await
+}
+
+/// The connection is not wanted any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the request got another connection")]
+struct Overtaken;

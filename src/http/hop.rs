@@ -168,8 +168,7 @@ impl Client {
     /// Sends the next request of `chain`, made for `request`, and reads the
     /// answer. It ends, whatever the server does, where limits are set.
     pub async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
-        let port = chain.url.port_or_known_default().unwrap_or_default();
-        let watch = Rc::new(Watch::start(port));
+        let watch = Rc::new(Watch::start(&chain.url));
         chain.watch = Some(watch.clone());
         let mut keep = self.options.keep;
         keep.sha256 |= request.sha256.is_some();

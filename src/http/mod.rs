@@ -11,6 +11,7 @@ mod descriptors;
 mod failure;
 mod guard;
 mod hop;
+mod opening;
 mod range;
 mod redirect;
 mod resolver;

@@ -2,11 +2,13 @@
 //! which limit runs out first.
 
 use std::cell::{Cell, RefCell};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
 use super::Limits;
 use super::upload::Left;
@@ -23,6 +25,8 @@ pub(crate) struct Watch {
     phase: Cell<Phase>,
     /// The port that the hop is for.
     port: u16,
+    /// What tells its origin from others, if it is one over TLS.
+    tls_origin: Option<u64>,
     started: Instant,
     heard: Cell<Instant>,
     stopped: Cell<Option<Instant>>,
@@ -40,11 +44,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(port: u16) -> Self {
+    pub(super) fn start(url: &Url) -> Self {
         let now = Instant::now();
         Self {
             phase: Cell::new(Phase::Headers),
-            port,
+            port: url.port_or_known_default().unwrap_or_default(),
+            tls_origin: (url.scheme() == "https").then(|| server(url)),
             started: now,
             heard: Cell::new(now),
             stopped: Cell::new(None),
@@ -183,6 +188,18 @@ pub(super) fn watched<F: Future>(
 /// that hyper opens in the background belongs to none.
 pub(super) fn current_reached(phase: Phase) {
     let _ = CURRENT.try_with(|watch| watch.reached(phase));
+}
+
+/// A number that stands for the server of `url`.
+pub(super) fn server(url: &Url) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (url.scheme(), url.host_str(), url.port()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What tells the origin of the hop being polled from others, if it is one over TLS.
+pub(super) fn current_tls_origin() -> Option<u64> {
+    CURRENT.try_with(|watch| watch.tls_origin).ok().flatten()
 }
 
 /// The port that the hop being polled is for.
