@@ -1,7 +1,7 @@
 //! Files of bodies: whole or absent, under names that are safe, in one folder.
 //!
 //! [`Names`] gives every input its name, in the order of the input. A
-//! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`Draft`],
+//! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`draft`],
 //! which writes on a thread of the [`Disk`]: the network waits only where the
 //! disk is behind, and then the clock of the wire stands. The [`Folder`] is
 //! opened once, and everything in it is reached through that.
