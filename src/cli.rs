@@ -1,6 +1,6 @@
 //! The command line, as clap sees it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -418,16 +418,16 @@ fn override_(text: &str) -> Result<Override, String> {
     let bad = || format!("{text:?} is not HOST:PORT:ADDR[,ADDR]");
     let (host, rest) = text.split_once(':').ok_or_else(bad)?;
     let (port, addresses) = rest.split_once(':').ok_or_else(bad)?;
-    let address = |text: &str| {
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
-        bare.unwrap_or(text).parse().map_err(|_| bad())
+    let address = |text: &str| match text.strip_prefix('[') {
+        None => text.parse().map_err(|_| bad()),
+        Some(text) => {
+            let bare = text.strip_suffix(']').ok_or_else(bad)?;
+            let address: Ipv6Addr = bare.parse().map_err(|_| bad())?;
+            Ok(address.into())
+        }
     };
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    if host.is_empty() {
-        return Err(bad());
-    }
+    url::Host::parse(&host).map_err(|_| bad())?;
     Ok(Override {
         host,
         port: port.parse().map_err(|_| bad())?,

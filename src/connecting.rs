@@ -4,6 +4,7 @@ use std::env;
 use std::path::Path;
 use std::sync::Arc;
 
+use hyper_util::client::proxy::matcher::{Builder, Matcher};
 use reqwest::{NoProxy, Proxy};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -11,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::cli::{Cli, Override};
 use crate::error::plain;
-use crate::http::{Connecting, Family, Guard, Identity, Overrides, Trust};
+use crate::http::{Connecting, Family, Guard, Identity, Overrides, Trust, Via};
 
 /// Options of connections that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +43,10 @@ pub enum ConnectingError {
 ///
 /// The first thing that is wrong with it.
 pub fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
-    let proxies = proxies(cli)?;
+    let (proxies, via) = proxies(cli)?;
     if cli.block_private && !proxies.is_empty() {
         return Err(ConnectingError::Unchecked(
-            "a proxy (--proxy, or the environment)",
+            "a proxy (-x '' uses none of the environment)",
         ));
     }
     if cli.block_private && cli.unix_socket.is_some() {
@@ -66,6 +67,7 @@ pub fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
         https_only: cli.https_only,
         unix_socket: cli.unix_socket.clone(),
         proxies,
+        via,
     })
 }
 
@@ -140,40 +142,63 @@ fn failed(option: &'static str, path: &Path, reason: String) -> ConnectingError 
 
 /// `-x`, or what the environment says, as curl reads it: `http_proxy` counts in lower
 /// case only, because a CGI script gets `HTTP_PROXY` from whoever asks it.
-fn proxies(cli: &Cli) -> Result<Vec<Proxy>, ConnectingError> {
-    let except = cli
-        .noproxy
-        .clone()
-        .or_else(|| variable(&["no_proxy", "NO_PROXY"]));
-    let except = except.and_then(|list| NoProxy::from_string(&list));
-    let make = |proxy: &str, option, for_: fn(String) -> reqwest::Result<Proxy>| {
-        let bad = ConnectingError::Proxy(option);
-        match address(proxy) {
-            Some(address) => match for_(address) {
-                Ok(proxy) => Ok(proxy.no_proxy(except.clone())),
-                Err(_) => Err(bad),
-            },
-            None => Err(bad),
-        }
+fn proxies(cli: &Cli) -> Result<(Vec<Proxy>, Via), ConnectingError> {
+    let except = cli.noproxy.clone();
+    let except = except.or_else(|| variable(&["no_proxy", "NO_PROXY"]));
+    // curl takes blanks between the names as well, and brackets around addresses.
+    let except = except.unwrap_or_default().replace(['[', ']'], "");
+    let except = except.split_whitespace().collect::<Vec<_>>().join(",");
+    if except == "*" || cli.proxy.as_deref() == Some("") {
+        return Ok(Default::default());
+    }
+    let mut chosen = Chosen {
+        except,
+        proxies: Vec::new(),
+        matcher: Matcher::builder(),
     };
-    match cli.proxy.as_deref() {
-        Some("") => return Ok(Vec::new()),
-        Some(proxy) => return Ok(vec![make(proxy, "--proxy", Proxy::all)?]),
+    match &cli.proxy {
+        Some(proxy) => chosen.add("--proxy", proxy, Proxy::all, Builder::all)?,
         // The socket is nearer than any proxy.
-        None if cli.unix_socket.is_some() => return Ok(Vec::new()),
-        None => {}
+        None if cli.unix_socket.is_some() => {}
+        None => {
+            if let Some(proxy) = variable(&["http_proxy"]) {
+                chosen.add("http_proxy", &proxy, Proxy::http, Builder::http)?;
+            }
+            if let Some(proxy) = variable(&["https_proxy", "HTTPS_PROXY"]) {
+                chosen.add("https_proxy", &proxy, Proxy::https, Builder::https)?;
+            }
+            if let Some(proxy) = variable(&["all_proxy", "ALL_PROXY"]) {
+                chosen.add("all_proxy", &proxy, Proxy::all, Builder::all)?;
+            }
+        }
     }
-    let mut proxies = Vec::new();
-    if let Some(proxy) = variable(&["http_proxy"]) {
-        proxies.push(make(&proxy, "http_proxy", Proxy::http)?);
+    let matcher = chosen.matcher.no(chosen.except).build();
+    let via = Via((!chosen.proxies.is_empty()).then(|| Arc::new(matcher)));
+    Ok((chosen.proxies, via))
+}
+
+/// Proxies as reqwest uses them, and as messages name them.
+struct Chosen {
+    except: String,
+    proxies: Vec<Proxy>,
+    matcher: Builder,
+}
+
+impl Chosen {
+    fn add(
+        &mut self,
+        option: &'static str,
+        proxy: &str,
+        proxy_for: fn(String) -> reqwest::Result<Proxy>,
+        matcher_for: fn(Builder, String) -> Builder,
+    ) -> Result<(), ConnectingError> {
+        let address = address(proxy).ok_or(ConnectingError::Proxy(option))?;
+        let proxy = proxy_for(address.clone()).map_err(|_| ConnectingError::Proxy(option))?;
+        let except = NoProxy::from_string(&self.except);
+        self.proxies.push(proxy.no_proxy(except));
+        self.matcher = matcher_for(std::mem::take(&mut self.matcher), address);
+        Ok(())
     }
-    if let Some(proxy) = variable(&["https_proxy", "HTTPS_PROXY"]) {
-        proxies.push(make(&proxy, "https_proxy", Proxy::https)?);
-    }
-    if let Some(proxy) = variable(&["all_proxy", "ALL_PROXY"]) {
-        proxies.push(make(&proxy, "all_proxy", Proxy::all)?);
-    }
-    Ok(proxies)
 }
 
 /// The first of these that is set, and to something.

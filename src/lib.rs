@@ -306,8 +306,9 @@ fn http_client(
     fit: &http::Fit,
     store: Option<Store>,
 ) -> Result<(http::Client, Vec<String>), RunError> {
-    let insecure = matches!(config.http.connecting.trust, http::Trust::Anything)
-        .then(|| "--insecure: whoever answers could be anybody".to_owned());
+    let insecure = matches!(config.http.connecting.trust, http::Trust::Anything).then(|| {
+        "--insecure: no certificate is checked, whoever answers could be anybody".to_owned()
+    });
     let too_many = fit.limit.map(|limit| {
         format!(
             "--jobs {} needs more than the {limit} open files that are allowed: {} at a time",

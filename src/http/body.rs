@@ -28,6 +28,8 @@ pub(super) enum BodyError {
     Read(#[from] reqwest::Error),
     #[error("cannot be decoded as {0}: {1}")]
     Decode(Coding, #[source] io::Error),
+    #[error("something follows the end of what is coded as {0}")]
+    Trailing(Coding),
     #[error("Content-Encoding: {0}: cannot be decoded")]
     Coding(String),
     #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
@@ -219,13 +221,13 @@ async fn receive_coded(
     let Some(&first) = beginning.map_err(|error| unwrap(error, coding))?.first() else {
         return Ok(());
     };
-    let mut decoder = coding.decoder(first, coded);
+    let mut decoder = coding.decoder(first, &mut coded);
     let mut buffer = vec![0; DECODED];
     loop {
         // A bomb is decoded without waiting for the network: the others want their turn.
         tokio::task::consume_budget().await;
         match decoder.read(&mut buffer).await {
-            Ok(0) => return Ok(()),
+            Ok(0) => break,
             Ok(read) => {
                 let bytes = &buffer[..read];
                 let share = || Bytes::copy_from_slice(bytes);
@@ -233,6 +235,14 @@ async fn receive_coded(
             }
             Err(error) => return Err(unwrap(error, coding)),
         }
+    }
+    drop(decoder);
+    // Not every coding ends where the body does.
+    let rest = coded.fill_buf().await;
+    if rest.map_err(|error| unwrap(error, coding))?.is_empty() {
+        Ok(())
+    } else {
+        Err(BodyError::Trailing(coding))
     }
 }
 

@@ -4,6 +4,7 @@
 //! as "decode", a closed connection as "request". The causes below it tell.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 
 use url::Url;
@@ -51,6 +52,15 @@ impl Wire {
         if find::<rustls::Error>(error).is_some() {
             return Self::Tls;
         }
+        if let Some(error) = find::<h2::Error>(error)
+            && (error.is_io() || error.is_remote())
+            && error.reason() != Some(h2::Reason::PROTOCOL_ERROR)
+        {
+            return Self::Broken;
+        }
+        if causes(error).any(spoke_first) {
+            return Self::Malformed;
+        }
         if let Some(error) = last_io(error) {
             return match error.raw_os_error() {
                 Some(_) => Self::Broken,
@@ -68,6 +78,11 @@ impl Wire {
             _ => Self::Malformed,
         }
     }
+}
+
+/// Whether the server said something before it was asked. That is told in words only.
+fn spoke_first(cause: &(dyn Error + 'static)) -> bool {
+    cause.is::<hyper::Error>() && cause.to_string().contains("unexpected message")
 }
 
 /// Whether the connection went away before any byte of an answer came.
@@ -99,37 +114,59 @@ fn is_loss(error: &io::Error) -> bool {
     )
 }
 
-/// The failure of a hop to `url`.
+/// Where a hop leads, in words.
+pub(super) struct Place<'a> {
+    url: &'a Url,
+    proxy: Option<(String, u16)>,
+}
+
+impl<'a> Place<'a> {
+    /// To `url`, maybe through the proxy at this host and port.
+    pub(super) fn new(url: &'a Url, proxy: Option<(String, u16)>) -> Self {
+        Self { url, proxy }
+    }
+
+    /// What is looked up.
+    fn host(&self) -> &str {
+        let proxy = self.proxy.as_ref().map(|(host, _)| host.as_str());
+        proxy.or(self.url.host_str()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Authority(self.url))?;
+        match &self.proxy {
+            Some((host, port)) => write!(f, " through {host}:{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The failure of a hop that leads to `place`.
 pub(super) fn classify(
     error: &reqwest::Error,
-    url: &Url,
+    place: &Place<'_>,
     watch: &Watch,
     limits: &Limits,
 ) -> Failure {
     if let Some(ResolveError::Refused(refused)) = find(error) {
-        return refused.failure(url.host_str().unwrap_or_default());
+        return refused.failure(place.host());
     }
     let phase = watch.phase();
     let kind = match phase {
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
         Phase::Resolve => Kind::Dns,
-        _ if error.is_connect() => connect_kind(error, url),
+        _ if error.is_connect() => connect_kind(error, place.url),
         _ => wire_kind(error, phase),
     };
     let message = match kind {
         Kind::Timeout => match limits.connect {
-            Some(limit) => format!(
-                "{}: no connection within {limit:?} (--connect-timeout)",
-                Authority(url)
-            ),
-            None => format!("{}: the connection timed out", Authority(url)),
+            Some(limit) => format!("{place}: no connection within {limit:?} (--connect-timeout)"),
+            None => format!("{place}: the connection timed out"),
         },
-        Kind::Dns => format!(
-            "{}: {}",
-            url.host_str().unwrap_or_default(),
-            words(error, phase)
-        ),
-        _ => format!("{}: {}", Authority(url), words(error, phase)),
+        Kind::Dns => format!("{}: {}", place.host(), words(error, phase)),
+        _ => format!("{place}: {}", words(error, phase)),
     };
     Failure::new(kind, phase, message)
 }

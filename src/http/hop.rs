@@ -31,6 +31,9 @@ pub enum ClientError {
     /// The TLS library refuses.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
+    /// It refuses what is to be shown to servers.
+    #[error("--cert and --key do not fit: {0}")]
+    Identity(rustls::Error),
     /// The HTTP library refuses.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
@@ -168,7 +171,8 @@ impl Client {
     /// Sends the next request of `chain`, made for `request`, and reads the
     /// answer. It ends, whatever the server does, where limits are set.
     pub async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
-        let watch = Rc::new(Watch::start(&chain.url));
+        let proxy = self.options.connecting.via.proxy(&chain.url);
+        let watch = Rc::new(Watch::start(&chain.url, proxy.map(|(_, port)| port)));
         chain.watch = Some(watch.clone());
         let mut keep = self.options.keep;
         keep.sha256 |= request.sha256.is_some();
@@ -494,14 +498,16 @@ impl Client {
     }
 
     fn wire_failure(&self, error: &reqwest::Error, chain: &Chain, watch: &Watch) -> Failure {
-        failure::classify(error, &chain.url, watch, &self.options.limits)
+        let proxy = self.options.connecting.via.proxy(&chain.url);
+        let place = failure::Place::new(&chain.url, proxy);
+        failure::classify(error, &place, watch, &self.options.limits)
     }
 
     fn body_failure(&self, error: BodyError, chain: &Chain, watch: &Watch) -> Failure {
         let kind = match error {
             BodyError::Read(error) => return self.wire_failure(&error, chain, watch),
             BodyError::Save(error) => return error.into(),
-            BodyError::Decode(..) | BodyError::Coding(_) => Kind::Body,
+            BodyError::Decode(..) | BodyError::Trailing(_) | BodyError::Coding(_) => Kind::Body,
             BodyError::Length => Kind::Protocol,
             BodyError::TooLarge(_) => Kind::TooLarge,
         };

@@ -33,7 +33,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderMap;
+use url::Url;
 
 use crate::outcome::Accept;
 
@@ -77,6 +79,21 @@ pub struct Connecting {
     pub unix_socket: Option<PathBuf>,
     /// Through which connections go; the first that fits.
     pub proxies: Vec<reqwest::Proxy>,
+    /// Which of them that is.
+    pub via: Via,
+}
+
+/// Tells through which proxy, if any, a URL is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Via(pub Option<Arc<Matcher>>);
+
+impl Via {
+    /// Host and port of the proxy for `url`.
+    fn proxy(&self, url: &Url) -> Option<(String, u16)> {
+        let target = url.as_str().parse().ok()?;
+        let proxy = self.0.as_ref()?.intercept(&target)?;
+        Some((proxy.uri().host()?.to_owned(), proxy.uri().port_u16()?))
+    }
 }
 
 /// The largest body, and the option that says so.

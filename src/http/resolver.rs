@@ -97,7 +97,9 @@ impl Resolver {
         for &address in found {
             match self.guard.check(address) {
                 Ok(()) => admitted.push(SocketAddr::new(address, 0)),
-                Err(why) => refused = Some(why),
+                // Whoever has one of the right family wants to know why it is not taken.
+                Err(why @ Refused::Private(_)) => refused = Some(why),
+                Err(why) => refused = refused.or(Some(why)),
             }
         }
         match refused {
@@ -111,12 +113,17 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         watch::current_reached(Phase::Resolve);
         let name = name.as_str().to_ascii_lowercase();
-        let key = (name.trim_end_matches('.').to_owned(), watch::current_port());
+        let host = name.trim_end_matches('.');
+        let overridden = watch::current_ports()
+            .find_map(|port| self.overrides.get(&(host.to_owned(), port)).cloned());
         let resolver = self.clone();
         Box::pin(async move {
-            let found = match resolver.overrides.get(&key) {
-                Some(addresses) => resolver.admitted(addresses),
-                None => match resolver.look_up(&name).await {
+            // SOCKS asks for addresses as if they were names.
+            let bare = name.trim_matches(['[', ']']);
+            let found = match (overridden, bare.parse()) {
+                (Some(addresses), _) => resolver.admitted(&addresses),
+                (None, Ok(address)) => resolver.admitted(&[address]),
+                (None, Err(_)) => match resolver.look_up(&name).await {
                     Ok(found) => resolver.admitted(&found),
                     Err(error) => Err(error),
                 },

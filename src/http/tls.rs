@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use super::{Connecting, Versions};
+use super::{ClientError, Connecting, Versions};
 
 /// Which certificates of servers are believed.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,10 @@ impl Clone for Identity {
 /// # Errors
 ///
 /// The provider does not support any version of TLS, or cannot use the identity.
-pub(super) fn config(versions: Versions, connecting: &Connecting) -> Result<ClientConfig, Error> {
+pub(super) fn config(
+    versions: Versions,
+    connecting: &Connecting,
+) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
@@ -64,7 +67,9 @@ pub(super) fn config(versions: Versions, connecting: &Connecting) -> Result<Clie
             .with_custom_certificate_verifier(Arc::new(NoVerifier { algorithms })),
     };
     let mut config = match connecting.identity.clone() {
-        Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key)?,
+        Some(Identity { chain, key }) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(ClientError::Identity)?,
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = match versions {

@@ -23,8 +23,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Watch {
     phase: Cell<Phase>,
-    /// The port that the hop is for.
-    port: u16,
+    /// Ports that may be connected to: the URL's, and that of the proxy.
+    ports: [Option<u16>; 2],
     /// What tells its origin from others, if it is one over TLS.
     tls_origin: Option<u64>,
     started: Instant,
@@ -44,11 +44,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(url: &Url) -> Self {
+    /// Of a hop to `url`, maybe through a proxy at this port.
+    pub(super) fn start(url: &Url, proxy: Option<u16>) -> Self {
         let now = Instant::now();
         Self {
             phase: Cell::new(Phase::Headers),
-            port: url.port_or_known_default().unwrap_or_default(),
+            ports: [url.port_or_known_default(), proxy],
             tls_origin: (url.scheme() == "https").then(|| server(url)),
             started: now,
             heard: Cell::new(now),
@@ -202,9 +203,10 @@ pub(super) fn current_tls_origin() -> Option<u64> {
     CURRENT.try_with(|watch| watch.tls_origin).ok().flatten()
 }
 
-/// The port that the hop being polled is for.
-pub(super) fn current_port() -> u16 {
-    CURRENT.try_with(|watch| watch.port).unwrap_or_default()
+/// The ports that the hop being polled may connect to.
+pub(super) fn current_ports() -> impl Iterator<Item = u16> {
+    let ports = CURRENT.try_with(|watch| watch.ports).unwrap_or_default();
+    ports.into_iter().flatten()
 }
 
 /// The hop being polled waits for a new connection, until what this gives is set:

@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 use crate::support::{Fetch, Server, record::RecordExt as _, reply};
 
 /// A body in this coding.
-fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
     macro_rules! with {
         ($encoder:ident) => {{
             let mut encoder = $encoder::new(Vec::new(), Compression::best());

@@ -4,7 +4,7 @@ use crate::support::{CANARY, Fetch, Gate, Output, PATIENCE, Script, Server, answ
 
 /// The message about a mistake begins with a line that names what it is about.
 #[track_caller]
-fn refused(fetch: Fetch, named: &str) -> Output {
+pub(crate) fn refused(fetch: Fetch, named: &str) -> Output {
     let out = fetch.run().exits(2);
     assert!(out.stdout().is_empty(), "{}", out.stdout());
     let first = out.stderr().lines().next().unwrap_or_default();

@@ -20,7 +20,6 @@ fn secrets(url: &str) -> Vec<Fetch> {
         "X-Secret: ",
         "Authorization: Bearer ",
         "Cookie: a=",
-        "Proxy-Authorization: Basic ",
         "Accept-Language: ",
     ];
     let mut fetches = vec![

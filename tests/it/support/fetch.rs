@@ -200,8 +200,13 @@ impl Fetch {
             .any(|arg| canary_in(&arg.to_string_lossy()));
         let in_stdin =
             matches!(&self.stdin, In::Bytes(bytes) if canary_in(&String::from_utf8_lossy(bytes)));
+        let in_environment = self
+            .env
+            .iter()
+            .any(|(_, value)| canary_in(&value.to_string_lossy()));
         in_args
             || in_stdin
+            || in_environment
             || files(self.folder.path())
                 .iter()
                 .any(|path| canary_in(&read(path)))

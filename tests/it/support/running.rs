@@ -85,6 +85,11 @@ impl Running {
         line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
+    /// How many threads it has at the moment.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
+    }
+
     /// A file in the folder of the run.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -302,6 +302,18 @@ impl Server {
         self.shared.state().connections
     }
 
+    /// Not even a connection came: one of our own, which comes after any of theirs, is the first.
+    #[track_caller]
+    pub(crate) fn assert_untouched(self) {
+        let last = TcpStream::connect(self.address).unwrap();
+        let ours = last.local_addr().unwrap();
+        let is_ours = |tcp: &TcpStream| tcp.peer_addr().is_ok_and(|peer| peer == ours);
+        // Connections are accepted in order: those before this one were, by then.
+        let came = |state: &State| state.open.values().any(is_ours);
+        assert!(self.shared.wait_until(PATIENCE, came), "the server is gone");
+        assert_eq!(self.connections(), 1, "asked: {:#?}", self.targets());
+    }
+
     /// How many requests at most were here at a time.
     pub(crate) fn peak(&self) -> usize {
         self.shared.state().peak

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
 };
 
 use rustls::ServerConnection;
@@ -27,7 +28,12 @@ impl Stream {
     /// Shakes hands; fails if the client does not like us.
     pub(crate) fn tls(mut tcp: TcpStream, mut connection: ServerConnection) -> io::Result<Self> {
         while connection.is_handshaking() {
-            connection.complete_io(&mut tcp)?;
+            if let Err(error) = connection.complete_io(&mut tcp) {
+                // Unread bytes would turn the close into a reset, which takes the alert with it.
+                let _ = tcp.shutdown(Shutdown::Write);
+                let _ = io::copy(&mut tcp, &mut io::sink());
+                return Err(error);
+            }
         }
         Ok(Self {
             tls: Some(Box::new(connection)),
@@ -71,6 +77,11 @@ impl Stream {
         let _ = self.tcp.shutdown(Shutdown::Both);
     }
 
+    /// No more in either direction, though it is not ours to close.
+    pub(crate) fn hang_up(&self) {
+        let _ = self.tcp.shutdown(Shutdown::Both);
+    }
+
     /// A RST instead of a FIN.
     pub(crate) fn reset(self) {
         super::port::linger_not(&self.tcp);
@@ -79,6 +90,12 @@ impl Stream {
     /// Whether a write has failed: the client has left.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tcp.as_fd()
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
-    ServerConfig,
+    ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::{WantsServerCert, WebPkiClientVerifier},
 };
+
+const HERE: &[&str] = &["127.0.0.1", "localhost"];
+const HTTP1: &[&str] = &["http/1.1"];
 
 static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| {
     let mut params = CertificateParams::default();
@@ -22,22 +26,74 @@ pub(crate) fn authority() -> String {
     AUTHORITY.pem()
 }
 
-/// A server of these names that speaks these protocols.
-pub(crate) fn server(names: &[&str], protocols: &[&str]) -> Arc<ServerConfig> {
-    let key = KeyPair::generate().unwrap();
+/// Another that no one trusts unless told to.
+pub(crate) fn stranger() -> String {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let stranger = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    stranger.pem()
+}
+
+/// What a client shows, both as PEM.
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Identity {
+    /// Signed by the authority.
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["client.test".to_owned()]).unwrap();
+        Self {
+            certificate: params.signed_by(&key, &*AUTHORITY).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Signed by no one but itself.
+    pub(crate) fn of_a_stranger() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["client.test".to_owned()]).unwrap();
+        Self {
+            certificate: params.self_signed(&key).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+/// A certificate of these names, to be changed.
+pub(crate) fn named(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let certificate = CertificateParams::new(names)
+    CertificateParams::new(names).unwrap()
+}
+
+fn provided() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
         .unwrap()
-        .signed_by(&key, &*AUTHORITY)
-        .unwrap();
+}
+
+fn certified(
+    builder: ConfigBuilder<ServerConfig, WantsServerCert>,
+    params: &CertificateParams,
+    protocols: &[&str],
+) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &*AUTHORITY).unwrap();
+    shown(builder, &certificate, &key, protocols)
+}
+
+fn shown(
+    builder: ConfigBuilder<ServerConfig, WantsServerCert>,
+    certificate: &Certificate,
+    key: &KeyPair,
+    protocols: &[&str],
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
+    let mut config = builder
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
     config.alpn_protocols = protocols
         .iter()
         .map(|name| name.as_bytes().to_vec())
@@ -45,7 +101,51 @@ pub(crate) fn server(names: &[&str], protocols: &[&str]) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
+/// A server of these names that speaks these protocols.
+pub(crate) fn server(names: &[&str], protocols: &[&str]) -> Arc<ServerConfig> {
+    signed(&named(names), protocols)
+}
+
+/// A server with such a certificate of the authority.
+pub(crate) fn signed(params: &CertificateParams, protocols: &[&str]) -> Arc<ServerConfig> {
+    certified(provided().with_no_client_auth(), params, protocols)
+}
+
+/// A server with this certificate, whoever signed it.
+pub(crate) fn presenting(
+    certificate: &Certificate,
+    key: &KeyPair,
+    protocols: &[&str],
+) -> Arc<ServerConfig> {
+    shown(
+        provided().with_no_client_auth(),
+        certificate,
+        key,
+        protocols,
+    )
+}
+
 /// The usual: this machine, HTTP/1.1.
 pub(crate) fn here() -> Arc<ServerConfig> {
-    server(&["127.0.0.1", "localhost"], &["http/1.1"])
+    server(HERE, HTTP1)
+}
+
+/// The usual, long out of date.
+pub(crate) fn expired() -> Arc<ServerConfig> {
+    let mut params = named(HERE);
+    params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    signed(&params, HTTP1)
+}
+
+/// The usual, for clients that show a certificate of the authority.
+pub(crate) fn demanding() -> Arc<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(AUTHORITY.der().clone()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .unwrap();
+    let builder = provided().with_client_cert_verifier(verifier);
+    certified(builder, &named(HERE), HTTP1)
 }

@@ -1,0 +1,73 @@
+//! Servers that agree to HTTP/2 and do not keep to it.
+
+use std::io::Write as _;
+
+use super::cases;
+use crate::support::{Script, Stream};
+
+const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+/// Headers of stream 1 with `:status: 200`, after which content comes.
+const HEADERS: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x01\x88";
+
+/// Frames that are sent once the request is there.
+fn frames(frames: &[&[u8]]) -> Script {
+    let bytes = frames.concat();
+    asked(Script::new()).send(bytes)
+}
+
+/// Reads up to the headers of the request; its settings are answered with ours.
+fn asked(script: Script) -> Script {
+    script.run(|_, stream| {
+        let _ = stream.write_all(SETTINGS);
+        let _ = read_headers(stream);
+    })
+}
+
+fn read_headers(stream: &mut Stream) -> Option<()> {
+    stream.read_exactly(b"SM\r\n\r\n".len())?;
+    loop {
+        let head = stream.read_exactly(9)?;
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        stream.read_exactly(length)?;
+        if head[3] == 1 {
+            return Some(());
+        }
+    }
+}
+
+cases! {
+    c123_http_1_where_http_2_was_agreed_is_no_answer ["--http2-prior-knowledge"]:
+        Script::new().send("HTTP/1.1 400 Bad Request\r\n\r\n").silence() => "error protocol/headers", "frame";
+    c124_a_frame_beyond_all_bounds_is_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\xff\xff\xff\0\0\0\0\0\x01"]).silence() => "error protocol/headers", "frame";
+    c125_a_stream_that_is_reset_is_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x01"]).silence() => "error protocol/headers", "stream";
+    c126_content_before_the_headers_is_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\0\0\x01\0\x01\0\0\0\x01x"]).silence() => "error protocol/headers";
+    c127_headers_without_a_status_are_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\0\0\0\x01\x05\0\0\0\x01"]).silence() => "error protocol/headers";
+    c128_headers_that_cannot_be_unpacked_are_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\0\0\x02\x01\x05\0\0\0\x01\xff\xff"]).silence() => "error protocol/headers";
+    c129_headers_continued_without_end_are_no_answer ["--http2-prior-knowledge"]:
+        // A field without index, `x: y`, again and again, and never the end of the headers.
+        frames(&[b"\0\0\x01\x01\0\0\0\0\x01\x88"])
+            .repeat([b"\0\x0f\xa0\x09\0\0\0\0\x01".as_slice(), &b"\x00\x01x\x01y".repeat(800)].concat(), 0)
+            => "error protocol/headers";
+    c130_a_stream_that_is_reset_within_its_body_is_a_failed_body ["--http2-prior-knowledge"]:
+        frames(&[HEADERS, b"\0\0\x01\0\0\0\0\0\x01x", b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x02"]).silence()
+            => "error body/body";
+    c131_a_connection_closed_within_a_body_is_a_failed_body ["--http2-prior-knowledge"]:
+        frames(&[HEADERS, b"\0\0\x01\0\0\0\0\0\x01x"]).close() => "error body/body";
+    c132_content_longer_than_its_length_is_a_failed_body ["--http2-prior-knowledge"]:
+        // `content-length: 1`, and two bytes.
+        frames(&[b"\0\0\x05\x01\x04\0\0\0\x01\x88\x0f\x0d\x011", b"\0\0\x02\0\x01\0\0\0\x01xx"]).silence()
+            => "error protocol/body";
+    c133_a_push_that_no_one_wanted_is_no_answer ["--http2-prior-knowledge"]:
+        frames(&[b"\0\0\x05\x05\x04\0\0\0\x01\0\0\0\x02\x88"]).silence() => "error protocol/headers";
+    c134_silence_after_the_settings_ends_at_the_read_timeout ["--http2-prior-knowledge", "--read-timeout", "1"]:
+        frames(&[]).silence() => "error timeout/headers", "--read-timeout";
+    c135_pings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", "1"]:
+        frames(&[]).repeat(b"\0\0\x08\x06\0\0\0\0\0pingpong", 10) => "error timeout/headers", "--timeout";
+    c136_settings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", "1"]:
+        frames(&[]).repeat(SETTINGS, 10) => "error timeout/headers", "--timeout";
+}

@@ -1,0 +1,247 @@
+//! Servers that are not who they say they are, or do not speak TLS as they should.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+};
+
+use rcgen::{DnType, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::beside;
+use crate::support::{CANARY, Fetch, Script, Server, ok, record::RecordExt as _, tls};
+
+const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// A server with such a certificate is told nothing.
+#[track_caller]
+fn distrusts(config: Arc<ServerConfig>, fetch: Fetch, said: &str) {
+    let server = Server::build().tls(config).otherwise(ok("x")).start();
+    let fetch = fetch.args(["-v", "-u", &format!("user:{CANARY}")]);
+    let record = beside(fetch, &server.url("/a"), "error tls/connect");
+    assert!(record.message().contains(said), "{}", record.message());
+    assert!(server.requests().is_empty(), "{:?}", server.requests());
+}
+
+fn trusting() -> Fetch {
+    Fetch::jsonl().trusting()
+}
+
+#[test]
+fn c189_a_certificate_that_has_expired_is_not_trusted() {
+    let mut params = tls::named(&HERE);
+    params.not_after = date_time_ymd(2020, 1, 1);
+    distrusts(tls::signed(&params, &[]), trusting(), "expired");
+}
+
+#[test]
+fn c190_a_certificate_that_is_not_valid_yet_is_not_trusted() {
+    let mut params = tls::named(&HERE);
+    params.not_before = date_time_ymd(4000, 1, 1);
+    distrusts(tls::signed(&params, &[]), trusting(), "not valid yet");
+}
+
+#[test]
+fn c191_a_certificate_of_another_name_is_not_trusted() {
+    let config = tls::server(&["example.com", "127.0.0.2"], &[]);
+    distrusts(config, trusting(), "not valid for");
+}
+
+#[test]
+fn c192_a_certificate_of_a_wildcard_is_not_of_an_address() {
+    let config = tls::server(&["*.0.0.1", "*"], &[]);
+    distrusts(config, trusting(), "not valid for");
+}
+
+#[test]
+fn c193_a_name_where_no_one_looks_for_it_any_more_is_none() {
+    let mut params = tls::named(&["example.com"]);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "127.0.0.1");
+    distrusts(tls::signed(&params, &[]), trusting(), "not valid for");
+}
+
+#[test]
+fn c194_a_certificate_of_an_unknown_authority_is_not_trusted() {
+    distrusts(tls::here(), Fetch::jsonl(), "UnknownIssuer");
+}
+
+#[test]
+fn c195_a_certificate_that_signed_itself_is_not_trusted() {
+    let key = KeyPair::generate().unwrap();
+    let certificate = tls::named(&HERE).self_signed(&key).unwrap();
+    let config = tls::presenting(&certificate, &key, &[]);
+    distrusts(config, trusting(), "UnknownIssuer");
+}
+
+#[test]
+fn c196_a_certificate_of_the_right_name_with_the_key_of_another_is_not_trusted() {
+    // The authority's name is in it, its signature is not.
+    let (key, forger) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut authority = tls::named(&[]);
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "authority of the tests");
+    let issuer = rcgen::Issuer::new(authority, forger);
+    let certificate = tls::named(&HERE).signed_by(&key, &issuer).unwrap();
+    distrusts(
+        tls::presenting(&certificate, &key, &[]),
+        trusting(),
+        "BadSignature",
+    );
+}
+
+/// Accepts one connection and does this to it.
+fn accepting(serve: impl FnOnce(TcpStream) + Send + 'static) -> (String, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/a", listener.local_addr().unwrap());
+    (
+        url,
+        thread::spawn(move || serve(listener.accept().unwrap().0)),
+    )
+}
+
+/// What comes of a server that reads the greeting of TLS, answers with these bytes, and leaves.
+#[track_caller]
+fn greeted_with(answer: &'static [u8], said: &str) {
+    let (url, serving) = accepting(move |mut tcp| {
+        let _ = tcp.read(&mut [0; 4096]);
+        let _ = tcp.write_all(answer);
+    });
+    let record = beside(trusting(), &url, "error tls/connect");
+    serving.join().unwrap();
+    assert!(record.message().contains(said), "{}", record.message());
+}
+
+/// A record of TLS 1.0 to 1.2 with a greeting that chooses a version.
+fn hello(version: u8) -> &'static [u8] {
+    let mut body = vec![3, version];
+    body.extend([7; 32]);
+    // No session, a suite of that time, no compression.
+    body.extend([0, 0xc0, 0x13, 0]);
+    let mut bytes = vec![22, 3, version, 0, 42, 2, 0, 0, 38];
+    bytes.extend(body);
+    bytes.leak()
+}
+
+#[test]
+fn c197_a_handshake_cut_off_is_an_error_of_tls() {
+    greeted_with(b"", "eof");
+}
+
+#[test]
+fn c198_a_handshake_cut_off_within_a_record_is_an_error_of_tls() {
+    greeted_with(&hello(3)[..20], "eof");
+}
+
+#[test]
+fn c199_http_where_there_should_be_tls_is_an_error_of_tls() {
+    greeted_with(b"HTTP/1.1 400 Bad Request\r\n\r\n", "corrupt message");
+}
+
+#[test]
+fn c200_an_alert_is_an_error_of_tls() {
+    greeted_with(b"\x15\x03\x01\x00\x02\x02\x28", "alert");
+}
+
+#[test]
+fn c201_a_server_of_tls_1_0_is_not_spoken_to() {
+    greeted_with(hello(1), "incompatible");
+}
+
+#[test]
+fn c202_a_server_of_tls_1_1_is_not_spoken_to() {
+    greeted_with(hello(2), "incompatible");
+}
+
+#[test]
+fn c203_a_suite_that_was_not_offered_is_an_error_of_tls() {
+    greeted_with(hello(3), "SelectedUnofferedCipherSuite");
+}
+
+#[test]
+fn c204_a_greeting_that_bears_the_mark_of_a_downgrade_is_not_believed() {
+    // RFC 8446, section 4.1.3: TLS 1.2 from a server that could do more.
+    let mut greeting = hello(3).to_vec();
+    greeting[35..43].copy_from_slice(b"DOWNGRD\x01");
+    greeting[44..46].copy_from_slice(&[0xc0, 0x2b]);
+    greeted_with(greeting.leak(), "wngrade");
+}
+
+#[test]
+fn c205_a_record_beyond_all_bounds_is_an_error_of_tls() {
+    greeted_with(b"\x16\x03\x03\xff\xff", "corrupt message");
+}
+
+#[test]
+fn c206_silence_in_the_handshake_ends_at_the_connect_timeout() {
+    let server = Server::always(Script::new().silence());
+    let url = server.url("/a").replace("http:", "https:");
+    let fetch = trusting().args(["--connect-timeout", "1"]);
+    let record = beside(fetch, &url, "error timeout/connect");
+    assert!(
+        record.message().contains("--connect-timeout"),
+        "{}",
+        record.message()
+    );
+}
+
+/// What comes of an answer over TLS after which the connection ends without the end of TLS: someone on the way may
+/// have cut it off.
+#[track_caller]
+fn cut_off(answer: &'static str, verdict: &str) {
+    let (url, serving) = accepting(move |tcp| {
+        let connection = ServerConnection::new(tls::here()).unwrap();
+        let mut stream = StreamOwned::new(connection, tcp);
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(answer.as_bytes());
+        let _ = stream.flush();
+    });
+    beside(trusting(), &url, verdict);
+    serving.join().unwrap();
+}
+
+#[test]
+fn c207_a_body_to_the_end_of_the_connection_needs_the_end_of_tls() {
+    cut_off("HTTP/1.1 200 OK\r\n\r\nhello", "error body/body");
+}
+
+#[test]
+fn c208_a_body_of_its_length_needs_no_end_of_tls() {
+    cut_off("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "ok");
+}
+
+#[test]
+fn c209_no_answer_and_no_end_of_tls_is_a_failed_connection() {
+    cut_off("", "error connect/headers");
+}
+
+#[test]
+fn c210_a_server_that_speaks_first_does_not_speak_http() {
+    let mut config = ServerConfig::clone(&tls::here());
+    // So that it comes with the handshake, and not a moment too late.
+    config.send_half_rtt_data = true;
+    let (url, serving) = accepting(move |mut tcp| {
+        let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+        while connection.wants_read() && !connection.wants_write() {
+            connection.read_tls(&mut tcp).unwrap();
+            connection.process_new_packets().unwrap();
+        }
+        let _ = connection.writer().write_all(b"220 mail.example ESMTP\r\n");
+        while connection.wants_write() {
+            connection.write_tls(&mut tcp).unwrap();
+        }
+        // Until the client leaves.
+        let _ = std::io::copy(&mut tcp, &mut std::io::sink());
+    });
+    let record = beside(trusting(), &url, "error protocol/headers");
+    serving.join().unwrap();
+    assert!(
+        record.message().contains("unexpected message"),
+        "{}",
+        record.message()
+    );
+}

@@ -1,0 +1,224 @@
+//! Proxies that refuse, fail, babble or say nothing.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Fetch, Output, Script, Server, answer, ok,
+    port::{Overrun, Refusing},
+    proxy::proxy,
+    record::RecordExt as _,
+    redirect, reply, tls,
+};
+
+const RETRIES: [&str; 4] = ["--retry", "2", "--retry-delay", "1ms"];
+
+fn through(proxy: &str, url: &str) -> Output {
+    Fetch::jsonl()
+        .trusting()
+        .args(["-t", "10s", "-x", proxy, url])
+        .run()
+        .exits(1)
+}
+
+/// An error of the connection that names the proxy, and nothing of which is an answer.
+#[track_caller]
+fn is_of_the_proxy(record: &Value, server: &Server, named: &str) {
+    assert_eq!(record.verdict(), "error connect/connect", "{record}");
+    let address = format!("127.0.0.1:{}", server.port());
+    let message = record.message();
+    assert!(
+        message.contains(&address) && message.contains(named),
+        "no {address} or no {named:?} in {message}"
+    );
+    assert_eq!(
+        (&record["status"], &record["content_type"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn a_tunnel_that_is_refused_is_told() {
+    for status in [400, 401, 403, 404, 405, 407, 429, 500, 502, 503, 504, 511] {
+        let server = Server::always(answer(status, "no"));
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "");
+        assert_eq!(server.targets(), ["a.invalid:443"]);
+    }
+}
+
+#[test]
+fn a_redirect_is_no_tunnel() {
+    let elsewhere = Server::always(ok("x"));
+    for status in [301, 302, 307, 308] {
+        let server = Server::always(redirect(status, &elsewhere.url("/a")));
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "");
+        assert_eq!(record["redirects"], 0);
+    }
+    elsewhere.assert_untouched();
+}
+
+#[test]
+fn a_proxy_that_goes_away_is_an_error_of_the_connection() {
+    for script in [
+        Script::new().close(),
+        Script::new().reset(),
+        Script::new().send("HTTP/1.1 200 Conn").close(),
+        Script::new().send("HTTP/1.1 200 OK\r\nX: y\r\n").close(),
+    ] {
+        let server = Server::always(script);
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "");
+    }
+}
+
+#[test]
+fn a_proxy_that_babbles_is_an_error_of_the_connection() {
+    for text in [
+        "hello\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        "HTTP/1.1 abc OK\r\n\r\n",
+        "HTTP/1.1 20\r\n\r\n",
+        "200 OK\r\n\r\n",
+        "\x05\x00",
+        "\x1b[31m\u{202e}\r\n\r\n",
+    ] {
+        let server = Server::always(Script::new().send(text).close());
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "");
+    }
+}
+
+#[test]
+fn a_reason_full_of_tricks_is_shown_escaped_or_not_at_all() {
+    let script = "HTTP/1.1 502 \u{1b}]52;c;eA==\u{7}\u{202e}\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::always(Script::new().send(script));
+    for format in ["text", "jsonl", "csv"] {
+        Fetch::new()
+            .args(["-v", "--format", format, "-x", &server.url("")])
+            .arg("https://a.invalid/")
+            .run()
+            .exits(1);
+    }
+}
+
+#[test]
+fn headers_without_an_end_do_have_one() {
+    for piece in ["X: y\r\n".repeat(100), "x".repeat(4096)] {
+        let script = Script::new().send("HTTP/1.1 200 OK\r\n").repeat(piece, 0);
+        let server = Server::always(script);
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "");
+    }
+}
+
+#[test]
+fn a_tunnel_that_leads_to_no_tls_is_an_error_of_tls() {
+    for text in ["hello\r\n\r\n", "HTTP/1.1 400 Bad\r\n\r\n"] {
+        let opened = format!("HTTP/1.1 200 OK\r\n\r\n{text}");
+        let server = Server::always(Script::new().send(opened).close());
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        assert_eq!(record.verdict(), "error tls/connect", "{record}");
+    }
+}
+
+#[test]
+fn a_proxy_that_says_nothing_is_left_in_time() {
+    let server = Server::always(Script::new().silence());
+    for (limit, url) in [
+        ("--connect-timeout", "https://a.invalid/"),
+        ("-t", "https://a.invalid/"),
+    ] {
+        let record = Fetch::jsonl()
+            .args([limit, "300ms", "-x", &server.url(""), url])
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error timeout/connect", "{limit}");
+    }
+    let overrun = Overrun::new();
+    let record = Fetch::jsonl()
+        .args(["--connect-timeout", "300ms", "-x"])
+        .arg(format!("http://{}", overrun.address()))
+        .arg("http://a.invalid/")
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error timeout/connect");
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_named() {
+    let refusing = Refusing::new();
+    let address = refusing.address().to_string();
+    for url in ["http://a.invalid/", "https://a.invalid/"] {
+        for scheme in ["http", "https", "socks5h"] {
+            let record = through(&format!("{scheme}://{address}"), url).record();
+            assert_eq!(record.verdict(), "error connect/connect", "{scheme} {url}");
+            assert!(record.message().contains(&address), "{}", record.message());
+        }
+    }
+}
+
+#[test]
+fn what_a_proxy_answers_to_a_plain_request_is_the_answer() {
+    for status in [407, 403, 502, 504] {
+        let asks = reply(status, &[("Proxy-Authenticate", "Basic")], "who?");
+        let server = Server::always(asks);
+        let record = through(&server.url(""), "http://a.invalid/a").record();
+        assert_eq!(record.verdict(), format!("http_error {status}"));
+        assert_eq!(
+            (&record["size"], &record["error"]),
+            (&json!(4), &Value::Null)
+        );
+        assert_eq!(server.requests().len(), 1, "once is enough");
+    }
+}
+
+#[test]
+fn a_plain_request_that_gets_no_answer_is_an_error_of_the_connection() {
+    let server = Server::always(Script::new().close());
+    let record = through(&server.url(""), "http://a.invalid/a").record();
+    assert_eq!(record["error"]["kind"], "connect", "{record}");
+    let server = Server::always(Script::new().send("hello\r\n\r\n").close());
+    let record = through(&server.url(""), "http://a.invalid/a").record();
+    assert_eq!(record["error"]["kind"], "protocol", "{record}");
+}
+
+#[test]
+fn a_tunnel_is_asked_for_again_where_retries_are_allowed() {
+    let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
+    let authority = format!("127.0.0.1:{}", origin.port());
+    let server = Server::build()
+        .route_in_turn(
+            &authority,
+            [answer(502, "no"), Script::new().close(), proxy()],
+        )
+        .start();
+    let record = Fetch::jsonl()
+        .trusting()
+        .args(RETRIES)
+        .args(["-x", &server.url(""), &origin.url("/a")])
+        .run()
+        .exits(0)
+        .record();
+    assert_eq!(record["attempts"].as_array().unwrap().len(), 3);
+    assert_eq!((server.requests().len(), origin.requests().len()), (3, 1));
+}
+
+/// Nothing of a POST was sent when a tunnel was refused.
+#[test]
+fn a_post_is_tried_again_where_no_tunnel_stood() {
+    let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
+    let authority = format!("127.0.0.1:{}", origin.port());
+    let server = Server::build()
+        .route_in_turn(&authority, [answer(503, "no"), proxy()])
+        .start();
+    Fetch::new()
+        .trusting()
+        .args(RETRIES)
+        .args(["-d", "hello", "-x", &server.url(""), &origin.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(origin.request().body_text(), "hello");
+}

@@ -1,0 +1,308 @@
+//! Proxies that speak SOCKS: who looks the name up, who says who he is, and what a refusal looks like.
+
+use crate::support::{
+    CANARY, Fetch, Server, ok,
+    record::RecordExt as _,
+    redirect,
+    socks::{Asked, Manner, Socks},
+    tls,
+};
+
+const SCHEMES: [&str; 3] = ["socks4", "socks5", "socks5h"];
+
+fn through(socks: &Socks, scheme: &str) -> Fetch {
+    Fetch::jsonl()
+        .trusting()
+        .args(["-4", "-t", "20s", "-x", &socks.url(scheme)])
+}
+
+fn hosts(socks: &Socks) -> Vec<String> {
+    socks.asked().into_iter().map(|asked| asked.host).collect()
+}
+
+#[test]
+fn an_address_is_asked_for_as_an_address() {
+    let server = Server::always(ok("x"));
+    for (scheme, version) in SCHEMES.into_iter().zip([4, 5, 5]) {
+        let socks = Socks::new(Manner::Open);
+        through(&socks, scheme).arg(server.url("/a")).run().exits(0);
+        let asked = Asked {
+            version,
+            user: None,
+            host: "127.0.0.1".to_owned(),
+            port: server.port(),
+        };
+        assert_eq!(socks.asked(), [asked], "{scheme}");
+    }
+    // What goes through is what would go without it.
+    for request in server.requests() {
+        let host = format!("127.0.0.1:{}", server.port());
+        assert_eq!(
+            (request.target.as_str(), request.header("host")),
+            ("/a", Some(host.as_str()))
+        );
+    }
+}
+
+#[test]
+fn socks5_and_socks4_look_names_up_here() {
+    let server = Server::always(ok("x"));
+    for scheme in ["socks4", "socks5"] {
+        let socks = Socks::new(Manner::Open);
+        through(&socks, scheme)
+            .arg(server.url_as("localhost", "/a"))
+            .run()
+            .exits(0);
+        assert_eq!(hosts(&socks), ["127.0.0.1"], "{scheme}");
+    }
+}
+
+#[test]
+fn what_is_no_name_here_is_not_asked_for_there() {
+    for scheme in ["socks4", "socks5"] {
+        let unasked = Server::build().start();
+        let record = Fetch::jsonl()
+            .args(["-t", "20s", "-x"])
+            .arg(format!("{scheme}://127.0.0.1:{}", unasked.port()))
+            .arg("http://nothing.invalid/")
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error dns/resolve", "{scheme}");
+        unasked.assert_untouched();
+    }
+}
+
+#[test]
+fn socks5h_leaves_names_to_the_proxy() {
+    let server = Server::always(ok("x"));
+    let socks = Socks::new(Manner::Open);
+    through(&socks, "socks5h")
+        .arg("-j1")
+        .args([
+            server.url_as("nothing.invalid", "/a"),
+            server.url_as("localhost", "/b"),
+        ])
+        .run()
+        .exits(0);
+    assert_eq!(hosts(&socks), ["nothing.invalid", "localhost"]);
+    let host = format!("nothing.invalid:{}", server.port());
+    assert_eq!(server.requests()[0].header("host"), Some(host.as_str()));
+}
+
+#[test]
+fn resolve_holds_where_names_are_looked_up_here() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    let socks = Socks::new(Manner::Open);
+    through(&socks, "socks5")
+        .args(["--resolve", &format!("name.test:{port}:127.0.0.7")])
+        .arg(server.url_as("name.test", "/a"))
+        .run()
+        .exits(0);
+    assert_eq!(hosts(&socks), ["127.0.0.7"]);
+}
+
+#[test]
+fn an_address_of_ipv6_is_asked_for_as_one() {
+    let server = Server::always(ok("x"));
+    for scheme in ["socks5", "socks5h"] {
+        let socks = Socks::new(Manner::Open);
+        Fetch::jsonl()
+            .args(["-x", &socks.url(scheme), &server.url_as("[::1]", "/a")])
+            .run()
+            .exits(0);
+        assert_eq!(hosts(&socks), ["::1"], "{scheme}");
+    }
+}
+
+#[test]
+fn tls_is_spoken_with_the_origin() {
+    let server = Server::build()
+        .tls(tls::server(&["name.invalid"], &["http/1.1"]))
+        .otherwise(ok("x"))
+        .start();
+    let socks = Socks::new(Manner::Open);
+    let asked = |name: &str| {
+        through(&socks, "socks5h")
+            .arg(server.url_as(name, "/a"))
+            .run()
+            .record()
+            .verdict()
+    };
+    assert_eq!(asked("name.invalid"), "ok");
+    assert_eq!(asked("other.invalid"), "error tls/connect");
+    assert_eq!(server.targets(), ["/a"]);
+}
+
+#[test]
+fn name_and_password_of_the_url_are_said_decoded() {
+    let server = Server::always(ok("x"));
+    for scheme in ["socks5", "socks5h"] {
+        for (userinfo, name, password) in [
+            ("user:pass", "user", "pass"),
+            ("us%40er:p%3Aa%2Fss", "us@er", "p:a/ss"),
+            ("%C3%A9:%C3%BC", "é", "ü"),
+        ] {
+            let socks = Socks::new(Manner::AsksWho);
+            let url = format!("{scheme}://{userinfo}@127.0.0.1:{}", socks.port());
+            Fetch::new()
+                .args(["-x", &url, &server.url("/a")])
+                .run()
+                .exits(0);
+            let said = socks.asked().remove(0).user;
+            assert_eq!(said, Some((name.to_owned(), password.to_owned())));
+        }
+    }
+}
+
+#[test]
+fn they_are_said_to_the_proxy_and_no_one_else_and_shown_nowhere() {
+    let server = Server::always(ok("x"));
+    for manner in [
+        Manner::AsksWho,
+        Manner::BelievesNoOne,
+        Manner::Refuses(5),
+        Manner::Open,
+    ] {
+        for scheme in SCHEMES {
+            let socks = Socks::new(manner);
+            let url = format!("{scheme}://user:{CANARY}@127.0.0.1:{}", socks.port());
+            let out = Fetch::jsonl()
+                .args(["-v", "-t", "5s", "-x", &url, &server.url("/a")])
+                .run();
+            assert_eq!(out.records().len(), 1);
+        }
+    }
+    for request in server.requests() {
+        let told = ["authorization", "proxy-authorization"].map(|name| request.header(name));
+        assert_eq!(told, [None, None]);
+    }
+}
+
+#[test]
+fn a_proxy_that_wants_to_know_who_and_is_not_told_is_an_error_of_the_connection() {
+    let socks = Socks::new(Manner::AsksWho);
+    let record = through(&socks, "socks5h")
+        .arg("http://a.invalid/")
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error connect/connect");
+    assert!(socks.asked().is_empty());
+}
+
+#[test]
+fn a_refusal_names_the_proxy() {
+    let codes = (1..=8).chain([9, 255]);
+    for code in codes {
+        let socks = Socks::new(Manner::Refuses(code));
+        let record = through(&socks, "socks5h")
+            .arg("http://a.invalid/")
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error connect/connect", "{code}");
+        let address = format!("127.0.0.1:{}", socks.port());
+        assert!(record.message().contains(&address), "{}", record.message());
+    }
+    for code in [91, 92, 93] {
+        let socks = Socks::new(Manner::Refuses(code));
+        let record = through(&socks, "socks4")
+            .arg("http://127.0.0.1:9/")
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error connect/connect", "{code}");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_keep_to_the_rules_is_an_error_of_the_connection() {
+    for manner in [
+        Manner::AcceptsNoMethod,
+        Manner::BelievesNoOne,
+        Manner::Leaves,
+        Manner::LeavesLater,
+        Manner::Babbles,
+    ] {
+        let socks = Socks::new(manner);
+        let url = format!("socks5://user:pass@127.0.0.1:{}", socks.port());
+        let record = Fetch::jsonl()
+            .args(["-t", "10s", "-x", &url, "http://127.0.0.1:9/"])
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error connect/connect");
+        let address = format!("127.0.0.1:{}", socks.port());
+        assert!(record.message().contains(&address), "{}", record.message());
+    }
+}
+
+#[test]
+fn a_proxy_that_says_nothing_is_left_in_time() {
+    for scheme in SCHEMES {
+        let socks = Socks::new(Manner::Silent);
+        let record = Fetch::jsonl()
+            .args(["--connect-timeout", "300ms", "-x", &socks.url(scheme)])
+            .arg("http://127.0.0.1:9/")
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error timeout/connect", "{scheme}");
+    }
+}
+
+#[test]
+fn a_connection_is_kept_for_its_origin() {
+    let server = Server::always(ok("x"));
+    let socks = Socks::new(Manner::Open);
+    through(&socks, "socks5h")
+        .arg("-j1")
+        .stdin(server.list(20))
+        .run()
+        .exits(0);
+    assert_eq!((socks.connections(), server.requests().len()), (1, 20));
+}
+
+#[test]
+fn hosts_do_not_share_a_connection() {
+    let server = Server::always(ok("x"));
+    let socks = Socks::new(Manner::Open);
+    through(&socks, "socks5h")
+        .arg("-j1")
+        .args([
+            server.url_as("a.invalid", "/"),
+            server.url_as("b.invalid", "/"),
+        ])
+        .run()
+        .exits(0);
+    assert_eq!(hosts(&socks), ["a.invalid", "b.invalid"]);
+}
+
+#[test]
+fn a_redirect_goes_through_the_proxy_too() {
+    let server = Server::build().otherwise(ok("x")).start();
+    let first = Server::at("/a", redirect(302, &server.url_as("b.invalid", "/b")));
+    let socks = Socks::new(Manner::Open);
+    through(&socks, "socks5h")
+        .arg(first.url_as("a.invalid", "/a"))
+        .run()
+        .exits(0);
+    assert_eq!(hosts(&socks), ["a.invalid", "b.invalid"]);
+    assert_eq!(server.targets(), ["/b"]);
+}
+
+#[test]
+fn the_environment_may_name_one() {
+    let server = Server::always(ok("x"));
+    for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
+        let socks = Socks::new(Manner::Open);
+        Fetch::new()
+            .env(name, socks.url("socks5h"))
+            .arg(server.url_as("a.invalid", "/"))
+            .run()
+            .exits(0);
+        assert_eq!(hosts(&socks), ["a.invalid"], "{name}");
+    }
+}
