@@ -90,8 +90,8 @@ pub struct Via(pub Option<Arc<Matcher>>);
 impl Via {
     /// Host and port of the proxy for `url`.
     fn proxy(&self, url: &Url) -> Option<(String, u16)> {
-        let target = url.as_str().parse().ok()?;
-        let proxy = self.0.as_ref()?.intercept(&target)?;
+        let matcher = self.0.as_ref()?;
+        let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
         Some((proxy.uri().host()?.to_owned(), proxy.uri().port_u16()?))
     }
 }
