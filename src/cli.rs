@@ -302,7 +302,7 @@ pub struct Cli {
         requires = "output_dir",
         help_heading = "Save"
     )]
-    pub existing: Option<ExistingName>,
+    pub existing: Option<IfExists>,
     /// Keep a body that breaks off as NAME.part, and ask for its rest only
     #[arg(
         short = 'c',
@@ -370,7 +370,7 @@ pub enum FormatName {
 
 /// What to do where a file has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExistingName {
+pub enum IfExists {
     /// Skip the input
     Skip,
     /// The input fails

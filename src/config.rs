@@ -10,7 +10,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
-use crate::cli::{Cli, ExistingName, FormatName, SchemeName, When};
+use crate::cli::{Cli, FormatName, IfExists, SchemeName, When};
 use crate::connecting::{ConnectingError, connecting};
 use crate::engine::{self, PerHost, Retry};
 use crate::error::plain;
@@ -58,17 +58,6 @@ pub struct Save {
     pub if_exists: IfExists,
     /// How.
     pub options: save::Options,
-}
-
-/// What is done where a file has the name already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfExists {
-    /// The input is skipped.
-    Skip,
-    /// The input fails.
-    Fail,
-    /// The file is replaced.
-    Overwrite,
 }
 
 /// What concerns the run as a whole.
@@ -218,11 +207,7 @@ fn save_options(cli: &Cli, keep: Keep) -> Result<Option<Save>, UsageError> {
     Ok(Some(Save {
         folder,
         names: cli.name.as_deref().unwrap_or("{basename}").parse()?,
-        if_exists: match cli.existing {
-            Some(ExistingName::Skip) => IfExists::Skip,
-            Some(ExistingName::Fail) | None => IfExists::Fail,
-            Some(ExistingName::Overwrite) => IfExists::Overwrite,
-        },
+        if_exists: cli.existing.unwrap_or(IfExists::Fail),
         options: save::Options {
             fsync: cli.fsync,
             resume: cli.resume,
@@ -234,10 +219,7 @@ fn save_options(cli: &Cli, keep: Keep) -> Result<Option<Save>, UsageError> {
 /// The one name of a file, which may not be there yet.
 fn place(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| {
-        let folder = match path.parent()? {
-            folder if folder.as_os_str().is_empty() => Path::new("."),
-            folder => folder,
-        };
+        let folder = save::folder_of(path);
         Some(folder.canonicalize().ok()?.join(path.file_name()?))
     })
 }

@@ -12,6 +12,7 @@ use crate::config::Run;
 use crate::error::plain;
 use crate::exit::Exit;
 use crate::report::say;
+use crate::save::folder_of;
 use crate::{Done, RunError};
 
 /// What `--results` and `--summary-file` ask for.
@@ -175,15 +176,11 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     let mut prefix = name.to_owned();
     prefix.push(".");
     Builder::new()
         .prefix(&prefix)
         .suffix(".partial")
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(folder_of(path))
 }

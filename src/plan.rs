@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 
-use crate::config::IfExists;
+use crate::cli::IfExists;
 use crate::report::{Past, Prior};
 use crate::request::{Existing, Input, Place, Plan, Request, Skip};
 use crate::save::{Asked, Folder, Names, SaveError, Standing, is_legal};

@@ -52,19 +52,23 @@ pub(super) fn config(
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    let algorithms = provider.signature_verification_algorithms;
+    let verified_by = |platform| {
+        Arc::new(CertificateVerifier {
+            algorithms: provider.signature_verification_algorithms,
+            platform,
+        })
+    };
     let builder = match &connecting.trust {
         Trust::Roots(roots) => builder.with_root_certificates(roots.clone()),
         Trust::Platform => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PlatformVerifier {
-                algorithms,
-                provider,
+            .with_custom_certificate_verifier(verified_by(Some(Platform {
+                provider: provider.clone(),
                 loaded: OnceLock::new(),
-            })),
+            }))),
         Trust::Anything => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(NoVerifier { algorithms })),
+            .with_custom_certificate_verifier(verified_by(None)),
     };
     let mut config = match connecting.identity.clone() {
         Some(Identity { chain, key }) => builder
@@ -80,16 +84,23 @@ pub(super) fn config(
     Ok(config)
 }
 
+/// Believes what the platform believes, or everything; the handshake itself must be right.
+#[derive(Debug)]
+struct CertificateVerifier {
+    algorithms: WebPkiSupportedAlgorithms,
+    /// None for `--insecure`.
+    platform: Option<Platform>,
+}
+
 /// The platform's own verifier, made when the first certificate comes: loading
 /// the roots takes longer than a whole run over `http://`.
 #[derive(Debug)]
-struct PlatformVerifier {
+struct Platform {
     provider: Arc<CryptoProvider>,
-    algorithms: WebPkiSupportedAlgorithms,
     loaded: OnceLock<Result<Verifier, Error>>,
 }
 
-impl ServerCertVerifier for PlatformVerifier {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -98,52 +109,14 @@ impl ServerCertVerifier for PlatformVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.loaded
-            .get_or_init(|| Verifier::new(self.provider.clone()))
+        let Some(Platform { provider, loaded }) = &self.platform else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        loaded
+            .get_or_init(|| Verifier::new(provider.clone()))
             .as_ref()
             .map_err(Clone::clone)?
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-/// Believes every certificate, as `--insecure` asks for; the handshake itself must be right.
-#[derive(Debug)]
-struct NoVerifier {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for NoVerifier {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use crate::error::plain;
 use crate::outcome::Verdict;
 use crate::request::Input;
+use crate::save::folder_of;
 use crate::text::hex;
 
 /// What every record begins with.
@@ -328,11 +329,7 @@ impl Journal {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
+    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
         // Some file systems cannot, and need not.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,

@@ -90,9 +90,7 @@ impl Folder {
             Err(Errno::NOENT) => {
                 fs::create_dir_all(path).map_err(failed)?;
                 // Its own name is to last as well; not every file system can do that.
-                let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-                let above = File::open(above.unwrap_or(Path::new(".")));
-                let _ = above.and_then(|above| above.sync_all());
+                let _ = File::open(folder_of(path)).and_then(|above| above.sync_all());
                 open()
             }
             opened => opened,
@@ -243,10 +241,16 @@ impl Folder {
         }
     }
 
+    /// The file of that name, not what a link leads to.
+    fn identity(&self, name: impl Arg) -> Option<Identity> {
+        let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.ok().as_ref().map(Identity::of)
+    }
+
     /// Whether `name` is still the name of `file`.
     pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
-        let named = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-        named.is_ok_and(|stat| Identity::open(file) == Some(Identity::of(&stat)))
+        let named = self.identity(name);
+        named.is_some() && named == Identity::open(file)
     }
 
     /// Gives the file `from` the second name `to`, which nothing may have. False
@@ -289,10 +293,8 @@ impl Folder {
     /// Removes both names of a file that no record tells of; what took the place
     /// of `name` since stays.
     pub(super) fn take_back(&self, name: &str, temporary: impl Arg + Copy) {
-        let identity = |stat: Stat| Identity::of(&stat);
-        let named = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(identity);
-        let made = statat(&self.fd, temporary, AtFlags::SYMLINK_NOFOLLOW).map(identity);
-        if named.is_ok() && named == made {
+        let named = self.identity(name);
+        if named.is_some() && named == self.identity(temporary) {
             let _ = self.remove(name);
         }
         let _ = self.remove(temporary);
@@ -302,6 +304,15 @@ impl Folder {
     pub(super) fn sync(&self) -> rustix::io::Result<()> {
         fsync(&self.fd)
     }
+}
+
+/// The folder that `path` is in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent();
+    folder
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn is_regular(mode: RawMode) -> bool {

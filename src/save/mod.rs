@@ -23,7 +23,7 @@ mod part;
 mod writer;
 
 pub use draft::{Checks, Made, Start};
-pub use folder::{Folder, FolderError, Identity, Standing};
+pub use folder::{Folder, FolderError, Identity, Standing, folder_of};
 pub use names::{Asked, BadName, NameTemplate, Names, is_legal};
 pub use part::{PART, Part, Representation};
 pub use writer::{Disk, Threads, Writer};
