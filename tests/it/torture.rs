@@ -1,7 +1,9 @@
 //! Every system call that has to do with files fails once: nothing is torn, nothing is told that is not so, and the
 //! next run comes to the end.
 
-use std::{fs, path::PathBuf, sync::LazyLock, thread, time::Duration, time::Instant};
+use std::{
+    collections::HashMap, fs, path::PathBuf, sync::LazyLock, thread, time::Duration, time::Instant,
+};
 
 use crate::support::{
     Fetch, Folder, JOURNAL, Output, PATIENCE, Running, Server,
@@ -176,13 +178,11 @@ impl Site {
 
     fn hit(&self) -> Hit {
         let log = fs::read_to_string(self.log()).unwrap_or_default();
-        let mut lines = log
-            .lines()
-            .filter(|line| line.contains("(INJECTED)"))
-            .peekable();
-        if lines.peek().is_none() {
+        let mut calls = calls(&log);
+        calls.retain(|call| call.contains("(INJECTED)"));
+        if calls.is_empty() {
             Hit::Nothing
-        } else if lines.any(|line| line.contains("<anon_inode:")) {
+        } else if calls.iter().any(|call| call.contains("<anon_inode:")) {
             Hit::WakingUp
         } else {
             Hit::Files
@@ -206,6 +206,34 @@ impl Site {
         }
         run.end()
     }
+}
+
+/// The calls in what strace wrote. One during which another thread made its own stands
+/// there in two lines: the first says what it was called with, the second what came of it.
+fn calls(log: &str) -> Vec<String> {
+    let mut unfinished = HashMap::new();
+    let mut calls = Vec::new();
+    for line in log.lines() {
+        let (thread, call) = line.split_once(' ').unwrap_or(("", line));
+        if let Some((begun, _)) = call.split_once("<unfinished ...>") {
+            unfinished.insert(thread, begun);
+        } else {
+            let begun = call.contains("resumed>").then(|| unfinished.remove(thread));
+            calls.push(begun.flatten().unwrap_or_default().to_owned() + call);
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_call_in_two_lines_is_one() {
+    let log = "7  write(5<anon_inode:[eventfd]>, \"\", 8 <unfinished ...>\n\
+               8  write(1</out>, \"x\", 1) = 1\n\
+               7  <... write resumed>) = -1 EIO (Input/output error) (INJECTED)\n";
+    let calls = calls(log);
+    assert_eq!(calls.len(), 2);
+    assert!(calls[0].contains("</out>") && !calls[0].contains("(INJECTED)"));
+    assert!(calls[1].contains("<anon_inode:") && calls[1].contains("(INJECTED)"));
 }
 
 /// The `n`-th such call of each thread fails. Whether there was one.
