@@ -7,8 +7,8 @@
 //! While slow answers keep too many such pools alive, connections are not kept
 //! at all. A list of few hosts never comes there.
 
-use std::cell::{OnceCell, Ref, RefCell};
-use std::collections::HashSet;
+use std::cell::{Ref, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -18,16 +18,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper_util::client::legacy::connect::Connection;
+use reqwest::Version;
 use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
 use super::opening::Openings;
 use super::resolver::Resolver;
+use super::streams::{Stream, Streams};
 use super::{Options, Versions, tls, watch};
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
+
+/// After so much silence, a connection of HTTP/2 is asked for a sign of life.
+const PING: Duration = Duration::from_secs(10);
 
 /// Header fields of an answer at most (RFC 9110 sets no bound). hyper makes
 /// room for all of them before it reads each head, which costs a third of the
@@ -59,38 +64,64 @@ pub(super) struct Clients {
     pooled: RefCell<Generation>,
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
-    fresh: OnceCell<reqwest::Client>,
+    fresh: Numbered,
 }
 
 /// Clients that share a counter of the connections they opened.
 #[derive(Default)]
 struct Generation {
     opened: Arc<AtomicUsize>,
-    quick: OnceCell<reqwest::Client>,
-    roomy: OnceCell<reqwest::Client>,
+    quick: Numbered,
+    roomy: Numbered,
+    streams: Streams,
     answered: Answered,
 }
 
-/// Servers that have answered a client: only these can have left a connection in its pool.
+/// Clients of one kind, made when they are needed.
+#[derive(Default)]
+struct Numbered(RefCell<Vec<reqwest::Client>>);
+
+impl Numbered {
+    fn get(
+        &self,
+        number: usize,
+        builder: impl Fn() -> reqwest::ClientBuilder,
+    ) -> reqwest::Result<reqwest::Client> {
+        let mut clients = self.0.borrow_mut();
+        while clients.len() <= number {
+            clients.push(builder().build()?);
+        }
+        Ok(clients[number].clone())
+    }
+}
+
+/// Servers that have answered a client, and how: only these can have left a connection in its pool.
 #[derive(Clone, Default)]
-pub(super) struct Answered(Rc<RefCell<HashSet<u64>>>);
+pub(super) struct Answered(Rc<RefCell<HashMap<u64, Version>>>);
 
 impl Answered {
     /// The server of `url` answered.
-    pub(super) fn note(&self, url: &Url) {
-        self.0.borrow_mut().insert(watch::server(url));
+    pub(super) fn note(&self, url: &Url, version: Version) {
+        self.0.borrow_mut().insert(watch::server(url), version);
     }
 
     /// Whether a connection to the server of `url` may come from the pool.
     pub(super) fn contains(&self, url: &Url) -> bool {
-        self.0.borrow().contains(&watch::server(url))
+        self.0.borrow().contains_key(&watch::server(url))
+    }
+
+    /// Whether such a connection is one for many requests.
+    pub(super) fn over_http2(&self, url: &Url) -> bool {
+        self.0.borrow().get(&watch::server(url)) == Some(&Version::HTTP_2)
     }
 }
 
-/// A client, and who has answered it so far.
+/// A client for one request, and who has answered it so far.
 pub(super) struct Road {
     pub(super) client: reqwest::Client,
     pub(super) answered: Answered,
+    /// Its place in a connection for many.
+    pub(super) stream: Option<Stream>,
 }
 
 impl Clients {
@@ -105,45 +136,58 @@ impl Clients {
             pool,
             pooled: RefCell::default(),
             replaced: RefCell::default(),
-            fresh: OnceCell::new(),
+            fresh: Numbered::default(),
         };
-        clients.quick()?;
+        // What the libraries refuse, they refuse now.
+        clients.builder(&Arc::default()).build()?;
         Ok(clients)
     }
 
     /// Keeps connections for the next request; takes a hundred header fields.
-    pub(super) fn quick(&self) -> reqwest::Result<Road> {
-        self.pooled(|pooled| get(&pooled.quick, || self.builder(&pooled.opened)))
+    pub(super) fn quick(&self, url: &Url) -> reqwest::Result<Road> {
+        self.pooled(url, |pooled, number| {
+            pooled.quick.get(number, || self.builder(&pooled.opened))
+        })
     }
 
     /// Keeps connections for the next request; takes as many header fields as we promise.
-    pub(super) fn roomy(&self) -> reqwest::Result<Road> {
-        self.pooled(|pooled| {
-            get(&pooled.roomy, || {
-                self.builder(&pooled.opened).http1_max_headers(MAX_HEADERS)
-            })
+    pub(super) fn roomy(&self, url: &Url) -> reqwest::Result<Road> {
+        self.pooled(url, |pooled, number| {
+            let builder = || self.builder(&pooled.opened);
+            let builder = || builder().http1_max_headers(MAX_HEADERS);
+            pooled.roomy.get(number, builder)
         })
     }
 
     fn pooled(
         &self,
-        client: impl FnOnce(&Generation) -> reqwest::Result<reqwest::Client>,
+        url: &Url,
+        client: impl FnOnce(&Generation, usize) -> reqwest::Result<reqwest::Client>,
     ) -> reqwest::Result<Road> {
-        match self.generation() {
-            Some(pooled) => Ok(Road {
-                client: client(&pooled)?,
-                answered: pooled.answered.clone(),
-            }),
-            None => Ok(Road {
+        let Some(pooled) = self.generation() else {
+            return Ok(Road {
                 client: self.fresh()?,
                 answered: Answered::default(),
-            }),
-        }
+                stream: None,
+            });
+        };
+        let can_share = match self.options.versions {
+            Versions::Negotiated => url.scheme() == "https",
+            Versions::Http1 => false,
+            Versions::Http2 => true,
+        };
+        let stream = can_share.then(|| pooled.streams.open(watch::server(url)));
+        let number = stream.as_ref().map_or(0, Stream::client);
+        Ok(Road {
+            client: client(&pooled, number)?,
+            answered: pooled.answered.clone(),
+            stream,
+        })
     }
 
     /// Opens a connection for every request; takes as many header fields as we promise.
     pub(super) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
-        get(&self.fresh, || {
+        self.fresh.get(0, || {
             self.builder_with(&Arc::default(), None)
                 .pool_max_idle_per_host(0)
                 .http1_max_headers(MAX_HEADERS)
@@ -180,17 +224,6 @@ impl Clients {
     }
 }
 
-fn get(
-    cell: &OnceCell<reqwest::Client>,
-    builder: impl FnOnce() -> reqwest::ClientBuilder,
-) -> reqwest::Result<reqwest::Client> {
-    if let Some(client) = cell.get() {
-        return Ok(client.clone());
-    }
-    let client = builder().build()?;
-    Ok(cell.get_or_init(|| client).clone())
-}
-
 fn builder(
     options: &Options,
     tls: &rustls::ClientConfig,
@@ -201,6 +234,8 @@ fn builder(
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
+        // Ours to do, and its own copies every request.
+        .retry(reqwest::retry::never())
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE)
         .connector_layer(layer_fn(move |connector| Counted {
@@ -220,11 +255,22 @@ fn builder(
     if let Some(limit) = options.limits.connect {
         builder = builder.connect_timeout(limit);
     }
+    let ping = ping_after(options.limits.silence);
+    builder = builder
+        .http2_keep_alive_interval(ping)
+        .http2_keep_alive_timeout(ping);
     match options.versions {
         Versions::Negotiated => builder,
         Versions::Http1 => builder.http1_only(),
         Versions::Http2 => builder.http2_prior_knowledge(),
     }
+}
+
+/// How long a connection of HTTP/2 with requests on it may be silent before it is
+/// asked for a sign of life, and how long that may take: a dead one is given up, and
+/// its requests sent again, before their silence is too long.
+fn ping_after(silence: Option<Duration>) -> Duration {
+    silence.map_or(PING, |silence| PING.min(silence / 3))
 }
 
 /// A connector that counts what it opens, and tells the hop it opens it for.

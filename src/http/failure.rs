@@ -41,6 +41,8 @@ enum Wire {
     Closed,
     /// Reset, or lost in another way the system tells.
     Broken,
+    /// No sign of life came when one was asked for.
+    Dead,
     /// TLS gave it up.
     Tls,
     /// It carried something that is not HTTP.
@@ -51,6 +53,9 @@ impl Wire {
     fn of(error: &reqwest::Error) -> Self {
         if find::<rustls::Error>(error).is_some() {
             return Self::Tls;
+        }
+        if is_dead(error) {
+            return Self::Dead;
         }
         if let Some(error) = find::<h2::Error>(error)
             && (error.is_io() || error.is_remote())
@@ -87,7 +92,24 @@ fn spoke_first(cause: &(dyn Error + 'static)) -> bool {
 
 /// Whether the connection went away before any byte of an answer came.
 pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
-    !error.is_connect() && matches!(Wire::of(error), Wire::Closed | Wire::Broken)
+    !error.is_connect() && matches!(Wire::of(error), Wire::Closed | Wire::Broken | Wire::Dead)
+}
+
+/// Whether no answer came to a ping, which is all that hyper itself has a clock for.
+fn is_dead(error: &reqwest::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout)
+}
+
+/// Whether the server says that it has not looked at the request (RFC 9113, section 8.7).
+pub(super) fn is_refused(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| {
+        error.is_remote()
+            && match error.reason() {
+                Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+                Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+                _ => false,
+            }
+    })
 }
 
 /// Whether the head of the answer was more than the parser had room for.
@@ -161,6 +183,7 @@ pub(super) fn classify(
         _ => wire_kind(error, phase),
     };
     let message = match kind {
+        Kind::Timeout if is_dead(error) => format!("{place}: no answer to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
             Some(limit) => format!("{place}: no connection within {limit:?} (--connect-timeout)"),
             None => format!("{place}: the connection timed out"),
@@ -205,6 +228,7 @@ fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
     match (Wire::of(error), phase) {
         (Wire::Closed | Wire::Broken, Phase::Body) => Kind::Body,
         (Wire::Closed | Wire::Broken, _) => Kind::Connect,
+        (Wire::Dead, _) => Kind::Timeout,
         (Wire::Tls, _) => Kind::Tls,
         (Wire::Malformed, _) => Kind::Protocol,
     }

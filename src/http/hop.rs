@@ -9,11 +9,12 @@ use url::Url;
 
 use super::Options;
 use super::body::{self, BodyError, Received};
-use super::clients::{Clients, Pool};
+use super::clients::{Clients, Pool, Road};
 use super::failure;
 use super::range;
 use super::redirect::{self, Dead};
 use super::rest;
+use super::streams::Stream;
 use super::upload::Upload;
 use super::watch::{Watch, watched};
 use crate::error::{Failure, Kind, Phase};
@@ -24,6 +25,9 @@ use crate::text::hex;
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
+
+/// How often a server may say that it has not looked at a request, and get it again at once.
+const REFUSALS: usize = 3;
 
 /// No client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +142,8 @@ struct Asked {
     part: Option<Part>,
     /// Bytes in all, where the answer continues that.
     whole: Option<u64>,
+    /// Kept to the end of the answer.
+    stream: Option<Stream>,
 }
 
 /// An answer as far as it has come.
@@ -213,7 +219,8 @@ impl Client {
         arriving: &mut Arriving,
     ) -> Result<Exchanged, Failure> {
         self.options.connecting.guard.check_url(&chain.url)?;
-        let asked = self.ask(request, chain, watch).await?;
+        let mut asked = self.ask(request, chain, watch).await?;
+        let _stream = asked.stream.take();
         let (response, whole) = (&asked.response, asked.whole);
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.elapsed();
@@ -263,6 +270,7 @@ impl Client {
             response,
             part,
             whole,
+            ..
         } = asked;
         let Some((store, place)) = self.place(request) else {
             return Ok(response);
@@ -335,21 +343,22 @@ impl Client {
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
         let sent = self.send(request, chain, rest, watch).await;
-        let mut response = sent.map_err(failed)?;
+        let (mut response, mut stream) = sent.map_err(failed)?;
         let mut whole = None;
         if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
             whole = range::whole_length(part, &response);
             if whole.is_none() {
                 // One connection at a time.
-                drop(response);
+                drop((response, stream));
                 let sent = self.send(request, chain, None, watch).await;
-                response = sent.map_err(failed)?;
+                (response, stream) = sent.map_err(failed)?;
             }
         }
         Ok(Asked {
             response,
             part,
             whole,
+            stream,
         })
     }
 
@@ -388,37 +397,53 @@ impl Client {
         of.filter(|_| self.is_resumable(request, chain))
     }
 
-    /// Sends it again once, on a connection of its own, where the server closed
-    /// a kept connection as the request left (RFC 9112, section 9.3.1), or where
-    /// the head of the answer needs the room.
+    /// Sends it again where the server says that it has not looked at it, and once,
+    /// on a connection of its own, where the server closed a kept connection as the
+    /// request left (RFC 9112, section 9.3.1), or where the head of the answer needs
+    /// the room.
     async fn send(
         &self,
         request: &Request,
         chain: &Chain,
         part: Option<&Part>,
         watch: &Rc<Watch>,
-    ) -> reqwest::Result<Response> {
-        let road = if chain.method.is_idempotent() {
-            self.clients.quick()?
+    ) -> reqwest::Result<(Response, Option<Stream>)> {
+        let is_idempotent = chain.method.is_idempotent();
+        let road = if is_idempotent {
+            self.clients.quick(&chain.url)?
         } else {
-            self.clients.roomy()?
+            self.clients.roomy(&chain.url)?
         };
         let execute = |client| self.execute(client, request, chain, part, watch);
-        match execute(&road.client).await {
-            Ok(response) => {
-                road.answered.note(&chain.url);
-                Ok(response)
+        let mut refusals = 0;
+        loop {
+            let error = match execute(&road.client).await {
+                Ok(response) => {
+                    road.answered.note(&chain.url, response.version());
+                    return Ok((response, road.stream));
+                }
+                Err(error) => error,
+            };
+            if refusals < REFUSALS && failure::is_refused(&error) {
+                refusals += 1;
+            } else if is_idempotent && Self::deserves_another(&error, &road, chain, watch) {
+                // Of HTTP/2 the pool has no other connection, which could be closed as well.
+                let response = if road.answered.over_http2(&chain.url) {
+                    execute(&road.client).await?
+                } else {
+                    execute(&self.clients.fresh()?).await?
+                };
+                return Ok((response, road.stream));
+            } else {
+                return Err(error);
             }
-            Err(error)
-                if chain.method.is_idempotent()
-                    && (failure::head_too_large(&error)
-                        || failure::lost_before_answer(&error)
-                            && (!watch.connected() || road.answered.contains(&chain.url))) =>
-            {
-                execute(&self.clients.fresh()?).await
-            }
-            Err(error) => Err(error),
         }
+    }
+
+    /// Whether a connection of its own may help.
+    fn deserves_another(error: &reqwest::Error, road: &Road, chain: &Chain, watch: &Watch) -> bool {
+        let was_kept = || !watch.connected() || road.answered.contains(&chain.url);
+        failure::head_too_large(error) || failure::lost_before_answer(error) && was_kept()
     }
 
     fn execute(

@@ -16,6 +16,7 @@ mod range;
 mod redirect;
 mod resolver;
 mod rest;
+mod streams;
 mod tls;
 mod upload;
 mod watch;

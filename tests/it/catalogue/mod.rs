@@ -154,7 +154,7 @@
 //! - C131 a connection closed within a body is a failed body
 //! - C132 content longer than its length is a failed body
 //! - C133 a push that no one wanted is no answer
-//! - C134 silence after the settings ends at the read timeout
+//! - C134 silence after the settings ends with a ping that no one answers
 //! - C135 pings without end end at the timeout
 //! - C136 settings without end end at the timeout
 //!
@@ -264,6 +264,17 @@
 //! - C226 characters that no host has are no URL
 //! - C227 a name server that says nothing keeps no run from its end
 //! - C228 a name beyond all bounds is no name
+//!
+//! # Connections for many requests
+//!
+//! - C229 what a server that goes away did not look at goes to its next connection
+//! - C230 refused streams are opened again
+//! - C231 a server that refuses for ever is not asked for ever
+//! - C232 a connection that breaks takes no request with it
+//! - C233 a connection that dies without a word takes no request with it
+//! - C234 pings that are answered do not stand in for an answer
+//! - C235 a server that thinks long but lives is waited for
+//! - C236 more than a hundred at a time take a second connection
 
 mod bodies;
 mod case;
@@ -272,6 +283,7 @@ mod connections;
 mod framing;
 mod heads;
 mod http_2;
+mod many_streams;
 mod names;
 mod redirects;
 mod secrets;
@@ -289,6 +301,7 @@ fn the_index_names_every_case_and_no_other() {
         include_str!("framing.rs"),
         include_str!("heads.rs"),
         include_str!("http_2.rs"),
+        include_str!("many_streams.rs"),
         include_str!("names.rs"),
         include_str!("redirects.rs"),
         include_str!("secrets.rs"),

@@ -1,4 +1,4 @@
-//! Just enough of HTTP/2 to answer one request.
+//! Just enough of HTTP/2 (RFC 9113) to answer requests, and to misbehave.
 
 use std::io::Write as _;
 
@@ -6,48 +6,113 @@ use super::{Request, Script, Stream};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 
-/// Reads the preface (which looks like a request for `*`) and frames up to the first HEADERS, then answers it with
-/// status 200 and the body.
-pub(crate) fn answer(body: &'static [u8]) -> Script {
+const ACK: u8 = 1;
+const REFUSED_STREAM: u32 = 7;
+
+/// What a client said that a script may want to know.
+pub(crate) enum Said {
+    /// A request began on this stream.
+    Request(u32),
+    /// It wants a sign of life, for which this is to be returned.
+    Ping(Vec<u8>),
+}
+
+/// The server's side of a connection.
+pub(crate) struct Peer<'a>(&'a mut Stream);
+
+impl<'a> Peer<'a> {
+    /// After the preface; says what its settings are.
+    fn begin(stream: &'a mut Stream) -> Option<Self> {
+        stream.read_exactly(b"SM\r\n\r\n".len())?;
+        let mut peer = Self(stream);
+        peer.send(SETTINGS, 0, 0, &[])?;
+        Some(peer)
+    }
+
+    /// The next that is worth knowing; `None` at the end of the connection.
+    pub(crate) fn next(&mut self) -> Option<Said> {
+        loop {
+            let head = self.0.read_exactly(9)?;
+            let length =
+                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let (kind, flags) = (head[3], head[4]);
+            let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            let payload = self.0.read_exactly(length)?;
+            match kind {
+                SETTINGS if flags & ACK == 0 => self.send(SETTINGS, ACK, 0, &[])?,
+                PING if flags & ACK == 0 => return Some(Said::Ping(payload)),
+                HEADERS => return Some(Said::Request(id)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The stream of the next request; pings are left unanswered.
+    pub(crate) fn request(&mut self) -> Option<u32> {
+        loop {
+            if let Said::Request(id) = self.next()? {
+                return Some(id);
+            }
+        }
+    }
+
+    pub(crate) fn ok(&mut self, id: u32, body: &[u8]) -> Option<()> {
+        // 0x88: the entry `:status: 200` of the static table.
+        self.send(HEADERS, 4, id, &[0x88])?;
+        self.send(DATA, 1, id, body)
+    }
+
+    pub(crate) fn refuse(&mut self, id: u32) -> Option<()> {
+        self.send(RST_STREAM, 0, id, &REFUSED_STREAM.to_be_bytes())
+    }
+
+    /// No more on this connection, and nothing was done about what came after the stream `last`.
+    pub(crate) fn go_away(&mut self, last: u32) -> Option<()> {
+        self.send(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
+    }
+
+    pub(crate) fn pong(&mut self, payload: &[u8]) -> Option<()> {
+        self.send(PING, ACK, 0, payload)
+    }
+
+    /// Reads on and says nothing.
+    pub(crate) fn stay_silent(&mut self) {
+        self.0.stay_silent();
+    }
+
+    fn send(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) -> Option<()> {
+        let length = u32::try_from(payload.len()).ok()?.to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend_from_slice(&id.to_be_bytes());
+        frame.extend_from_slice(payload);
+        self.0.write_all(&frame).ok()
+    }
+}
+
+/// Talks with whoever speaks HTTP/2 (its preface looks like a request for `*`).
+pub(crate) fn peer(talk: impl Fn(&mut Peer<'_>) -> Option<()> + Send + Sync + 'static) -> Script {
     Script::new().run(move |preface, stream| {
-        if preface.method == "PRI" {
-            let _ = talk(stream, body);
+        if is_preface(preface)
+            && let Some(mut peer) = Peer::begin(stream)
+        {
+            let _ = talk(&mut peer);
         }
     })
 }
 
-fn talk(stream: &mut Stream, body: &[u8]) -> Option<()> {
-    stream.read_exactly(b"SM\r\n\r\n".len())?;
-    send(stream, SETTINGS, 0, 0, &[])?;
-    loop {
-        let head = stream.read_exactly(9)?;
-        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-        let (kind, flags, id) = (
-            head[3],
-            head[4],
-            u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
-        );
-        stream.read_exactly(length)?;
-        match kind {
-            SETTINGS if flags & 1 == 0 => send(stream, SETTINGS, 1, 0, &[])?,
-            HEADERS => {
-                // 0x88: the entry `:status: 200` of the static table.
-                send(stream, HEADERS, 4, id, &[0x88])?;
-                send(stream, DATA, 1, id, body)?;
-            }
-            _ => {}
+/// Answers every request with status 200 and the body.
+pub(crate) fn answer(body: &'static [u8]) -> Script {
+    peer(move |peer| {
+        loop {
+            let id = peer.request()?;
+            peer.ok(id, body)?;
         }
-    }
-}
-
-fn send(stream: &mut Stream, kind: u8, flags: u8, id: u32, payload: &[u8]) -> Option<()> {
-    let length = u32::try_from(payload.len()).ok()?.to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend_from_slice(&id.to_be_bytes());
-    frame.extend_from_slice(payload);
-    stream.write_all(&frame).ok()
+    })
 }
 
 /// Whether that was the preface of HTTP/2.

@@ -1,0 +1,79 @@
+//! How many requests share a connection of HTTP/2.
+//!
+//! The pool below keeps one connection of HTTP/2 for an origin, and requests
+//! past the server's limit of streams queue in there, unseen, while their time
+//! runs. So requests past a hundred at a time go to another client, with a
+//! pool and a connection of its own.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// Streams of one connection at a time: what no server should go below
+/// (RFC 9113, section 6.5.2). The limit itself is not to be had from the stack.
+const STREAMS: usize = 100;
+
+/// Requests under way, by origin and by the number of the client they went to.
+#[derive(Clone, Default)]
+pub(super) struct Streams(Rc<RefCell<HashMap<(u64, usize), usize>>>);
+
+/// One request under way.
+pub(super) struct Stream {
+    streams: Streams,
+    key: (u64, usize),
+}
+
+impl Streams {
+    /// One more request to `origin`.
+    pub(super) fn open(&self, origin: u64) -> Stream {
+        let mut open = self.0.borrow_mut();
+        let mut key = (origin, 0);
+        while open.get(&key).is_some_and(|&open| open >= STREAMS) {
+            key.1 += 1;
+        }
+        *open.entry(key).or_default() += 1;
+        Stream {
+            streams: self.clone(),
+            key,
+        }
+    }
+}
+
+impl Stream {
+    /// The number of the client that has room for it.
+    pub(super) fn client(&self) -> usize {
+        self.key.1
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut open = self.streams.0.borrow_mut();
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_at_a_time_and_the_first_that_has_room() {
+        let streams = Streams::default();
+        let mut open: Vec<_> = (0..250).map(|_| streams.open(1)).collect();
+        let clients: Vec<_> = open.iter().map(Stream::client).collect();
+        assert_eq!(clients[..100], [0; 100]);
+        assert_eq!(clients[100..200], [1; 100]);
+        assert_eq!(clients[200..], [2; 50]);
+        assert_eq!(streams.open(2).client(), 0, "another origin");
+        open.remove(150);
+        assert_eq!(streams.open(1).client(), 1);
+        open.clear();
+        assert!(streams.0.borrow().is_empty());
+    }
+}
