@@ -2,7 +2,7 @@
 //!
 //! One crate, so that it links once; a module a subject, a test a promise. [`support`] holds the server, the runner
 //! and what every run is checked for without being asked: each record has the keys of the contract and no others,
-//! nothing unescaped reaches the outside, and the [`support::CANARY`] shows up nowhere.
+//! nothing unescaped reaches the outside, and the [`support::CANARY`], which every run is given, shows up nowhere.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,6 +16,7 @@ mod block_private;
 mod block_private_ways;
 mod body;
 mod body_coding;
+mod canary;
 mod catalogue;
 mod concurrency;
 mod errors;

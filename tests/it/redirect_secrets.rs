@@ -213,10 +213,8 @@ fn userinfo_in_a_location_is_not_printed() {
         .replace("http://", &format!("http://user:{CANARY}@"));
     let first = Server::at("/a", redirect(302, &location));
     for format in ["text", "jsonl", "csv", "tsv"] {
-        // The header makes the runner look for the secret, which the server sends.
-        let secret = format!("X: {CANARY}");
         let out = Fetch::new()
-            .args(["-v", "--format", format, "-H", &secret, &first.url("/a")])
+            .args(["-v", "--format", format, &first.url("/a")])
             .run()
             .exits(0);
         assert!(!out.stdout().contains("user:"), "{}", out.stdout());
@@ -231,14 +229,10 @@ fn userinfo_in_a_location_that_is_not_followed_is_not_printed() {
         format!("//user:{CANARY}@[/"),
     ] {
         let first = Server::at("/a", redirect(302, &location));
-        let secret = format!("X: {CANARY}");
-        Fetch::jsonl()
-            .args(["-v", "-H", &secret, &first.url("/a")])
-            .run()
-            .exits(1);
+        Fetch::jsonl().args(["-v", &first.url("/a")]).run().exits(1);
         let loops = Server::always(redirect(302, &location));
         Fetch::jsonl()
-            .args(["-v", "--max-redirs", "0", "-H", &secret, &loops.url("/a")])
+            .args(["-v", "--max-redirs", "0", &loops.url("/a")])
             .run()
             .exits(1);
     }

@@ -13,10 +13,10 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    output::{Output, files, read},
+    CANARY, CANARY_HEADER,
+    output::{Output, below},
     running::{Running, ended},
     terminal::{Gathered, Terminal},
-    text::canary_in,
     tls,
 };
 
@@ -46,6 +46,7 @@ pub(crate) struct Fetch {
     shell: Option<&'static str>,
     under: Vec<OsString>,
     coloured: bool,
+    canary: bool,
     folder: TempDir,
 }
 
@@ -61,6 +62,7 @@ impl Fetch {
             shell: None,
             under: Vec::new(),
             coloured: false,
+            canary: true,
             folder: TempDir::new().unwrap(),
         }
     }
@@ -145,6 +147,12 @@ impl Fetch {
         self
     }
 
+    /// Not given the secret that every run is given, because of what one more header would spoil.
+    pub(crate) fn without_canary(mut self, _because: &str) -> Self {
+        self.canary = false;
+        self
+    }
+
     /// A shell command before the tool takes the place of the shell: `ulimit -n 64`.
     pub(crate) fn after(mut self, command: &'static str) -> Self {
         self.shell = Some(command);
@@ -180,6 +188,9 @@ impl Fetch {
         let kept = kept
             .into_iter()
             .filter_map(|name| std::env::var_os(name).map(|value| (name, value)));
+        if self.canary {
+            command.args(["-H", &format!("{CANARY_HEADER}: {CANARY}")]);
+        }
         command
             .args(&self.args)
             .env_clear()
@@ -190,26 +201,6 @@ impl Fetch {
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
         command
-    }
-
-    /// Whether a secret was passed in any way.
-    fn has_canary(&self) -> bool {
-        let in_args = self
-            .args
-            .iter()
-            .any(|arg| canary_in(&arg.to_string_lossy()));
-        let in_stdin =
-            matches!(&self.stdin, In::Bytes(bytes) if canary_in(&String::from_utf8_lossy(bytes)));
-        let in_environment = self
-            .env
-            .iter()
-            .any(|(_, value)| canary_in(&value.to_string_lossy()));
-        in_args
-            || in_stdin
-            || in_environment
-            || files(self.folder.path())
-                .iter()
-                .any(|path| canary_in(&read(path)))
     }
 
     pub(crate) fn spawn(self) -> Running {
@@ -238,8 +229,7 @@ impl Fetch {
             || [&self.stdout, &self.stderr]
                 .iter()
                 .any(|out| matches!(out, Out::Terminal));
-        let has_canary = self.has_canary();
-        let given = files(self.folder.path());
+        let given = below(self.folder.path());
         let began = Instant::now();
         let mut child = command.spawn().unwrap();
         drop(command);
@@ -262,7 +252,6 @@ impl Fetch {
             },
             child,
             began,
-            has_canary,
             given,
             coloured: self.coloured,
             folder: self.folder,

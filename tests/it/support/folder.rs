@@ -9,7 +9,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{Fetch, PATIENCE, output::tree};
+use super::{
+    Fetch, PATIENCE,
+    output::{assert_no_canary_below, tree},
+};
 
 /// `out`, in a folder of its own.
 pub(crate) struct Folder {
@@ -87,6 +90,14 @@ impl Folder {
         while !so() {
             assert!(began.elapsed() < PATIENCE, "there is {:?}", self.tree());
             thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            assert_no_canary_below(self.around.path(), &[]);
         }
     }
 }

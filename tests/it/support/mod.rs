@@ -34,8 +34,11 @@ pub(crate) use script::{Gate, Script, answer, begin, ok, redirect, reply};
 pub(crate) use server::Server;
 pub(crate) use stream::Stream;
 
-/// A secret. Whoever passes it to [`Fetch`] has every output and every file of the run searched for it.
+/// A secret. Every run of [`Fetch`] is given it, and everything that comes of the run is searched for it.
 pub(crate) const CANARY: &str = "c4naryS3cret";
+
+/// The header that [`Fetch`] has every request carry it in, and that [`Server`] hides from the tests.
+pub(crate) const CANARY_HEADER: &str = "X-Canary";
 
 /// How long anything that a test waits for may take before the test fails.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -51,23 +51,21 @@ impl Output {
     }
 
     #[track_caller]
-    pub(super) fn check(&self, has_canary: bool, coloured: bool, given: &[PathBuf]) {
+    pub(super) fn check(&self, coloured: bool) {
         self.assert_sane();
         if !coloured {
             assert_harmless("stdout", &self.stdout);
             assert_harmless("stderr", &self.stderr);
         }
-        if has_canary {
-            assert_no_canary("stdout", &self.stdout);
-            assert_no_canary("stderr", &self.stderr);
-            assert_no_canary("the screen", &self.screen);
-            for path in files(self.folder.path())
-                .iter()
-                .filter(|path| !given.contains(path))
-            {
-                assert_no_canary(&path.display().to_string(), &read(path));
-            }
-        }
+    }
+
+    /// The secret is in nothing that came of it, but for the files that were `given`.
+    #[track_caller]
+    pub(super) fn assert_no_canary(&self, given: &[PathBuf]) {
+        assert_no_canary("stdout", &self.stdout);
+        assert_no_canary("stderr", &self.stderr);
+        assert_no_canary("the screen", &self.screen);
+        assert_no_canary_below(self.folder.path(), given);
     }
 
     /// Looks for the exit code that the contract gives, and shows what went wrong if it is another.
@@ -184,11 +182,35 @@ pub(super) fn tree(folder: &Path) -> Vec<String> {
     names
 }
 
-pub(super) fn read(path: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+/// The secret is in no name below the folder, and in no file but those that were `given`.
+#[track_caller]
+pub(super) fn assert_no_canary_below(folder: &Path, given: &[PathBuf]) {
+    for path in below(folder).iter().filter(|path| !given.contains(path)) {
+        assert_no_canary("a name", &path.display().to_string());
+        // What is no file, and what has gone since, holds nothing.
+        let bytes = if path.is_file() {
+            fs::read(path)
+        } else {
+            continue;
+        };
+        let text = bytes.unwrap_or_default();
+        assert_no_canary(&path.display().to_string(), &String::from_utf8_lossy(&text));
+    }
 }
 
-pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+/// Everything in the folder and in the folders in it.
+pub(super) fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(below(&entry.path()));
+        }
+        found.push(entry.path());
+    }
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::Stream;
+use super::{CANARY_HEADER, Stream};
 
 /// What a client asked.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// As it came: path and query.
     pub(crate) target: String,
-    /// In order, names as they came.
+    /// In order, names as they came; without the one that every run is made to send.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Which connection of this server, from 0.
@@ -50,6 +50,7 @@ impl Request {
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .filter(|(name, _)| !name.eq_ignore_ascii_case(CANARY_HEADER))
             .collect();
         Some(Self {
             method,
