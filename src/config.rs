@@ -72,6 +72,8 @@ pub struct Run {
     pub summary_file: Option<PathBuf>,
     /// Records are appended here, and what is done is known from here.
     pub journal: Option<PathBuf>,
+    /// What options said was read from here.
+    pub read: Vec<PathBuf>,
     /// What is written lasts before it is told.
     pub fsync: bool,
     /// Draw a bar.
@@ -476,9 +478,18 @@ fn run(cli: &Cli) -> Run {
         results: cli.results.clone(),
         summary_file: cli.summary_file.clone(),
         journal: cli.journal.clone(),
+        read: read_by_options(cli),
         fsync: cli.fsync,
         bar,
         shared: bar && cli.results.is_none() && io::stdout().is_terminal(),
         exit_zero: cli.exit_zero,
     }
+}
+
+/// The files that options name to be read.
+fn read_by_options(cli: &Cli) -> Vec<PathBuf> {
+    let texts = cli.headers.iter().chain(&cli.data);
+    let named = texts.filter_map(|text| text.strip_prefix('@').map(PathBuf::from));
+    let pem = [&cli.cacert, &cli.cert, &cli.key].into_iter().flatten();
+    named.chain(pem.cloned()).collect()
 }

@@ -269,7 +269,7 @@ impl Kept {
         if let (Some(save), Some(names), Some(folder), Some(disk)) =
             (&config.save, names, folder, disk)
         {
-            let folder = Arc::new(folder.with_own(own_files(config)));
+            let folder = Arc::new(with_own_files(folder, config));
             files = Some(Files {
                 folder: folder.clone(),
                 names,
@@ -289,15 +289,22 @@ impl Kept {
     }
 }
 
-/// Files that this run reads and writes itself: no body takes their place.
-fn own_files(config: &Config) -> Vec<Identity> {
+/// `folder`, which knows the files that this run reads and writes itself: no body takes their place.
+fn with_own_files(folder: Folder, config: &Config) -> Folder {
+    let run = &config.run;
+    let drafts = || run.results.iter().chain(&run.summary_file);
+    let options = run.read.iter().chain(&run.journal).chain(drafts());
     let sources = config.sources.iter();
-    let sources = sources.filter_map(|source| source.regular.as_deref());
-    let named = sources.chain(config.run.journal.as_deref());
-    named
-        .filter_map(Identity::at)
-        .chain(Identity::open(io::stdout()))
-        .collect()
+    let named = sources.filter_map(|source| source.regular.as_deref());
+    let named = named.chain(options.map(AsRef::as_ref));
+    let opened = [
+        Identity::open(io::stdin()),
+        Identity::open(io::stdout()),
+        Identity::open(io::stderr()),
+    ];
+    let own = named.filter_map(Identity::at);
+    let own = own.chain(opened.into_iter().flatten()).collect();
+    folder.with_own(own, drafts().map(AsRef::as_ref))
 }
 
 /// The client, and what the user should know of it.

@@ -83,6 +83,7 @@ impl Files {
         let known = recorded.filter(|(recorded, _)| **recorded == *name);
         let unrecorded = self.folder.is_unrecorded(&name);
         let existing = match (self.if_exists, self.folder.standing(&name)?) {
+            (_, Standing::Own) => return Err(SaveError::Own(self.folder.shown(&name))),
             (_, Standing::Other) => return Err(SaveError::NotAFile(self.folder.shown(&name))),
             (IfExists::Overwrite, _) => Existing::Replace,
             (_, Standing::File(size)) if known.is_some_and(|(_, known)| size < known) => {

@@ -280,9 +280,13 @@ impl Temporary {
         let name = &*place.name;
         let folder = self.folder.clone();
         let failed = |error: Errno| folder.failed(name, error);
-        let Standing::File(_) = folder.standing(name)? else {
-            return Err(SaveError::NotAFile(folder.shown(name)));
-        };
+        match folder.standing(name)? {
+            Standing::File(_) => {}
+            Standing::Own => return Err(SaveError::Own(folder.shown(name))),
+            Standing::Nothing | Standing::Other => {
+                return Err(SaveError::NotAFile(folder.shown(name)));
+            }
+        }
         match place.existing {
             Existing::Keep => Err(SaveError::Exists(folder.shown(name))),
             Existing::Replace => self.replace(temporary, name),

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::SaveError;
+use super::names::fingerprint;
 use crate::error::plain;
 
 /// What a temporary file is called: these, and 16 hexadecimal digits between them.
@@ -33,7 +34,9 @@ pub enum Standing {
     Nothing,
     /// A file of so many bytes.
     File(u64),
-    /// A link, a folder, a device, or a file of the run itself.
+    /// A file that the run itself reads or writes, or will.
+    Own,
+    /// A link, a folder, a device.
     Other,
 }
 
@@ -65,6 +68,8 @@ pub struct Folder {
     path: PathBuf,
     fd: OwnedFd,
     own: Vec<Identity>,
+    /// Fingerprints of the names that files of the run's own will have.
+    own_names: Vec<u64>,
     /// Files that a run left without a record, with their temporary names.
     unrecorded: Mutex<HashMap<Box<[u8]>, CString>>,
 }
@@ -100,6 +105,7 @@ impl Folder {
             path: path.to_owned(),
             fd,
             own: Vec::new(),
+            own_names: Vec::new(),
             unrecorded: Mutex::default(),
         };
         let alone = flock(&folder.fd, FlockOperation::NonBlockingLockExclusive).is_ok();
@@ -111,10 +117,26 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The same folder, where the files `own` are the run's itself: they count as no files.
+    /// The same folder, where the files `own` are the run's itself, and so is what will
+    /// be at `coming`: they count as no files.
     #[must_use]
-    pub fn with_own(self, own: Vec<Identity>) -> Self {
-        Self { own, ..self }
+    pub fn with_own<'a>(
+        self,
+        own: Vec<Identity>,
+        coming: impl IntoIterator<Item = &'a Path>,
+    ) -> Self {
+        let here = Identity::open(&self.fd);
+        let coming = coming.into_iter();
+        let own_names = coming
+            .filter(|path| Identity::at(folder_of(path)) == here)
+            .filter_map(Path::file_name)
+            .map(|name| fingerprint(&name.to_string_lossy()))
+            .collect();
+        Self {
+            own,
+            own_names,
+            ..self
+        }
     }
 
     /// Removes temporary files, except those that show which files have no record.
@@ -178,8 +200,12 @@ impl Folder {
     ///
     /// The system does not say.
     pub fn standing(&self, name: &str) -> Result<Standing, SaveError> {
+        if !self.own_names.is_empty() && self.own_names.contains(&fingerprint(name)) {
+            return Ok(Standing::Own);
+        }
         match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if is_regular(stat.st_mode) && !self.own.contains(&Identity::of(&stat)) => {
+            Ok(stat) if self.own.contains(&Identity::of(&stat)) => Ok(Standing::Own),
+            Ok(stat) if is_regular(stat.st_mode) => {
                 Ok(Standing::File(stat.st_size.try_into().unwrap_or_default()))
             }
             Ok(_) => Ok(Standing::Other),

@@ -70,6 +70,9 @@ pub enum SaveError {
     /// The name is taken by a link, a folder, a device.
     #[error("{0}: is there already, and is no file to be replaced")]
     NotAFile(String),
+    /// The name is that of a file that the run itself reads or writes.
+    #[error("{0}: the run itself reads or writes that file")]
+    Own(String),
     /// `NAME.part` is not ours.
     #[error("{0}: is there already, and not from this download")]
     NotOurs(String),

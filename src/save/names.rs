@@ -247,7 +247,7 @@ fn fit(name: &str, suffix: &str, most: usize) -> String {
 
 /// A number that two names share where a file system may take them for the
 /// same: case and Unicode normalisation do not count. It is the same on every run.
-fn fingerprint(name: &str) -> u64 {
+pub(super) fn fingerprint(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     if name.is_ascii() {
         hasher.write(name.to_ascii_lowercase().as_bytes());

@@ -61,6 +61,9 @@ impl Part {
             io::ErrorKind::InvalidInput => SaveError::NotOurs(folder.shown(&name)),
             _ => folder.failed(&name, error),
         };
+        if folder.standing(&name)? == Standing::Own {
+            return Err(SaveError::Own(folder.shown(&name)));
+        }
         let Some(file) = folder.open_regular(&name, true).map_err(not_ours)? else {
             return Ok(None);
         };

@@ -70,6 +70,7 @@ mod save_mended;
 mod save_names;
 mod save_names_asked;
 mod save_options;
+mod save_own;
 mod save_slow_disk;
 mod server_itself;
 mod socks;
