@@ -35,6 +35,9 @@ pub(super) enum ResolveError {
 
 type Found = Result<Arc<[IpAddr]>, ResolveError>;
 
+/// Who knows where a name leads.
+type System = dyn Fn(String) -> BoxFuture<'static, Found> + Send + Sync;
+
 /// A look-up, over or not.
 struct LookUp {
     found: Shared<BoxFuture<'static, Found>>,
@@ -58,6 +61,7 @@ pub(super) struct Resolver {
     guard: Guard,
     overrides: Arc<Overrides>,
     look_ups: Arc<Mutex<HashMap<String, LookUp>>>,
+    system: Arc<System>,
 }
 
 impl Resolver {
@@ -66,6 +70,7 @@ impl Resolver {
             guard,
             overrides,
             look_ups: Arc::default(),
+            system: Arc::new(|name| ask_system(name).boxed()),
         }
     }
 
@@ -81,7 +86,7 @@ impl Resolver {
         if look_ups.len() >= MOST {
             look_ups.retain(|_, look_up| look_up.found.peek().is_none());
         }
-        let found = ask_system(name.to_owned()).boxed().shared();
+        let found = (self.system)(name.to_owned()).shared();
         let look_up = LookUp {
             found: found.clone(),
             started: Instant::now(),
@@ -144,5 +149,158 @@ async fn ask_system(name: String) -> Found {
             let reason = text.rsplit(": ").next().unwrap_or_default();
             Err(ResolveError::Unknown(reason.to_lowercase()))
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::future::{pending, ready};
+    use std::net::Ipv4Addr;
+
+    use futures::future::join_all;
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    const PUBLIC: Ipv4Addr = Ipv4Addr::new(1, 1, 1, 1);
+
+    /// A resolver, and how often it asked the system for each name.
+    struct Asking {
+        resolver: Resolver,
+        asked: Arc<Mutex<HashMap<String, usize>>>,
+    }
+
+    /// The system answers by name and by how often it was asked for that before.
+    fn asking(
+        answer: impl Fn(&str, usize) -> BoxFuture<'static, Found> + Send + Sync + 'static,
+    ) -> Asking {
+        let asked = Arc::<Mutex<HashMap<String, usize>>>::default();
+        let noted = asked.clone();
+        let guard = Guard {
+            block_private: true,
+            ..Guard::default()
+        };
+        let system = move |name: String| {
+            let mut noted = noted.lock().unwrap();
+            let times = noted.entry(name.clone()).or_default();
+            *times += 1;
+            answer(&name, *times - 1)
+        };
+        let resolver = Resolver {
+            system: Arc::new(system),
+            ..Resolver::new(guard, Arc::default())
+        };
+        Asking { resolver, asked }
+    }
+
+    fn at(address: Ipv4Addr) -> BoxFuture<'static, Found> {
+        ready(Ok([address.into()].into())).boxed()
+    }
+
+    impl Asking {
+        async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+            let found = self.resolver.resolve(name.parse().unwrap()).await;
+            let found = found.map_err(|error| error.to_string())?;
+            Ok(found.map(|address| address.ip()).collect())
+        }
+
+        fn times_asked(&self, name: &str) -> usize {
+            self.asked.lock().unwrap().get(name).copied().unwrap_or(0)
+        }
+
+        fn kept(&self) -> usize {
+            self.resolver.look_ups.lock().unwrap().len()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_leads_inside_the_second_time_is_refused_then() {
+        let system = asking(|_, before| at([PUBLIC, Ipv4Addr::LOCALHOST][before]));
+        let public = Ok(vec![PUBLIC.into()]);
+        assert_eq!(system.resolve("rebinds.test").await, public);
+        advance(KEPT * 59 / 60).await;
+        assert_eq!(system.resolve("REBINDS.test").await, public);
+        assert_eq!(system.times_asked("rebinds.test"), 1);
+        advance(KEPT / 60).await;
+        for _ in 0..2 {
+            let refused = system.resolve("rebinds.test").await.unwrap_err();
+            assert_eq!(
+                refused,
+                Refused::Private(Ipv4Addr::LOCALHOST.into()).to_string()
+            );
+        }
+        assert_eq!(system.times_asked("rebinds.test"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_up_under_way_is_shared_however_long_it_takes() {
+        let system = asking(|_, _| {
+            let found = async {
+                sleep(3 * KEPT).await;
+                at(PUBLIC).await
+            };
+            found.boxed()
+        });
+        let late = async {
+            sleep(2 * KEPT).await;
+            system.resolve("slow.test").await
+        };
+        // Who leaves takes it from nobody.
+        let leaves = tokio::time::timeout(KEPT, system.resolve("slow.test"));
+        let stays = join_all((0..10).map(|_| system.resolve("slow.test")));
+        let (left, stayed, late) = tokio::join!(leaves, stays, late);
+        assert!(left.is_err());
+        assert_eq!(stayed, vec![Ok(vec![PUBLIC.into()]); 10]);
+        assert_eq!(late, Ok(vec![PUBLIC.into()]));
+        assert_eq!(system.times_asked("slow.test"), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_told_to_who_waits_and_not_kept() {
+        let system = asking(|_, before| {
+            let found = async move {
+                sleep(Duration::from_secs(1)).await;
+                match before {
+                    0 => Err(ResolveError::Unknown("not yet".to_owned())),
+                    _ => at(PUBLIC).await,
+                }
+            };
+            found.boxed()
+        });
+        let name = "new.test";
+        let both = tokio::join!(system.resolve(name), system.resolve(name));
+        assert_eq!(both, (Err("not yet".to_owned()), Err("not yet".to_owned())));
+        assert_eq!(system.times_asked(name), 1);
+        assert_eq!(system.resolve(name).await, Ok(vec![PUBLIC.into()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_answers_are_kept_than_that() {
+        let system = asking(|name, _| match name {
+            "slow.test" => pending().boxed(),
+            _ => at(PUBLIC),
+        });
+        let slow = || system.resolve("slow.test").now_or_never();
+        assert_eq!(slow(), None);
+        for number in 0..MOST - 2 {
+            system.resolve(&format!("{number}.test")).await.unwrap();
+        }
+        advance(KEPT).await;
+        system.resolve("fresh.test").await.unwrap();
+        assert_eq!(system.kept(), MOST);
+        // What is old goes first, what is under way never.
+        system.resolve("one-more.test").await.unwrap();
+        assert_eq!(system.kept(), 3);
+        for number in 0..3 * MOST {
+            system.resolve(&format!("{number}.test")).await.unwrap();
+            assert!(system.kept() <= MOST);
+            if number == 0 {
+                system.resolve("fresh.test").await.unwrap();
+                assert_eq!(system.times_asked("fresh.test"), 1);
+            }
+        }
+        assert_eq!(slow(), None);
+        assert_eq!(system.times_asked("slow.test"), 1);
     }
 }
