@@ -1,0 +1,223 @@
+//! The programs, and what each is told so that all do the same work.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::rows::Cores;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Peer {
+    Fetch,
+    FetchJson,
+    /// Where `fetch` is measured against itself.
+    FetchText,
+    /// The ground from which memory for more at a time is counted.
+    FetchFifty,
+    Wget2,
+    /// Over HTTP/2 it is faster with one connection than with one for each thread.
+    Wget2OneConnection,
+    Curl,
+    Copy,
+    Aria2,
+}
+
+/// What a program has to do.
+pub(crate) enum Work {
+    /// Fetch a list, and drop the bodies.
+    List(Lists),
+    /// Fetch a list of files from a folder of the server, and save them here.
+    Save {
+        lists: Lists,
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Url(String),
+}
+
+/// The same URLs in the two ways in which they can be given.
+pub(crate) struct Lists {
+    pub(crate) urls: PathBuf,
+    /// With `output = /dev/null` for each.
+    pub(crate) curl: PathBuf,
+    /// The same number of URLs, answered at once; what [`Peer::FetchFifty`] gets.
+    pub(crate) prompt: PathBuf,
+}
+
+/// How it has to be done.
+pub(crate) struct Manner {
+    pub(crate) jobs: usize,
+    pub(crate) client: Cores,
+    /// The certificate is for no name that is asked.
+    pub(crate) insecure: bool,
+    /// What `SSL_CERT_FILE` names.
+    pub(crate) roots: PathBuf,
+}
+
+impl Peer {
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::FetchJson => "fetch --format jsonl",
+            Self::FetchText => "fetch, text",
+            Self::FetchFifty => "fetch -j 50",
+            Self::Wget2 => "wget2",
+            Self::Wget2OneConnection => "wget2, one connection",
+            Self::Curl => "curl",
+            Self::Copy => "cp -r",
+            Self::Aria2 => "aria2",
+        }
+    }
+
+    fn program(self) -> String {
+        match self {
+            Self::Fetch | Self::FetchJson | Self::FetchText | Self::FetchFifty => fetch(),
+            Self::Wget2 | Self::Wget2OneConnection => "wget2".to_owned(),
+            Self::Curl => "curl".to_owned(),
+            Self::Copy => "cp".to_owned(),
+            Self::Aria2 => "aria2c".to_owned(),
+        }
+    }
+
+    /// What it calls itself; `None` where it is not installed.
+    pub(crate) fn version(self) -> Option<String> {
+        version(&self.program(), "--version")
+    }
+
+    /// Whether it asks the server at all.
+    pub(crate) fn asks(self) -> bool {
+        self != Self::Copy
+    }
+
+    pub(crate) fn command(self, work: &Work, manner: &Manner) -> Command {
+        let mut command = match manner.client {
+            Cores::All => Command::new(self.program()),
+            Cores::Second => {
+                let mut taskset = Command::new("taskset");
+                taskset.args(["-c", "1", &self.program()]);
+                taskset
+            }
+        };
+        match self {
+            Self::Fetch | Self::FetchJson | Self::FetchText | Self::FetchFifty => {
+                self.tell_fetch(&mut command, work, manner);
+            }
+            Self::Wget2 | Self::Wget2OneConnection => {
+                self.tell_wget2(&mut command, work, manner);
+            }
+            Self::Curl => tell_curl(&mut command, work, manner),
+            Self::Copy => tell_copy(&mut command, work),
+            Self::Aria2 => tell_aria2(&mut command, work, manner),
+        }
+        command.env("SSL_CERT_FILE", &manner.roots);
+        // Each would add to it, or come before it.
+        for other in ["SSL_CERT_DIR", "CURL_CA_BUNDLE"] {
+            command.env_remove(other);
+        }
+        command
+    }
+
+    fn tell_fetch(self, command: &mut Command, work: &Work, manner: &Manner) {
+        let jobs = if self == Self::FetchFifty {
+            50
+        } else {
+            manner.jobs
+        };
+        command.arg("-j").arg(jobs.to_string());
+        command.args(manner.insecure.then_some("-k"));
+        if self == Self::FetchJson {
+            command.args(["--format", "jsonl"]);
+        }
+        match work {
+            Work::List(lists) if self == Self::FetchFifty => command.arg(&lists.prompt),
+            Work::List(lists) => command.arg(&lists.urls),
+            Work::Save { lists, to, .. } => command.arg(&lists.urls).arg("-o").arg(to),
+            Work::Url(url) => command.arg(url),
+        };
+    }
+
+    fn tell_wget2(self, command: &mut Command, work: &Work, manner: &Manner) {
+        let jobs = manner.jobs.to_string();
+        command.arg("-q");
+        match self {
+            Self::Wget2OneConnection => {
+                command.args(["--max-threads", "1", "--http2-request-window", &jobs])
+            }
+            _ => command.args(["--max-threads", &jobs]),
+        };
+        command.args(manner.insecure.then_some("--no-check-certificate"));
+        let discard = ["-O", "/dev/null"];
+        match work {
+            Work::List(lists) => command.args(discard).arg("-i").arg(&lists.urls),
+            Work::Save { lists, to, .. } => command.arg("-i").arg(&lists.urls).arg("-P").arg(to),
+            Work::Url(url) => command.args(discard).arg(url),
+        };
+    }
+}
+
+fn tell_curl(command: &mut Command, work: &Work, manner: &Manner) {
+    command.arg("-s");
+    command.args(manner.insecure.then_some("-k"));
+    match work {
+        Work::List(lists) | Work::Save { lists, .. } => command
+            .args(["-Z", "--parallel-max", &manner.jobs.to_string(), "-K"])
+            .arg(&lists.curl),
+        Work::Url(url) => command.arg(url),
+    };
+}
+
+fn tell_copy(command: &mut Command, work: &Work) {
+    if let Work::Save { from, to, .. } = work {
+        command.arg("-r").arg(from).arg(to);
+    }
+}
+
+fn tell_aria2(command: &mut Command, work: &Work, manner: &Manner) {
+    if let Work::Save { lists, to, .. } = work {
+        command.args([
+            "-q",
+            "--file-allocation=none",
+            "-j",
+            &manner.jobs.to_string(),
+        ]);
+        command.arg("-d").arg(to).arg("-i").arg(&lists.urls);
+    }
+}
+
+/// The program under test: `FETCH` of the environment, or what this bench was built with.
+pub(crate) fn fetch() -> String {
+    std::env::var("FETCH").unwrap_or_else(|_| env!("CARGO_BIN_EXE_fetch").to_owned())
+}
+
+/// The first line of what `program` says of its version.
+pub(crate) fn version(program: &str, flag: &str) -> Option<String> {
+    let asked = Command::new(program)
+        .arg(flag)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    // nginx says it on standard error.
+    let said = [asked.stdout, asked.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().next()?;
+    // As far as the number: what it can do and what it was built with is too much.
+    let mut end = 0;
+    for word in line.split_inclusive(' ') {
+        end += word.len();
+        if word.contains('.') && word.contains(|symbol: char| symbol.is_ascii_digit()) {
+            break;
+        }
+    }
+    Some(line[..end].trim_end().to_owned())
+}
+
+/// Whether there is such a program.
+pub(crate) fn is_installed(program: impl AsRef<OsStr>) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}

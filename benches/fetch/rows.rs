@@ -1,0 +1,250 @@
+//! What is measured, as data.
+
+use std::time::Duration;
+
+use crate::peers::Peer;
+use crate::server::Origin;
+
+/// One comparison: the same work for `fetch` and for those it is measured against, in turn.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    /// What `cargo bench -- FILTER` looks for.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) load: Load,
+    pub(crate) jobs: usize,
+    pub(crate) client: Cores,
+    pub(crate) metric: Metric,
+    pub(crate) against: &'static [Against],
+}
+
+/// The work.
+#[derive(Clone, Copy)]
+pub(crate) enum Load {
+    /// So many answers of 100 bytes, each with a URL of its own.
+    Small(Origin, usize),
+    /// One handshake with each of so many hosts.
+    Hosts(usize),
+    /// So many files of 10 MiB, to be saved.
+    Files(usize),
+    /// So many answers of 100 bytes, each after a pause.
+    Delayed(usize, Duration),
+    /// A whole process for one URL.
+    Single(Origin),
+}
+
+/// Where the client may run; the server has the first core.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Cores {
+    All,
+    Second,
+}
+
+/// What a ratio is made of.
+#[derive(Clone, Copy)]
+pub(crate) enum Metric {
+    Wall,
+    Cpu,
+}
+
+/// What `fetch` is held against, and the bound it is meant to keep.
+#[derive(Clone, Copy)]
+pub(crate) enum Against {
+    /// At most so many times what a peer takes.
+    Peer(Peer, Option<f64>),
+    /// At most so many times requests × pause / jobs.
+    Ideal(f64),
+    /// At most so many MiB resident.
+    Memory(f64),
+    /// At most so many KiB resident more than with 50 at a time, for each request more.
+    MemoryPerRequest(f64),
+}
+
+use Against::{Ideal, Memory, MemoryPerRequest, Peer as Versus};
+use Cores::{All, Second};
+use Load::{Delayed, Files, Hosts, Single, Small};
+use Metric::{Cpu, Wall};
+use Origin::{Closing, Http2, Plain, Tls};
+
+const fn row(
+    name: &'static str,
+    title: &'static str,
+    load: Load,
+    jobs: usize,
+    against: &'static [Against],
+) -> Row {
+    Row {
+        name,
+        title,
+        load,
+        jobs,
+        client: All,
+        metric: Wall,
+        against,
+    }
+}
+
+const fn on_one_core(row: Row) -> Row {
+    Row {
+        client: Second,
+        metric: Cpu,
+        ..row
+    }
+}
+
+const SMALL: &[Against] = &[
+    Versus(Peer::Wget2, Some(0.80)),
+    Versus(Peer::Curl, Some(0.40)),
+];
+const SMALL_CPU: &[Against] = &[Versus(Peer::Wget2, Some(0.90)), Versus(Peer::Curl, None)];
+const HTTP2: &[Against] = &[
+    Versus(Peer::Wget2, Some(0.65)),
+    Versus(Peer::Wget2OneConnection, None),
+    Versus(Peer::Curl, None),
+];
+const FILES: &[Against] = &[
+    Versus(Peer::Wget2, Some(0.75)),
+    Versus(Peer::Copy, Some(1.35)),
+    Versus(Peer::Aria2, None),
+];
+
+pub(crate) const ROWS: &[Row] = &[
+    row(
+        "small",
+        "20,000 × 100 bytes, `-j 50`",
+        Small(Plain, 20_000),
+        50,
+        SMALL,
+    ),
+    row(
+        "many",
+        "200,000 × 100 bytes, `-j 50`",
+        Small(Plain, 200_000),
+        50,
+        SMALL,
+    ),
+    on_one_core(row(
+        "small-core",
+        "20,000 × 100 bytes, `-j 50`, client on one core: CPU",
+        Small(Plain, 20_000),
+        50,
+        SMALL_CPU,
+    )),
+    on_one_core(row(
+        "many-core",
+        "200,000 × 100 bytes, `-j 50`, client on one core: CPU",
+        Small(Plain, 200_000),
+        50,
+        SMALL_CPU,
+    )),
+    row(
+        "close",
+        "20,000 × 100 bytes, `-j 50`, server closes after each answer",
+        Small(Closing, 20_000),
+        50,
+        &[Versus(Peer::Wget2, Some(0.95))],
+    ),
+    row(
+        "tls",
+        "20,000 × 100 bytes, `-j 50`, TLS 1.3, HTTP/1.1",
+        Small(Tls, 20_000),
+        50,
+        &[Versus(Peer::Wget2, Some(0.75))],
+    ),
+    row(
+        "http2",
+        "20,000 × 100 bytes, `-j 50`, HTTP/2",
+        Small(Http2, 20_000),
+        50,
+        HTTP2,
+    ),
+    row(
+        "hosts",
+        "2,000 https hosts, a handshake each (ECDSA), `-j 50`",
+        Hosts(2_000),
+        50,
+        &[Versus(Peer::Wget2, Some(0.60))],
+    ),
+    row(
+        "files",
+        "200 × 10 MiB to tmpfs, `-j 8`",
+        Files(200),
+        8,
+        FILES,
+    ),
+    row(
+        "delay-1000",
+        "40,000 × 100 bytes after 50 ms, `-j 1000`",
+        Delayed(40_000, Duration::from_millis(50)),
+        1_000,
+        &[Ideal(1.08)],
+    ),
+    row(
+        "delay-5000",
+        "100,000 × 100 bytes after 50 ms, `-j 5000`",
+        Delayed(100_000, Duration::from_millis(50)),
+        5_000,
+        &[Ideal(1.60)],
+    ),
+    row(
+        "one-http",
+        "one http URL, whole process",
+        Single(Plain),
+        1,
+        &[Versus(Peer::Curl, Some(0.40))],
+    ),
+    row(
+        "one-https",
+        "one https URL, whole process",
+        Single(Tls),
+        1,
+        &[Versus(Peer::Curl, Some(0.50))],
+    ),
+    row(
+        "jsonl",
+        "20,000 × 100 bytes, `-j 50`: `--format jsonl` against text",
+        Small(Plain, 20_000),
+        50,
+        &[Versus(Peer::FetchText, Some(1.10))],
+    ),
+    row(
+        "memory",
+        "1,000,000 × 100 bytes, `-j 50`: resident memory",
+        Small(Plain, 1_000_000),
+        50,
+        &[Memory(10.0)],
+    ),
+    row(
+        "memory-in-flight",
+        "10,000 × 100 bytes after 1 s, `-j 5000`: resident memory for a request in flight",
+        Delayed(10_000, Duration::from_secs(1)),
+        5_000,
+        &[MemoryPerRequest(28.0)],
+    ),
+];
+
+impl Row {
+    /// The same with a tenth of the work.
+    pub(crate) fn quick(&self) -> Load {
+        match self.load {
+            Small(origin, count) => Small(origin, count / 10),
+            Hosts(count) => Hosts(count / 10),
+            Files(count) => Files(count / 10),
+            // Less would not fill the slots.
+            Delayed(count, pause) => Delayed(count.min(4 * self.jobs), pause),
+            Single(origin) => Single(origin),
+        }
+    }
+
+    /// How often each takes its turn.
+    pub(crate) fn rounds(&self, quick: bool) -> usize {
+        match (self.load, self.against, quick) {
+            (Single(_), _, false) => 101,
+            (Single(_), _, true) => 21,
+            // Nothing is compared, and what it needs at most hardly varies.
+            (_, [Memory(_) | MemoryPerRequest(_)], _) => 1,
+            (.., false) => 5,
+            (.., true) => 3,
+        }
+    }
+}
