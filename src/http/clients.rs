@@ -5,7 +5,7 @@
 //! connections is replaced by a new one: what it has on the wire goes on, and
 //! its idle connections close with its pool when the last of that is answered.
 //! While slow answers keep too many such pools alive, connections are not kept
-//! at all. A list of few hosts never comes there.
+//! at all. A list of one host never comes there: its pool has a bound anyway.
 
 use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
@@ -61,7 +61,8 @@ pub(super) struct Clients {
     pool: Pool,
     tls: rustls::ClientConfig,
     resolver: Resolver,
-    pooled: RefCell<Generation>,
+    /// `None` while the last one, used up, and those before it are as many pools as may be alive.
+    pooled: RefCell<Option<Generation>>,
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
     fresh: Numbered,
@@ -103,6 +104,11 @@ impl Answered {
     /// The server of `url` answered.
     pub(super) fn note(&self, url: &Url, version: Version) {
         self.0.borrow_mut().insert(watch::server(url), version);
+    }
+
+    /// Whether it is at most one server.
+    fn is_one(&self) -> bool {
+        self.0.borrow().len() <= 1
     }
 
     /// Whether a connection to the server of `url` may come from the pool.
@@ -196,17 +202,20 @@ impl Clients {
 
     /// The clients with room for more connections; `None` while too many pools are alive.
     fn generation(&self) -> Option<Ref<'_, Generation>> {
-        let is_full = self.pooled.borrow().opened.load(Ordering::Relaxed) > self.pool.share;
-        if is_full {
-            let mut replaced = self.replaced.borrow_mut();
+        let is_full = |pooled: &Generation| {
+            // What a single server leaves idle has a bound of its own.
+            pooled.opened.load(Ordering::Relaxed) > self.pool.share && !pooled.answered.is_one()
+        };
+        let mut replaced = self.replaced.borrow_mut();
+        let full = self.pooled.borrow_mut().take_if(|pooled| is_full(pooled));
+        replaced.extend(full.map(|full| Arc::downgrade(&full.opened)));
+        if self.pooled.borrow().is_none() {
             replaced.retain(|counter| counter.strong_count() > 0);
-            if replaced.len() + 1 >= self.pool.shares {
-                return None;
+            if replaced.len() < self.pool.shares {
+                self.pooled.replace(Some(Generation::default()));
             }
-            let old = self.pooled.replace(Generation::default());
-            replaced.push(Arc::downgrade(&old.opened));
         }
-        Some(self.pooled.borrow())
+        Ref::filter_map(self.pooled.borrow(), Option::as_ref).ok()
     }
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
@@ -220,6 +229,7 @@ impl Clients {
         openings: Option<Openings>,
     ) -> reqwest::ClientBuilder {
         builder(&self.options, &self.tls, opened.clone(), openings)
+            .pool_max_idle_per_host(self.pool.share)
             .dns_resolver(self.resolver.clone())
     }
 }

@@ -53,6 +53,38 @@ fn the_connections_of_one_host_are_used_again_with_few_descriptors_too() {
     );
 }
 
+/// A server that closes after a hundred answers, which use up the one pool that fits, and how many connections
+/// it had after two thousand more requests to `hosts`.
+fn connections_after_a_pool_is_used_up(hosts: &[&str]) -> usize {
+    let server = Server::build()
+        .on_all_addresses()
+        .route("/closes", ok("x").close())
+        .otherwise(ok("x"))
+        .start();
+    let closing = server.url_as(hosts[0], "/closes\n").repeat(100);
+    let keeping = hosts.iter().map(|host| server.url_as(host, "/a\n"));
+    let keeping = keeping.collect::<String>().repeat(2_000 / hosts.len());
+    Fetch::new()
+        .after("ulimit -n 400")
+        .args(["-j80", "--max-per-host", "20", "-q", "-"])
+        .stdin(closing + &keeping)
+        .run()
+        .exits(0);
+    server.connections()
+}
+
+#[test]
+fn one_host_keeps_its_connections_however_many_were_opened_before() {
+    let connections = connections_after_a_pool_is_used_up(&["127.0.0.1"]);
+    assert!(connections <= 200, "{connections} connections");
+}
+
+#[test]
+fn the_only_pool_that_fits_has_a_successor() {
+    let connections = connections_after_a_pool_is_used_up(&["127.0.0.1", "127.0.0.2"]);
+    assert!(connections <= 1_000, "{connections} connections");
+}
+
 #[test]
 fn too_many_jobs_are_fitted_to_the_descriptors_with_one_warning() {
     let server = Server::build()
