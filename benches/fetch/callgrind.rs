@@ -18,7 +18,7 @@ use crate::server::{Origin, Servers};
 pub(crate) const NAME: &str = "instructions";
 
 /// As few lines as tell where the instructions go.
-const SHOWN: usize = 16;
+const SHOWN: usize = 24;
 
 /// The section of the report, in Markdown.
 pub(crate) fn report(quick: bool, servers: &Servers, folder: &Path) -> Result<String> {
