@@ -38,6 +38,7 @@ mod limits;
 mod mended;
 mod mended_input;
 mod options;
+mod peers;
 mod properties;
 mod proxy;
 mod proxy_env;

@@ -34,19 +34,23 @@ pub(crate) fn stranger() -> String {
     stranger.pem()
 }
 
-/// What a client shows, both as PEM.
+/// What one side shows, both as PEM.
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
 }
 
 impl Identity {
-    /// Signed by the authority.
+    /// Of a client, signed by the authority.
     pub(crate) fn new() -> Self {
+        Self::named(&["client.test"])
+    }
+
+    /// Of these names, signed by the authority.
+    pub(crate) fn named(names: &[&str]) -> Self {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["client.test".to_owned()]).unwrap();
         Self {
-            certificate: params.signed_by(&key, &*AUTHORITY).unwrap().pem(),
+            certificate: named(names).signed_by(&key, &*AUTHORITY).unwrap().pem(),
             key: key.serialize_pem(),
         }
     }

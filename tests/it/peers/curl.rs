@@ -1,0 +1,165 @@
+//! What curl gets from a server, and whether `fetch` gets the same.
+
+use std::fs;
+
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+use super::daemon::program;
+use crate::support::{Fetch, record::RecordExt as _, tls};
+
+/// One request in the words of both: what stands for both, and what each has to be told besides.
+pub(crate) struct Case {
+    url: String,
+    both: Vec<String>,
+    fetch: Vec<String>,
+    curl: Vec<String>,
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Answer,
+    Failure,
+}
+
+fn owned(args: &[&str]) -> Vec<String> {
+    args.iter().map(|arg| (*arg).to_owned()).collect()
+}
+
+/// A request that both are told of in the same words.
+pub(crate) fn case(url: impl Into<String>, both: &[&str]) -> Case {
+    Case {
+        url: url.into(),
+        both: owned(both),
+        fetch: Vec::new(),
+        curl: Vec::new(),
+        end: End::Answer,
+    }
+}
+
+impl Case {
+    pub(crate) fn fetch(mut self, args: &[&str]) -> Self {
+        self.fetch.extend(owned(args));
+        self
+    }
+
+    pub(crate) fn curl(mut self, args: &[&str]) -> Self {
+        self.curl.extend(owned(args));
+        self
+    }
+
+    /// Neither gets a whole answer.
+    pub(crate) fn fails(mut self) -> Self {
+        self.end = End::Failure;
+        self
+    }
+
+    fn name(&self) -> String {
+        format!("{} {:?} {:?}", self.url, self.both, self.fetch)
+    }
+}
+
+/// What an answer is to whoever asked.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    status: u64,
+    version: String,
+    redirects: u64,
+    url: String,
+    size: u64,
+    sha256: String,
+}
+
+/// What came, `None` where no whole answer did.
+fn by_curl(case: &Case) -> Option<Answer> {
+    let folder = TempDir::new().unwrap();
+    let (body, authority) = (folder.path().join("body"), folder.path().join("authority"));
+    fs::write(&authority, tls::authority()).unwrap();
+    let out = program("curl")
+        .args([
+            "-q",
+            "-sS",
+            "-L",
+            "--max-redirs",
+            "10",
+            "--max-time",
+            "20",
+            "-g",
+        ])
+        .args([
+            "-w",
+            "%{http_code} %{http_version} %{num_redirects} %{url_effective}",
+        ])
+        .arg("--cacert")
+        .arg(&authority)
+        .arg("-o")
+        .arg(&body)
+        .args(case.both.iter().chain(&case.curl))
+        .arg(&case.url)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(out.stdout).unwrap();
+    if !out.status.success() {
+        return None;
+    }
+    let told: Vec<_> = told.split(' ').collect();
+    // With -I it writes the head to where the body goes.
+    let head = case.both.iter().any(|arg| arg == "-I");
+    let body = if head {
+        Vec::new()
+    } else {
+        fs::read(&body).unwrap_or_default()
+    };
+    Some(Answer {
+        status: told[0].parse().unwrap(),
+        version: told[1].to_owned(),
+        redirects: told[2].parse().unwrap(),
+        url: told[3].to_owned(),
+        size: body.len() as u64,
+        sha256: Sha256::digest(&body)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    })
+}
+
+fn by_fetch(case: &Case) -> Option<Answer> {
+    let out = Fetch::jsonl()
+        .trusting()
+        .arg("--sha256")
+        .args(case.both.iter().chain(&case.fetch))
+        .arg(&case.url)
+        .run();
+    let record = out.record();
+    if record["outcome"] == "error" {
+        return None;
+    }
+    let version = record.text("http_version");
+    Some(Answer {
+        status: record["status"].as_u64().unwrap(),
+        version: version
+            .trim_start_matches("HTTP/")
+            .trim_end_matches(".0")
+            .to_owned(),
+        redirects: record["redirects"].as_u64().unwrap(),
+        url: record.text("final_url").to_owned(),
+        size: record["size"].as_u64().unwrap(),
+        sha256: record.text("sha256").to_owned(),
+    })
+}
+
+/// Asks with both, one after the other, and shows every difference.
+#[track_caller]
+pub(crate) fn compare(cases: impl IntoIterator<Item = Case>) {
+    let mut differences = Vec::new();
+    for case in cases {
+        let (theirs, ours) = (by_curl(&case), by_fetch(&case));
+        let as_meant = theirs.is_some() == (case.end == End::Answer);
+        if theirs != ours || !as_meant {
+            let name = case.name();
+            differences.push(format!("{name}\n  curl: {theirs:?}\n  fetch: {ours:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

@@ -1,0 +1,216 @@
+//! A real server: in the foreground, on ports of this machine, with all that it reads and writes in a folder of its own.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, Permissions},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::support::{PATIENCE, tls};
+
+/// Below those that the system gives to whoever asks for any, so that no other test gets one in between.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// What a daemon has to itself.
+pub(crate) struct Site {
+    folder: TempDir,
+    ports: [u16; 2],
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        // A daemon that root starts goes on as somebody else.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        Self {
+            folder,
+            ports: [free_port(), free_port()],
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder, for a configuration.
+    pub(crate) fn root(&self) -> std::path::Display<'_> {
+        self.folder.path().display()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A folder that anybody can write to.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+        path
+    }
+
+    /// `cert.pem`, `key.pem`, and `both.pem`, signed by the authority of the tests.
+    pub(crate) fn certify(&self) {
+        let identity = tls::Identity::named(&["127.0.0.1", "127.0.0.2", "localhost"]);
+        self.write("cert.pem", &identity.certificate);
+        self.write("key.pem", &identity.key);
+        self.write("both.pem", identity.certificate + &identity.key);
+    }
+
+    /// Of plain HTTP, or whatever it speaks first of all.
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
+    /// Of TLS, or whatever it speaks beside the other.
+    pub(crate) fn other_port(&self) -> u16 {
+        self.ports[1]
+    }
+}
+
+fn free_port() -> u16 {
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(PORTS))
+        .find(free)
+        .unwrap()
+}
+
+/// A program with a clean environment, wherever Debian keeps it.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new(name);
+    command
+        .env_clear()
+        .env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
+}
+
+pub(crate) struct Daemon {
+    child: Child,
+    site: Site,
+}
+
+impl Daemon {
+    /// `prepare` writes the configuration, and says what to run.
+    #[track_caller]
+    pub(crate) fn start(prepare: impl Fn(&Site) -> Command) -> Self {
+        let attempts = (0..3).map(|_| Self::attempt(&prepare));
+        // Somebody else may have taken the port.
+        let mut said = String::new();
+        for attempt in attempts {
+            match attempt {
+                Ok(daemon) => return daemon,
+                Err(why) => said = why,
+            }
+        }
+        panic!("{said}")
+    }
+
+    /// Waits until it accepts connections, or what it said if it does not.
+    fn attempt(prepare: &impl Fn(&Site) -> Command) -> Result<Self, String> {
+        let site = Site::new();
+        let mut command = prepare(&site);
+        let said = File::create(site.path("said")).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(said.try_clone().unwrap())
+            .stderr(said)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut daemon = Self { child, site };
+        let began = Instant::now();
+        // A daemon tells no one that it is ready.
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, daemon.site.port())).is_err() {
+            let ended = daemon.child.try_wait().unwrap();
+            if ended.is_some() || began.elapsed() > PATIENCE {
+                return Err(format!("{command:?}: {ended:?}: {}", daemon.read("said")));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(daemon)
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    pub(crate) fn http(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.site.port())
+    }
+
+    pub(crate) fn https(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.site.other_port())
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.site.path(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// The lines of a log once there are so many: an answer is sent before it is noted.
+    #[track_caller]
+    pub(crate) fn log(&self, name: &str, count: usize) -> Vec<String> {
+        let began = Instant::now();
+        loop {
+            let log = self.read(name);
+            if log.lines().count() >= count && (log.is_empty() || log.ends_with('\n')) {
+                return log.lines().map(str::to_owned).collect();
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "no {count} lines in {name}: {log}"
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if began.elapsed() > patience {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        true
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Asked first, so that it takes its workers with it.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::TERM);
+            if !self.ends_within(Duration::from_secs(5)) {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+        }
+    }
+}
+
+/// Whether a text is found in any file below a folder.
+pub(crate) fn found_below(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).unwrap().flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return found_below(&path, text);
+        }
+        let bytes = fs::read(&path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).contains(text)
+    })
+}

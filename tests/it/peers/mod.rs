@@ -1,0 +1,9 @@
+//! Servers and proxies that others wrote, as they are installed: `fetch` gets from them what curl gets.
+//!
+//! They are not on every machine, so all of this is ignored unless asked for; `.ci/run` installs them, and asks.
+
+mod curl;
+mod daemon;
+
+mod nginx;
+mod nginx_connections;

@@ -1,0 +1,195 @@
+//! nginx again: how many connections there are, and what becomes of requests when it closes them.
+
+use std::collections::BTreeSet;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{
+    daemon::Daemon,
+    nginx::{Config, nginx},
+};
+use crate::support::{Fetch, Folder, record::RecordExt as _};
+
+fn server(server: &'static str) -> Daemon {
+    nginx(Config { http: "", server })
+}
+
+/// So many URLs, all of them different, and all there.
+fn list(url: &str, count: usize) -> String {
+    (0..count)
+        .map(|number| format!("{url}?{number}\n"))
+        .collect()
+}
+
+fn fetch(list: String, args: &[&str]) -> Fetch {
+    Fetch::jsonl().trusting().stdin(list).args(args)
+}
+
+/// The connections that requests came on.
+fn connections(log: &[String]) -> BTreeSet<&str> {
+    log.iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect()
+}
+
+fn in_vain(records: &[Value]) -> Vec<String> {
+    let bad = records.iter().filter(|record| record["outcome"] != "ok");
+    bad.map(|record| format!("{} {}", record.verdict(), record["error"]))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn http_2_takes_one_connection() {
+    let nginx = server("");
+    let out = fetch(list(&nginx.https("/hello.txt"), 200), &["-j50"])
+        .run()
+        .exits(0);
+    assert!(
+        out.records()
+            .iter()
+            .all(|record| record["http_version"] == "HTTP/2")
+    );
+    let log = nginx.log("access.log", 200);
+    assert_eq!((log.len(), connections(&log).len()), (200, 1));
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn http_1_takes_as_many_as_there_are_jobs() {
+    let nginx = server("");
+    for (url, jobs) in [
+        (nginx.http("/hello.txt"), 7),
+        (nginx.https("/hello.txt"), 5),
+    ] {
+        let before = nginx.log("access.log", 0).len();
+        let args = ["--http1.1", "-j", &jobs.to_string()];
+        let out = fetch(list(&url, 300), &args).run().exits(0);
+        assert!(
+            out.records()
+                .iter()
+                .all(|record| record["http_version"] == "HTTP/1.1")
+        );
+        let log = nginx.log("access.log", before + 300);
+        let used = connections(&log[before..]).len();
+        assert!((1..=jobs).contains(&used), "{used} connections");
+    }
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn a_server_that_closes_after_ten_requests_loses_none() {
+    let nginx = server("keepalive_requests 10;");
+    for url in [nginx.http("/hello.txt"), nginx.https("/hello.txt")] {
+        let before = nginx.log("access.log", 0).len();
+        let records = fetch(list(&url, 1000), &["-j20"]).run().records();
+        assert_eq!((records.len(), in_vain(&records)), (1000, Vec::new()));
+        let log = nginx.log("access.log", before + 1000);
+        assert!(connections(&log[before..]).len() >= 100);
+    }
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn few_streams_are_shared() {
+    let nginx = server("http2_max_concurrent_streams 4;");
+    let records = fetch(list(&nginx.https("/hello.txt"), 200), &["-j50"])
+        .run()
+        .exits(0)
+        .records();
+    assert_eq!(in_vain(&records), Vec::<String>::new());
+    nginx.log("access.log", 200);
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn who_is_too_fast_comes_again() {
+    let nginx = nginx(Config {
+        http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=40r/s;",
+        server: "location = /hello.txt { limit_req zone=slow burst=4 nodelay; }
+            location = /later { limit_req zone=slow; limit_req_status 429; error_page 429 = @later; return 200; }
+            location @later { add_header Retry-After 1 always; return 429; }",
+    });
+    let urls = list(&nginx.http("/hello.txt"), 40);
+    let records = fetch(urls.clone(), &[]).run().exits(1).records();
+    assert!(
+        records
+            .iter()
+            .any(|record| record.verdict() == "http_error 503")
+    );
+    let args = [
+        "--retry",
+        "20",
+        "--retry-delay",
+        "50ms",
+        "--retry-max-delay",
+        "200ms",
+    ];
+    let records = fetch(urls, &args).run().exits(0).records();
+    assert!(
+        records
+            .iter()
+            .any(|record| record["attempts"].as_array().unwrap().len() > 1)
+    );
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn what_broke_off_goes_on_where_it_stopped() {
+    let nginx = server("limit_rate 2m;");
+    for url in [nginx.http("/large.bin"), nginx.https("/large.bin")] {
+        let folder = Folder::new();
+        let record = folder
+            .fetch()
+            .trusting()
+            .args([
+                "-c",
+                "-t",
+                "500ms",
+                "--retry",
+                "20",
+                "--retry-delay",
+                "1ms",
+                &url,
+            ])
+            .run()
+            .exits(0)
+            .record();
+        assert!(record["attempts"].as_array().unwrap().len() > 1, "{record}");
+        assert!(
+            folder.read("large.bin")
+                == std::fs::read(nginx.site().path("htdocs/large.bin")).unwrap()
+        );
+        let log = nginx.log("access.log", 1);
+        assert_eq!(record["status"], 206, "{log:#?}");
+    }
+}
+
+/// Every 4,000 answers the server gets new workers; the old ones leave when their requests are done.
+fn reloaded(nginx: &Daemon, url: &str, args: &[&str]) -> Vec<Value> {
+    let mut run = fetch(list(url, 20_000), &["-j50"]).args(args).spawn();
+    for _ in 0..4 {
+        for _ in 0..4000 {
+            run.line();
+        }
+        nginx.signal(Signal::HUP);
+    }
+    run.wait().records()
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn a_reload_loses_nothing() {
+    let nginx = server("keepalive_requests 1000000;");
+    for url in [nginx.http("/hello.txt"), nginx.https("/hello.txt")] {
+        let before = nginx.log("access.log", 0).len();
+        let records = reloaded(&nginx, &url, &[]);
+        assert_eq!((records.len(), in_vain(&records)), (20_000, Vec::new()));
+        let log = nginx.log("access.log", before + 20_000);
+        assert!(
+            connections(&log[before..]).len() >= 5,
+            "no reload came in between"
+        );
+    }
+}
