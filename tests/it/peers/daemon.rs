@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, Permissions},
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -86,6 +86,10 @@ fn free_port() -> u16 {
         .unwrap()
 }
 
+fn accepts(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
 /// A program with a clean environment, wherever Debian keeps it.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
@@ -102,10 +106,10 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// `prepare` writes the configuration, and says what to run.
+    /// `prepare` writes the configuration, and says what to run, which will listen at so many ports.
     #[track_caller]
-    pub(crate) fn start(prepare: impl Fn(&Site) -> Command) -> Self {
-        let attempts = (0..3).map(|_| Self::attempt(&prepare));
+    pub(crate) fn start(ports: usize, prepare: impl Fn(&Site) -> Command) -> Self {
+        let attempts = (0..3).map(|_| Self::attempt(ports, &prepare));
         // Somebody else may have taken the port.
         let mut said = String::new();
         for attempt in attempts {
@@ -118,7 +122,7 @@ impl Daemon {
     }
 
     /// Waits until it accepts connections, or what it said if it does not.
-    fn attempt(prepare: &impl Fn(&Site) -> Command) -> Result<Self, String> {
+    fn attempt(ports: usize, prepare: &impl Fn(&Site) -> Command) -> Result<Self, String> {
         let site = Site::new();
         let mut command = prepare(&site);
         let said = File::create(site.path("said")).unwrap();
@@ -131,7 +135,7 @@ impl Daemon {
         let mut daemon = Self { child, site };
         let began = Instant::now();
         // A daemon tells no one that it is ready.
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, daemon.site.port())).is_err() {
+        while !daemon.site.ports[..ports].iter().copied().all(accepts) {
             let ended = daemon.child.try_wait().unwrap();
             if ended.is_some() || began.elapsed() > PATIENCE {
                 return Err(format!("{command:?}: {ended:?}: {}", daemon.read("said")));
@@ -201,16 +205,4 @@ impl Drop for Daemon {
             }
         }
     }
-}
-
-/// Whether a text is found in any file below a folder.
-pub(crate) fn found_below(folder: &Path, text: &str) -> bool {
-    fs::read_dir(folder).unwrap().flatten().any(|entry| {
-        let path = entry.path();
-        if path.is_dir() {
-            return found_below(&path, text);
-        }
-        let bytes = fs::read(&path).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).contains(text)
-    })
 }

@@ -2,8 +2,16 @@
 //!
 //! They are not on every machine, so all of this is ignored unless asked for; `.ci/run` installs them, and asks.
 
+mod connections;
 mod curl;
 mod daemon;
 
+mod apache;
+mod haproxy;
+mod httpbin;
+mod microsocks;
+mod nghttpd;
 mod nginx;
 mod nginx_connections;
+mod squid;
+mod tinyproxy;

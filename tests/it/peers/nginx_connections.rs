@@ -6,36 +6,20 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{
+    connections::{fetch, in_vain, list},
     daemon::Daemon,
     nginx::{Config, nginx},
 };
-use crate::support::{Fetch, Folder, record::RecordExt as _};
+use crate::support::{Folder, record::RecordExt as _};
 
 fn server(server: &'static str) -> Daemon {
     nginx(Config { http: "", server })
-}
-
-/// So many URLs, all of them different, and all there.
-fn list(url: &str, count: usize) -> String {
-    (0..count)
-        .map(|number| format!("{url}?{number}\n"))
-        .collect()
-}
-
-fn fetch(list: String, args: &[&str]) -> Fetch {
-    Fetch::jsonl().trusting().stdin(list).args(args)
 }
 
 /// The connections that requests came on.
 fn connections(log: &[String]) -> BTreeSet<&str> {
     log.iter()
         .map(|line| line.split(' ').next().unwrap())
-        .collect()
-}
-
-fn in_vain(records: &[Value]) -> Vec<String> {
-    let bad = records.iter().filter(|record| record["outcome"] != "ok");
-    bad.map(|record| format!("{} {}", record.verdict(), record["error"]))
         .collect()
 }
 
@@ -108,8 +92,7 @@ fn who_is_too_fast_comes_again() {
     let nginx = nginx(Config {
         http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=40r/s;",
         server: "location = /hello.txt { limit_req zone=slow burst=4 nodelay; }
-            location = /later { limit_req zone=slow; limit_req_status 429; error_page 429 = @later; return 200; }
-            location @later { add_header Retry-After 1 always; return 429; }",
+",
     });
     let urls = list(&nginx.http("/hello.txt"), 40);
     let records = fetch(urls.clone(), &[]).run().exits(1).records();
@@ -132,6 +115,47 @@ fn who_is_too_fast_comes_again() {
             .iter()
             .any(|record| record["attempts"].as_array().unwrap().len() > 1)
     );
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn who_is_told_when_to_come_again_comes_then() {
+    let nginx = nginx(Config {
+        http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/s;",
+        server: "location = /hello.txt {
+            limit_req zone=slow burst=4 nodelay; limit_req_status 429; add_header Retry-After 1 always; }",
+    });
+    let urls = list(&nginx.http("/hello.txt"), 6);
+    let records = fetch(urls, &["-j1", "--retry", "5", "--retry-delay", "1ms"])
+        .run()
+        .exits(0)
+        .records();
+    let delays = records
+        .iter()
+        .flat_map(|record| record["attempts"].as_array().unwrap());
+    let delays: Vec<_> = delays
+        .filter_map(|attempt| attempt["delay"].as_f64())
+        .filter(|delay| *delay > 0.0)
+        .collect();
+    assert!(
+        !delays.is_empty() && delays.iter().all(|delay| *delay >= 1.0),
+        "{delays:?}"
+    );
+}
+
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn a_server_that_closes_as_the_next_request_leaves_loses_none() {
+    let nginx = server("keepalive_timeout 20ms;");
+    for url in [nginx.http("/hello.txt"), nginx.https("/hello.txt")] {
+        let before = nginx.log("access.log", 0).len();
+        let records = fetch(list(&url, 60), &["-j1", "--rate", "50/s"])
+            .run()
+            .records();
+        assert_eq!((records.len(), in_vain(&records)), (60, Vec::new()));
+        let log = nginx.log("access.log", before + 60);
+        assert!(connections(&log[before..]).len() > 1, "it never closed one");
+    }
 }
 
 #[test]
