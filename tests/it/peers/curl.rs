@@ -101,7 +101,7 @@ fn curl(case: &Case, authority: &Path, body: &Path) -> Output {
         .args(case.both.iter().chain(&case.curl))
         .arg(&case.url);
     let mut out = command.output().unwrap();
-    for _ in 0..2 {
+    for _ in 0..10 {
         if out.status.code() == STREAM_ERROR {
             out = command.output().unwrap();
         }

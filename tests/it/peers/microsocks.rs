@@ -35,18 +35,11 @@ fn through_it_comes_what_curl_gets() {
         ] {
             for url in [origin.http(""), origin.https("")] {
                 let by_name = url.replace("127.0.0.1", "localhost");
-                for path in [
-                    "/hello.txt",
-                    "/large.bin",
-                    "/missing",
-                    "/other",
-                    "/relative",
-                ] {
-                    compare([
-                        case(format!("{url}{path}"), &["-x", &proxy]),
-                        case(format!("{by_name}{path}"), &["-x", &proxy, "-4"]),
-                    ]);
-                }
+                compare([
+                    case(format!("{url}/large.bin"), &["-x", &proxy]),
+                    case(format!("{url}/other"), &["-x", &proxy]),
+                    case(format!("{by_name}/missing"), &["-x", &proxy, "-4"]),
+                ]);
             }
         }
         for user in ["", "user:wrong@"] {

@@ -29,7 +29,7 @@ fn furnish(site: &Site) {
     site.write("htdocs/a b/ü.txt", "named\n");
     site.write("htdocs/dir/index.html", "<p>index\n");
     let mut random = fastrand::Rng::with_seed(7);
-    let mut bytes = vec![0; 3_000_001];
+    let mut bytes = vec![0; 600_001];
     random.fill(&mut bytes);
     site.write("htdocs/large.bin", bytes);
     site.write("passwords", "user:{PLAIN}right\n");

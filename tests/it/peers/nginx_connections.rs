@@ -161,7 +161,7 @@ fn a_server_that_closes_as_the_next_request_leaves_loses_none() {
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
 fn what_broke_off_goes_on_where_it_stopped() {
-    let nginx = server("limit_rate 2m;");
+    let nginx = server("limit_rate 1m;");
     for url in [nginx.http("/large.bin"), nginx.https("/large.bin")] {
         let folder = Folder::new();
         let record = folder
@@ -170,7 +170,7 @@ fn what_broke_off_goes_on_where_it_stopped() {
             .args([
                 "-c",
                 "-t",
-                "500ms",
+                "300ms",
                 "--retry",
                 "20",
                 "--retry-delay",
