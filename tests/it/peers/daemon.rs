@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File, Permissions},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -18,6 +18,9 @@ use crate::support::{PATIENCE, tls};
 
 /// Below those that the system gives to whoever asks for any, so that no other test gets one in between.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A state in `/proc/net/tcp`.
+const LISTENING: &str = "0A";
 
 /// What a daemon has to itself.
 pub(crate) struct Site {
@@ -86,8 +89,21 @@ fn free_port() -> u16 {
         .unwrap()
 }
 
-fn accepts(port: u16) -> bool {
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+/// Whether this very process listens at the port: on a busy machine others come and go there.
+fn listens(process: u32, port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    let local = format!("0100007F:{port:04X}");
+    let sockets = table.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        (fields[1] == local && fields[3] == LISTENING).then(|| format!("socket:[{}]", fields[9]))
+    });
+    let sockets: Vec<_> = sockets.map(PathBuf::from).collect();
+    let open = fs::read_dir(format!("/proc/{process}/fd"))
+        .into_iter()
+        .flatten();
+    open.flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .any(|target| sockets.contains(&target))
 }
 
 /// A program with a clean environment, wherever Debian keeps it.
@@ -121,7 +137,7 @@ impl Daemon {
         panic!("{said}")
     }
 
-    /// Waits until it accepts connections, or what it said if it does not.
+    /// Waits until it listens, or what it said if it does not.
     fn attempt(ports: usize, prepare: &impl Fn(&Site) -> Command) -> Result<Self, String> {
         let site = Site::new();
         let mut command = prepare(&site);
@@ -135,7 +151,8 @@ impl Daemon {
         let mut daemon = Self { child, site };
         let began = Instant::now();
         // A daemon tells no one that it is ready.
-        while !daemon.site.ports[..ports].iter().copied().all(accepts) {
+        let (ports, process) = (daemon.site.ports[..ports].to_vec(), daemon.child.id());
+        while !ports.iter().all(|port| listens(process, *port)) {
             let ended = daemon.child.try_wait().unwrap();
             if ended.is_some() || began.elapsed() > PATIENCE {
                 return Err(format!("{command:?}: {ended:?}: {}", daemon.read("said")));

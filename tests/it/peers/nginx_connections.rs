@@ -202,6 +202,50 @@ fn reloaded(nginx: &Daemon, url: &str, args: &[&str]) -> Vec<Value> {
     run.wait().records()
 }
 
+/// The paths of a log that are there twice.
+fn doubled(log: &[String]) -> Vec<&str> {
+    let mut paths: Vec<_> = log
+        .iter()
+        .filter_map(|line| line.split(' ').nth(4))
+        .collect();
+    paths.sort_unstable();
+    let twice = paths.windows(2).filter(|pair| pair[0] == pair[1]);
+    twice.map(|pair| pair[0]).collect()
+}
+
+const POSTED: &str = "keepalive_requests 1000000; location = /post { return 200 posted; }";
+
+/// Whether a server that closes the connection has looked at what was sent on it, nobody knows.
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn a_reload_has_no_post_sent_twice() {
+    let nginx = server(POSTED);
+    let records = reloaded(&nginx, &nginx.http("/post"), &["-d", "x=y"]);
+    assert_eq!(records.len(), 20_000);
+    let ok = records
+        .iter()
+        .filter(|record| record["outcome"] == "ok")
+        .count();
+    assert!(ok >= 19_000, "{ok}");
+    for record in records.iter().filter(|record| record["outcome"] != "ok") {
+        assert_eq!(record.verdict(), "error connect/headers", "{record}");
+    }
+    assert_eq!(doubled(&nginx.log("access.log", ok)), Vec::<&str>::new());
+}
+
+/// Which streams of HTTP/2 it has not looked at, it says.
+#[test]
+#[ignore = "needs nginx; .ci/run installs and runs it"]
+fn a_reload_loses_no_post_over_http_2() {
+    let nginx = server(POSTED);
+    let records = reloaded(&nginx, &nginx.https("/post"), &["-d", "x=y"]);
+    assert_eq!((records.len(), in_vain(&records)), (20_000, Vec::new()));
+    assert_eq!(
+        doubled(&nginx.log("access.log", 20_000)),
+        Vec::<&str>::new()
+    );
+}
+
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
 fn a_reload_loses_nothing() {
