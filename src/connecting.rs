@@ -86,12 +86,16 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectingError> {
         None => return Ok(Trust::Platform),
         Some(path) => path,
     };
+    let given = certificates("--cacert", path)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates("--cacert", path)? {
-        let added = roots.add(certificate);
+    for certificate in &given {
+        let added = roots.add(certificate.clone());
         added.map_err(|error| failed("--cacert", path, plain(&error)))?;
     }
-    Ok(Trust::Roots(Arc::new(roots)))
+    Ok(Trust::Given {
+        roots: Arc::new(roots),
+        certificates: given.into(),
+    })
 }
 
 fn identity(cli: &Cli) -> Result<Option<Identity>, ConnectingError> {

@@ -3,9 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
 use super::{ClientError, Connecting, Versions};
@@ -16,8 +20,13 @@ pub enum Trust {
     /// Those that the platform believes.
     #[default]
     Platform,
-    /// Those that lead to one of these.
-    Roots(Arc<RootCertStore>),
+    /// These, and those that lead to one of them.
+    Given {
+        /// To lead to.
+        roots: Arc<RootCertStore>,
+        /// Themselves.
+        certificates: Arc<[CertificateDer<'static>]>,
+    },
     /// All: whoever answers could be anybody.
     Anything,
 }
@@ -52,24 +61,28 @@ pub(super) fn config(
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    let verified_by = |platform| {
-        Arc::new(CertificateVerifier {
+    let authority = match &connecting.trust {
+        Trust::Given {
+            roots,
+            certificates,
+        } => Authority::Given {
+            verifier: WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
+                .build()
+                .map_err(|error| Error::General(error.to_string()))?,
+            certificates: certificates.clone(),
+        },
+        Trust::Platform => Authority::Platform {
+            provider: provider.clone(),
+            loaded: OnceLock::new(),
+        },
+        Trust::Anything => Authority::None,
+    };
+    let builder = builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(CertificateVerifier {
             algorithms: provider.signature_verification_algorithms,
-            platform,
-        })
-    };
-    let builder = match &connecting.trust {
-        Trust::Roots(roots) => builder.with_root_certificates(roots.clone()),
-        Trust::Platform => builder
-            .dangerous()
-            .with_custom_certificate_verifier(verified_by(Some(Platform {
-                provider: provider.clone(),
-                loaded: OnceLock::new(),
-            }))),
-        Trust::Anything => builder
-            .dangerous()
-            .with_custom_certificate_verifier(verified_by(None)),
-    };
+            authority,
+        }));
     let mut config = match connecting.identity.clone() {
         Some(Identity { chain, key }) => builder
             .with_client_auth_cert(chain, key)
@@ -84,20 +97,48 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// Believes what the platform believes, or everything; the handshake itself must be right.
+/// Believes whom the authority believes; the handshake itself must be right.
 #[derive(Debug)]
 struct CertificateVerifier {
     algorithms: WebPkiSupportedAlgorithms,
-    /// None for `--insecure`.
-    platform: Option<Platform>,
+    authority: Authority,
 }
 
-/// The platform's own verifier, made when the first certificate comes: loading
-/// the roots takes longer than a whole run over `http://`.
+/// Who says which certificates are believed.
 #[derive(Debug)]
-struct Platform {
-    provider: Arc<CryptoProvider>,
-    loaded: OnceLock<Result<Verifier, Error>>,
+enum Authority {
+    /// The platform. Its verifier is made when the first certificate comes: loading
+    /// the roots takes longer than a whole run over `http://`.
+    Platform {
+        provider: Arc<CryptoProvider>,
+        loaded: OnceLock<Result<Verifier, Error>>,
+    },
+    /// `--cacert`
+    Given {
+        verifier: Arc<WebPkiServerVerifier>,
+        certificates: Arc<[CertificateDer<'static>]>,
+    },
+    /// `--insecure`
+    None,
+}
+
+impl Authority {
+    /// Whether the user gave this very certificate: then it needs no issuer.
+    fn has(&self, certificate: &CertificateDer<'_>) -> bool {
+        matches!(self, Self::Given { certificates, .. } if certificates.contains(certificate))
+    }
+}
+
+/// Whether the certificate is in order, as far as it can be without an issuer. A
+/// self-signed one is mostly a CA's, which webpki tells in words only.
+fn is_unknown_issuer(error: &Error) -> bool {
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        Error::InvalidCertificate(CertificateError::Other(other)) => {
+            format!("{other:?}").contains("CaUsedAsEndEntity")
+        }
+        _ => false,
+    }
 }
 
 impl ServerCertVerifier for CertificateVerifier {
@@ -109,14 +150,32 @@ impl ServerCertVerifier for CertificateVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(Platform { provider, loaded }) = &self.platform else {
-            return Ok(ServerCertVerified::assertion());
+        let authority: &dyn ServerCertVerifier = match &self.authority {
+            Authority::None => return Ok(ServerCertVerified::assertion()),
+            Authority::Given { verifier, .. } => verifier.as_ref(),
+            Authority::Platform { provider, loaded } => loaded
+                .get_or_init(|| Verifier::new(provider.clone()))
+                .as_ref()
+                .map_err(Clone::clone)?,
         };
-        loaded
-            .get_or_init(|| Verifier::new(provider.clone()))
-            .as_ref()
-            .map_err(Clone::clone)?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified = authority.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            Err(error) if is_unknown_issuer(&error) => {
+                if self.authority.has(end_entity) {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                    Ok(ServerCertVerified::assertion())
+                } else {
+                    Err(CertificateError::UnknownIssuer.into())
+                }
+            }
+            _ => verified,
+        }
     }
 
     fn verify_tls12_signature(

@@ -79,5 +79,6 @@ mod terminal;
 mod time;
 mod tls;
 mod tls_client;
+mod tls_given;
 mod torture;
 mod unix_socket;
