@@ -1,15 +1,19 @@
 //! The body of an answer: decoded, counted, hashed, never gathered unless asked for.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use async_compression::tokio::bufread::{
     BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
 };
 use async_compression::zstd::DParameter;
 use bytes::Bytes;
-use futures::TryStreamExt;
-use reqwest::Response;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use futures::{TryStreamExt, stream};
+use http_body::Body as _;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use reqwest::{Body, Response, Version};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
@@ -32,6 +36,10 @@ pub(super) enum BodyError {
     Trailing(Coding),
     #[error("Content-Encoding: {0}: cannot be decoded")]
     Coding(String),
+    #[error("Transfer-Encoding: {0}: cannot be decoded")]
+    Transfer(String),
+    #[error("the stream was reset before the end of the body")]
+    Cut,
     #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
     TooLarge(SizeLimit),
     #[error("not as long as its Content-Range says")]
@@ -183,40 +191,101 @@ impl Received {
     }
 }
 
-/// Reads the body of `response` to its end into `received`.
+/// Looks for transfer codings that hyper lets through as they are: it knows `chunked` only.
+pub(super) fn check_transfer(headers: &HeaderMap) -> Result<(), BodyError> {
+    let mut values = headers.get_all(TRANSFER_ENCODING).iter();
+    let unknown = |value: &&HeaderValue| {
+        let is = |coding: &[u8]| value.as_bytes().eq_ignore_ascii_case(coding);
+        !is(b"chunked") && !is(b"identity")
+    };
+    match values.find(unknown) {
+        None => Ok(()),
+        Some(value) => {
+            let coding = String::from_utf8_lossy(value.as_bytes());
+            Err(BodyError::Transfer(coding.into_owned()))
+        }
+    }
+}
+
+/// Reads the body of `response` to its end into `received`; `uploaded` is whether the request had content.
 pub(super) async fn receive(
-    mut response: Response,
+    response: Response,
     decode: bool,
+    uploaded: bool,
     watch: &Watch,
     received: &mut Received,
 ) -> Result<(), BodyError> {
     let coding = if decode {
-        Coding::of(response.headers())?
+        Coding::of(response.headers())
     } else {
-        None
+        Ok(None)
     };
-    if let Some(coding) = coding {
-        return receive_coded(response, coding, watch, received).await;
+    let over_http2 = response.version() == Version::HTTP_2;
+    let mut body = Body::from(response);
+    match coding {
+        Ok(None) => receive_plain(&mut body, watch, received).await?,
+        // Few need it, and all would have to hold the room.
+        Ok(Some(coding)) => {
+            Box::pin(receive_coded(&mut body, coding, watch, received)).await?;
+        }
+        // An answer without content, to HEAD say, is not coded, whatever it says.
+        Err(error) => {
+            let data = poll_fn(|cx| poll_data(&mut body, watch, cx)).await;
+            data.map_or(Ok(()), |_| Err(error))?;
+        }
     }
-    while let Some(bytes) = response.chunk().await? {
+    if over_http2 && is_cut(&body, uploaded) {
+        return Err(BodyError::Cut);
+    }
+    Ok(())
+}
+
+/// Whether the stream of `body` was reset before its end: hyper takes that for the end
+/// where the server calls it no error, which it may once it wants no more of what
+/// it is sent (RFC 9113, section 8.1).
+fn is_cut(body: &Body, uploaded: bool) -> bool {
+    !body.is_end_stream() && (!uploaded || body.size_hint().lower() > 0)
+}
+
+/// The next piece of `body`.
+fn poll_data(
+    body: &mut Body,
+    watch: &Watch,
+    cx: &mut Context<'_>,
+) -> Poll<Option<reqwest::Result<Bytes>>> {
+    loop {
+        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
+        };
         watch.heard();
+        if let Ok(data) = frame.into_data() {
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}
+
+async fn receive_plain(
+    body: &mut Body,
+    watch: &Watch,
+    received: &mut Received,
+) -> Result<(), BodyError> {
+    while let Some(bytes) = poll_fn(|cx| poll_data(body, watch, cx)).await {
+        let bytes = bytes?;
         received.take(&bytes, || bytes.clone(), watch).await?;
     }
     Ok(())
 }
 
 async fn receive_coded(
-    response: Response,
+    body: &mut Body,
     coding: Coding,
     watch: &Watch,
     received: &mut Received,
 ) -> Result<(), BodyError> {
-    let coded = response
-        .bytes_stream()
-        .inspect_ok(|_: &Bytes| watch.heard())
-        .map_err(io::Error::other);
+    let coded = stream::poll_fn(|cx| poll_data(body, watch, cx)).map_err(io::Error::other);
     let mut coded = StreamReader::new(coded);
-    // An answer without content, to HEAD say, is not coded.
     let beginning = coded.fill_buf().await;
     let Some(&first) = beginning.map_err(|error| unwrap(error, coding))?.first() else {
         return Ok(());

@@ -66,6 +66,7 @@ pub(super) struct Clients {
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
     fresh: Numbered,
+    http1: Numbered,
 }
 
 /// Clients that share a counter of the connections they opened.
@@ -143,6 +144,7 @@ impl Clients {
             pooled: RefCell::default(),
             replaced: RefCell::default(),
             fresh: Numbered::default(),
+            http1: Numbered::default(),
         };
         // What the libraries refuse, they refuse now.
         clients.builder(&Arc::default()).build()?;
@@ -195,6 +197,19 @@ impl Clients {
     pub(super) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
         self.fresh.get(0, || {
             self.builder_with(&Arc::default(), None)
+                .pool_max_idle_per_host(0)
+                .http1_max_headers(MAX_HEADERS)
+        })
+    }
+
+    /// Opens a connection for every request, and speaks no HTTP/2 on it.
+    pub(super) fn http1(&self) -> reqwest::Result<reqwest::Client> {
+        self.http1.get(0, || {
+            let mut tls = self.tls.clone();
+            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            self.builder_with(&Arc::default(), None)
+                .tls_backend_preconfigured(tls)
+                .http1_only()
                 .pool_max_idle_per_host(0)
                 .http1_max_headers(MAX_HEADERS)
         })

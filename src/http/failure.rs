@@ -76,7 +76,10 @@ impl Wire {
         }
         match find::<hyper::Error>(error) {
             Some(error)
-                if error.is_incomplete_message() || error.is_canceled() || error.is_closed() =>
+                if error.is_incomplete_message()
+                    || error.is_canceled()
+                    || error.is_closed()
+                    || went_with_connection(error) =>
             {
                 Self::Closed
             }
@@ -90,9 +93,18 @@ fn spoke_first(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<hyper::Error>() && cause.to_string().contains("unexpected message")
 }
 
+/// Whether the connection was given up with the request in its queue. That is told in words only.
+fn went_with_connection(error: &hyper::Error) -> bool {
+    error.to_string().contains("dispatch task is gone")
+}
+
 /// Whether the connection went away before any byte of an answer came.
 pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
-    !error.is_connect() && matches!(Wire::of(error), Wire::Closed | Wire::Broken | Wire::Dead)
+    let is_reset = || find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
+    !error.is_connect()
+        && matches!(Wire::of(error), Wire::Closed | Wire::Broken | Wire::Dead)
+        // That is an answer, if none of HTTP.
+        && !is_reset()
 }
 
 /// Whether no answer came to a ping, which is all that hyper itself has a clock for.
@@ -110,6 +122,12 @@ pub(super) fn is_refused(error: &reqwest::Error) -> bool {
                 _ => false,
             }
     })
+}
+
+/// Whether the server wants to be asked over HTTP/1.1 (RFC 9113, section 7).
+pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error)
+        .is_some_and(|error| error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
 /// Whether the head of the answer was more than the parser had room for.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
 use reqwest::{Method, Response, StatusCode};
+use tokio::time::sleep;
 use url::Url;
 
 use super::Options;
@@ -26,8 +27,15 @@ use crate::text::hex;
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
 
-/// How often a server may say that it has not looked at a request, and get it again at once.
-const REFUSALS: usize = 3;
+/// How often a server may say that it has not looked at a request, and get it again on a
+/// connection that others use: one that takes few requests on each says so to all but these.
+const REFUSALS: u32 = 8;
+
+/// So many times it gets it at once.
+const REFUSALS_AT_ONCE: u32 = 3;
+
+/// After these, the pauses grow by this each time.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// No client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -244,7 +252,9 @@ impl Client {
         };
         self.check_length(chain, &response, received.size)
             .map_err(failed)?;
-        body::receive(response, self.options.decode, watch, received)
+        body::check_transfer(response.headers()).map_err(failed)?;
+        let uploaded = chain.body.is_some();
+        body::receive(response, self.options.decode, uploaded, watch, received)
             .await
             .map_err(failed)?;
         if whole.is_some_and(|whole| whole != received.size) {
@@ -414,36 +424,57 @@ impl Client {
         } else {
             self.clients.roomy(&chain.url)?
         };
-        let execute = |client| self.execute(client, request, chain, part, watch);
+        let mut client = road.client.clone();
         let mut refusals = 0;
+        let mut is_last = false;
         loop {
-            let error = match execute(&road.client).await {
+            let sent = self.execute(&client, request, chain, part, watch).await;
+            let error = match sent {
                 Ok(response) => {
                     road.answered.note(&chain.url, response.version());
                     return Ok((response, road.stream));
                 }
                 Err(error) => error,
             };
-            if refusals < REFUSALS && failure::is_refused(&error) {
+            if failure::is_refused(&error) && refusals <= REFUSALS {
                 refusals += 1;
-            } else if is_idempotent && Self::deserves_another(&error, &road, chain, watch) {
-                // Of HTTP/2 the pool has no other connection, which could be closed as well.
-                let response = if road.answered.over_http2(&chain.url) {
-                    execute(&road.client).await?
+                sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE)).await;
+                client = if refusals <= REFUSALS {
+                    road.client.clone()
                 } else {
-                    execute(&self.clients.fresh()?).await?
+                    self.clients.fresh()?
                 };
-                return Ok((response, road.stream));
-            } else {
-                return Err(error);
+                continue;
             }
+            match self.another(&error, &road, chain, watch)? {
+                Some(another) if !is_last => client = another,
+                _ => return Err(error),
+            }
+            is_last = true;
         }
     }
 
-    /// Whether a connection of its own may help.
-    fn deserves_another(error: &reqwest::Error, road: &Road, chain: &Chain, watch: &Watch) -> bool {
+    /// The client to try it with once more, where a kept connection, or the version, was to blame.
+    fn another(
+        &self,
+        error: &reqwest::Error,
+        road: &Road,
+        chain: &Chain,
+        watch: &Watch,
+    ) -> reqwest::Result<Option<reqwest::Client>> {
+        if failure::wants_http1(error) {
+            return self.clients.http1().map(Some);
+        }
         let was_kept = || !watch.connected() || road.answered.contains(&chain.url);
-        failure::head_too_large(error) || failure::lost_before_answer(error) && was_kept()
+        let closed = || failure::lost_before_answer(error) && was_kept();
+        if !chain.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
+            Ok(None)
+        } else if road.answered.over_http2(&chain.url) {
+            // The pool has no other such connection, which could be closed as well.
+            Ok(Some(road.client.clone()))
+        } else {
+            self.clients.fresh().map(Some)
+        }
     }
 
     fn execute(
@@ -532,7 +563,11 @@ impl Client {
         let kind = match error {
             BodyError::Read(error) => return self.wire_failure(&error, chain, watch),
             BodyError::Save(error) => return error.into(),
-            BodyError::Decode(..) | BodyError::Trailing(_) | BodyError::Coding(_) => Kind::Body,
+            BodyError::Decode(..)
+            | BodyError::Trailing(_)
+            | BodyError::Coding(_)
+            | BodyError::Transfer(_)
+            | BodyError::Cut => Kind::Body,
             BodyError::Length => Kind::Protocol,
             BodyError::TooLarge(_) => Kind::TooLarge,
         };

@@ -49,6 +49,18 @@ fn for_ever(coding: &str, beginning: &[u8], piece: &[u8]) -> Script {
 }
 
 cases! {
+    c242_a_transfer_coding_beside_the_chunks_is_not_left_as_it_is:
+        raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+        => "error body/body", "gzip, chunked";
+    c243_a_transfer_coding_that_no_one_knows_is_not_left_as_it_is:
+        raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+        => "error body/body", "xchunked";
+    c244_a_coding_that_no_one_knows_of_nothing_does_no_harm ["--compressed"]:
+        said("foo", b"") => "ok";
+    c245_a_coding_that_no_one_knows_of_a_head_does_no_harm ["--compressed", "-I"]:
+        raw("HTTP/1.1 200 OK\r\nContent-Encoding: foo\r\nContent-Length: 9\r\n\r\n") => "ok";
+    c246_chunks_in_capitals_are_chunks:
+        raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n") => "ok";
     c152_a_bomb_of_gzip_is_too_large ["--compressed", "--max-filesize", "1M"]:
         bomb("gzip") => "error too_large/body", "--max-filesize";
     c153_a_bomb_of_deflate_is_too_large ["--compressed", "--max-filesize", "1M"]:

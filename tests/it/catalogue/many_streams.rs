@@ -10,8 +10,13 @@ use std::{
 
 use crate::support::{
     Fetch, Output, Script, Server,
-    http2::{Peer, Said, answer, peer},
-    record::RecordExt as _,
+    http2::{
+        HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, Peer, REFUSED_STREAM, Said, answer,
+        is_preface, peer,
+    },
+    ok,
+    record::RecordExt,
+    tls,
 };
 
 /// A server that talks so on its first connection, and is in good health on the others.
@@ -68,7 +73,7 @@ fn c230_refused_streams_are_opened_again() {
     for method in METHODS {
         let server = first(peer(|peer| {
             for id in gather(peer, 10)? {
-                peer.refuse(id)?;
+                peer.reset(id, REFUSED_STREAM)?;
             }
             for id in gather(peer, 10)? {
                 peer.ok(id, b"now")?;
@@ -89,14 +94,14 @@ fn c231_a_server_that_refuses_for_ever_is_not_asked_for_ever() {
         loop {
             let id = peer.request()?;
             count.fetch_add(1, Ordering::Relaxed);
-            peer.refuse(id)?;
+            peer.reset(id, REFUSED_STREAM)?;
         }
     }));
     let out = fetch(&server, 1, &[]);
     let record = out.record();
     assert_eq!(record.verdict(), "error connect/headers");
     assert!(record.message().contains("refused"), "{}", record.message());
-    assert_eq!(asked.load(Ordering::Relaxed), 4);
+    assert_eq!(asked.load(Ordering::Relaxed), 10);
 }
 
 #[test]
@@ -186,4 +191,111 @@ fn c236_more_than_a_hundred_at_a_time_take_a_second_connection() {
     let out = fetch(&server, 150, &["-j", "150", "-t", "20"]);
     assert_all_at_once(&out, 150);
     assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn c237_a_server_that_takes_few_requests_on_each_connection_gets_all_of_them() {
+    for method in METHODS {
+        // Two of what comes, and then no more.
+        let server = Server::always(peer(|peer| {
+            let first = peer.request()?;
+            peer.ok(first, b"")?;
+            let last = peer.request()?;
+            peer.go_away(last)?;
+            peer.ok(last, b"")
+        }));
+        let out = fetch(&server, 40, &[&["-j", "20"], method].concat());
+        assert_all_at_once(&out, 40);
+        assert!(server.connections() >= 20, "{}", server.connections());
+    }
+}
+
+#[test]
+fn c238_a_stream_that_is_reset_without_an_error_has_not_ended() {
+    for (length, body) in [
+        (Some(10), &b"cut"[..]),
+        (None, b"cut"),
+        (Some(3), b""),
+        (None, b""),
+    ] {
+        let server = Server::always(peer(move |peer| {
+            let id = peer.request()?;
+            peer.begin_of(id, length, body)?;
+            peer.reset(id, NO_ERROR)?;
+            peer.stay_silent();
+            None
+        }));
+        let record = fetch(&server, 1, &[]).record();
+        assert_eq!(record.verdict(), "error body/body", "{length:?} {body:?}");
+    }
+}
+
+#[test]
+fn c239_an_answer_before_all_content_was_taken_is_whole_where_the_stream_is_reset_then() {
+    let server = Server::always(peer(|peer| {
+        let id = peer.request()?;
+        peer.ok(id, b"enough")?;
+        peer.reset(id, NO_ERROR)?;
+        peer.stay_silent();
+        None
+    }));
+    let content = "x".repeat(500_000);
+    let out = Fetch::jsonl()
+        .file("content", content)
+        .args(["--http2-prior-knowledge", "-d", "@content", "--body"])
+        .arg(server.url("/a"))
+        .run();
+    let record = out.record();
+    assert_eq!(record.verdict(), "ok", "{}", record["error"]);
+    assert_eq!(record["body"], "enough");
+}
+
+#[test]
+fn c240_a_stream_that_is_reset_with_an_error_is_not_opened_again() {
+    let asked = Arc::<AtomicUsize>::default();
+    let count = asked.clone();
+    let server = Server::always(peer(move |peer| {
+        let id = peer.request()?;
+        peer.ok(id, b"")?;
+        loop {
+            let id = peer.request()?;
+            count.fetch_add(1, Ordering::Relaxed);
+            peer.reset(id, INTERNAL_ERROR)?;
+        }
+    }));
+    let out = fetch(&server, 5, &["-j", "1"]);
+    let verdicts: Vec<_> = out.in_order().iter().map(RecordExt::verdict).collect();
+    assert_eq!(verdicts[0], "ok");
+    assert_eq!(verdicts[1..], ["error connect/headers"; 4]);
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn c241_a_server_that_wants_http_1_is_asked_over_http_1() {
+    let server = Server::build()
+        .tls(tls::server(&["127.0.0.1"], &["h2", "http/1.1"]))
+        .route(
+            "*",
+            peer(|peer| {
+                loop {
+                    let id = peer.request()?;
+                    peer.reset(id, HTTP_1_1_REQUIRED)?;
+                }
+            }),
+        )
+        .otherwise(ok("one"))
+        .start();
+    for method in METHODS {
+        let out = Fetch::jsonl()
+            .trusting()
+            .args(method)
+            .stdin(server.list(5))
+            .run();
+        assert_all_at_once(&out, 5);
+        for record in out.records() {
+            assert_eq!(record["http_version"], "HTTP/1.1");
+        }
+    }
+    let asked = server.requests();
+    assert_eq!(asked.iter().filter(|it| !is_preface(it)).count(), 10);
 }

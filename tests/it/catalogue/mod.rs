@@ -275,6 +275,19 @@
 //! - C234 pings that are answered do not stand in for an answer
 //! - C235 a server that thinks long but lives is waited for
 //! - C236 more than a hundred at a time take a second connection
+//! - C237 a server that takes few requests on each connection gets all of them
+//! - C238 a stream that is reset without an error has not ended
+//! - C239 an answer before all content was taken is whole where the stream is reset then
+//! - C240 a stream that is reset with an error is not opened again
+//! - C241 a server that wants HTTP/1 is asked over HTTP/1
+//!
+//! # Codings again
+//!
+//! - C242 a transfer coding beside the chunks is not left as it is
+//! - C243 a transfer coding that no one knows is not left as it is
+//! - C244 a coding that no one knows of nothing does no harm
+//! - C245 a coding that no one knows of a head does no harm
+//! - C246 chunks in capitals are chunks
 
 mod bodies;
 mod case;

@@ -12,7 +12,11 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 
 const ACK: u8 = 1;
-const REFUSED_STREAM: u32 = 7;
+/// Codes of RFC 9113, section 7.
+pub(crate) const NO_ERROR: u32 = 0;
+pub(crate) const INTERNAL_ERROR: u32 = 2;
+pub(crate) const REFUSED_STREAM: u32 = 7;
+pub(crate) const HTTP_1_1_REQUIRED: u32 = 13;
 
 /// What a client said that a script may want to know.
 pub(crate) enum Said {
@@ -67,8 +71,24 @@ impl<'a> Peer<'a> {
         self.send(DATA, 1, id, body)
     }
 
-    pub(crate) fn refuse(&mut self, id: u32) -> Option<()> {
-        self.send(RST_STREAM, 0, id, &REFUSED_STREAM.to_be_bytes())
+    /// An answer whose body does not end with what is sent of it, though it says how long it is.
+    pub(crate) fn begin_of(&mut self, id: u32, length: Option<u8>, body: &[u8]) -> Option<()> {
+        // 0x0f 0x0d: the entry `content-length` of the static table, with another value.
+        let mut fields = vec![0x88];
+        if let Some(length) = length {
+            let digits = length.to_string();
+            fields.extend([0x0f, 0x0d, u8::try_from(digits.len()).ok()?]);
+            fields.extend(digits.bytes());
+        }
+        self.send(HEADERS, 4, id, &fields)?;
+        if body.is_empty() {
+            return Some(());
+        }
+        self.send(DATA, 0, id, body)
+    }
+
+    pub(crate) fn reset(&mut self, id: u32, code: u32) -> Option<()> {
+        self.send(RST_STREAM, 0, id, &code.to_be_bytes())
     }
 
     /// No more on this connection, and nothing was done about what came after the stream `last`.
