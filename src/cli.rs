@@ -141,7 +141,7 @@ pub struct Cli {
     #[arg(short = 'L', long, hide = true)]
     pub location: bool,
 
-    /// Believe every certificate: whoever answers could be anybody
+    /// Believe every certificate but a proxy's: whoever answers could be anybody
     #[arg(short = 'k', long, help_heading = "Connection")]
     pub insecure: bool,
     /// Believe certificates that lead to those in this file (PEM), and no others

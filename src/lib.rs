@@ -11,7 +11,7 @@
 //! | layer | modules | may use |
 //! |---|---|---|
 //! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run) | all |
-//! | 3 | [`cli`] (clap only), [`config`] and [`connecting`] (cli → each part's own options) | 0–2 |
+//! | 3 | [`cli`] (clap only), [`config`], [`connecting`] and `proxies` (cli → each part's own options) | 0–2 |
 //! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary, journal) | 0–1, not each other |
 //! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
 //! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
@@ -33,6 +33,7 @@ pub mod http;
 pub mod input;
 pub mod outcome;
 mod plan;
+mod proxies;
 pub mod report;
 pub mod request;
 pub mod save;
@@ -313,8 +314,10 @@ fn http_client(
     fit: &http::Fit,
     store: Option<Store>,
 ) -> Result<(http::Client, Vec<String>), RunError> {
-    let insecure = matches!(config.http.connecting.trust, http::Trust::Anything).then(|| {
-        "--insecure: no certificate is checked, whoever answers could be anybody".to_owned()
+    let checked = &config.http.connecting.checked;
+    let insecure = matches!(checked, http::Checked::Proxies(_)).then(|| {
+        "--insecure: no certificate is checked but a proxy's, whoever answers could be anybody"
+            .to_owned()
     });
     let too_many = fit.limit.map(|limit| {
         format!(

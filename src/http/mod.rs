@@ -28,7 +28,7 @@ pub use guard::{Family, Guard};
 pub use hop::{Chain, Client, ClientError, Hop};
 
 pub use resolver::Overrides;
-pub use tls::{Identity, Trust};
+pub use tls::{Checked, Identity, Trust};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub struct Options {
 pub struct Connecting {
     /// Which certificates of servers are believed.
     pub trust: Trust,
+    /// Of whom.
+    pub checked: Checked,
     /// What is shown to servers that ask who we are.
     pub identity: Option<Identity>,
     /// Which addresses are connected to.

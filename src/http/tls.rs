@@ -27,8 +27,26 @@ pub enum Trust {
         /// Themselves.
         certificates: Arc<[CertificateDer<'static>]>,
     },
-    /// All: whoever answers could be anybody.
-    Anything,
+}
+
+/// Whose certificates are checked.
+#[derive(Clone, Debug, Default)]
+pub enum Checked {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Theirs: `--insecure` is not meant for proxies. Whom it talks to, TLS knows by the
+    /// name only, so an origin that has the name of a proxy is checked like that.
+    Proxies(Vec<ServerName<'static>>),
+}
+
+impl Checked {
+    fn contains(&self, name: &ServerName<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Proxies(proxies) => proxies.contains(name),
+        }
+    }
 }
 
 /// A certificate with what leads to its root, and its key.
@@ -61,27 +79,13 @@ pub(super) fn config(
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    let authority = match &connecting.trust {
-        Trust::Given {
-            roots,
-            certificates,
-        } => Authority::Given {
-            verifier: WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
-                .build()
-                .map_err(|error| Error::General(error.to_string()))?,
-            certificates: certificates.clone(),
-        },
-        Trust::Platform => Authority::Platform {
-            provider: provider.clone(),
-            loaded: OnceLock::new(),
-        },
-        Trust::Anything => Authority::None,
-    };
+    let authority = Authority::new(&connecting.trust, &provider)?;
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(CertificateVerifier {
             algorithms: provider.signature_verification_algorithms,
             authority,
+            checked: connecting.checked.clone(),
         }));
     let mut config = match connecting.identity.clone() {
         Some(Identity { chain, key }) => builder
@@ -102,6 +106,7 @@ pub(super) fn config(
 struct CertificateVerifier {
     algorithms: WebPkiSupportedAlgorithms,
     authority: Authority,
+    checked: Checked,
 }
 
 /// Who says which certificates are believed.
@@ -118,11 +123,30 @@ enum Authority {
         verifier: Arc<WebPkiServerVerifier>,
         certificates: Arc<[CertificateDer<'static>]>,
     },
-    /// `--insecure`
-    None,
 }
 
 impl Authority {
+    fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
+        Ok(match trust {
+            Trust::Given {
+                roots,
+                certificates,
+            } => Self::Given {
+                verifier: WebPkiServerVerifier::builder_with_provider(
+                    roots.clone(),
+                    provider.clone(),
+                )
+                .build()
+                .map_err(|error| Error::General(error.to_string()))?,
+                certificates: certificates.clone(),
+            },
+            Trust::Platform => Self::Platform {
+                provider: provider.clone(),
+                loaded: OnceLock::new(),
+            },
+        })
+    }
+
     /// Whether the user gave this very certificate: then it needs no issuer.
     fn has(&self, certificate: &CertificateDer<'_>) -> bool {
         matches!(self, Self::Given { certificates, .. } if certificates.contains(certificate))
@@ -150,8 +174,10 @@ impl ServerCertVerifier for CertificateVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if !self.checked.contains(server_name) {
+            return Ok(ServerCertVerified::assertion());
+        }
         let authority: &dyn ServerCertVerifier = match &self.authority {
-            Authority::None => return Ok(ServerCertVerified::assertion()),
             Authority::Given { verifier, .. } => verifier.as_ref(),
             Authority::Platform { provider, loaded } => loaded
                 .get_or_init(|| Verifier::new(provider.clone()))

@@ -80,5 +80,6 @@ mod time;
 mod tls;
 mod tls_client;
 mod tls_given;
+mod tls_proxy;
 mod torture;
 mod unix_socket;
