@@ -33,6 +33,9 @@ pub enum ConnectingError {
     /// Addresses that somebody else resolves cannot be checked.
     #[error("--block-private does not go with {0}: what is connected to is not decided here")]
     Unchecked(&'static str),
+    /// One TLS configuration serves origins and proxies.
+    #[error("--cert does not go with a https proxy ({0}), which would be shown it as well")]
+    ShownToProxy(&'static str),
 }
 
 /// How connections are made, as `cli` and the environment say.
@@ -46,6 +49,9 @@ pub fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
         return Err(ConnectingError::Unchecked(
             "a proxy (-x '' uses none of the environment)",
         ));
+    }
+    if let Some(option) = proxies.over_tls.filter(|_| cli.cert.is_some()) {
+        return Err(ConnectingError::ShownToProxy(option));
     }
     if cli.block_private && cli.unix_socket.is_some() {
         return Err(ConnectingError::Unchecked("--unix-socket"));

@@ -21,13 +21,15 @@ pub(crate) struct Proxies {
     pub(crate) via: Via,
     /// What those that speak TLS are called there.
     pub(crate) names: Vec<ServerName<'static>>,
+    /// What named the first of those.
+    pub(crate) over_tls: Option<&'static str>,
 }
 
 /// `-x`, or what the environment says, as curl reads it: `http_proxy` counts in lower
 /// case only, because a CGI script gets `HTTP_PROXY` from whoever asks it.
 pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
     let except = cli.noproxy.clone();
-    let except = except.or_else(|| variable(&["no_proxy", "NO_PROXY"]));
+    let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
     // curl takes blanks between the names as well, and brackets around addresses.
     let except = except.unwrap_or_default().replace(['[', ']'], "");
     let except = except.split_whitespace().collect::<Vec<_>>().join(",");
@@ -38,6 +40,7 @@ pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
         except,
         proxies: Vec::new(),
         names: Vec::new(),
+        over_tls: None,
         matcher: Matcher::builder(),
     };
     match &cli.proxy {
@@ -45,14 +48,14 @@ pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
         // The socket is nearer than any proxy.
         None if cli.unix_socket.is_some() => {}
         None => {
-            if let Some(proxy) = variable(&["http_proxy"]) {
-                chosen.add("http_proxy", &proxy, Proxy::http, Builder::http)?;
+            if let Some((name, proxy)) = variable(&["http_proxy"]) {
+                chosen.add(name, &proxy, Proxy::http, Builder::http)?;
             }
-            if let Some(proxy) = variable(&["https_proxy", "HTTPS_PROXY"]) {
-                chosen.add("https_proxy", &proxy, Proxy::https, Builder::https)?;
+            if let Some((name, proxy)) = variable(&["https_proxy", "HTTPS_PROXY"]) {
+                chosen.add(name, &proxy, Proxy::https, Builder::https)?;
             }
-            if let Some(proxy) = variable(&["all_proxy", "ALL_PROXY"]) {
-                chosen.add("all_proxy", &proxy, Proxy::all, Builder::all)?;
+            if let Some((name, proxy)) = variable(&["all_proxy", "ALL_PROXY"]) {
+                chosen.add(name, &proxy, Proxy::all, Builder::all)?;
             }
         }
     }
@@ -62,6 +65,7 @@ pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
         all: chosen.proxies,
         via,
         names: chosen.names,
+        over_tls: chosen.over_tls,
     })
 }
 
@@ -70,6 +74,7 @@ struct Chosen {
     except: String,
     proxies: Vec<Proxy>,
     names: Vec<ServerName<'static>>,
+    over_tls: Option<&'static str>,
     matcher: Builder,
 }
 
@@ -83,7 +88,10 @@ impl Chosen {
     ) -> Result<(), ConnectingError> {
         let address = address(proxy).ok_or(ConnectingError::Proxy(option))?;
         let proxy = proxy_for(address.clone()).map_err(|_| ConnectingError::Proxy(option))?;
-        self.names.extend(tls_name(&address));
+        if address.starts_with("https://") {
+            self.names.extend(tls_name(&address));
+            self.over_tls = self.over_tls.or(Some(option));
+        }
         let except = NoProxy::from_string(&self.except);
         self.proxies.push(proxy.no_proxy(except));
         self.matcher = matcher_for(std::mem::take(&mut self.matcher), address);
@@ -91,19 +99,22 @@ impl Chosen {
     }
 }
 
-/// What TLS calls the proxy at `address`, if it is one over TLS: as reqwest, which parses
-/// the address like this, has it.
+/// What TLS calls the proxy at `address`: as reqwest, which parses it like this, has it.
 fn tls_name(address: &str) -> Option<ServerName<'static>> {
     let url = Url::parse(address).ok()?;
-    let host = url.host_str().filter(|_| url.scheme() == "https")?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bare = url
+        .host_str()?
+        .trim_start_matches('[')
+        .trim_end_matches(']');
     ServerName::try_from(bare.to_owned()).ok()
 }
 
-/// The first of these that is set, and to something.
-fn variable(names: &[&str]) -> Option<String> {
-    let values = names.iter().filter_map(|name| env::var(name).ok());
-    values.into_iter().find(|value| !value.is_empty())
+/// The first of these that is set, and to something: its name and its value.
+fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
+    let set = names
+        .iter()
+        .filter_map(|&name| Some((name, env::var(name).ok()?)));
+    set.into_iter().find(|(_, value)| !value.is_empty())
 }
 
 /// The URL of a proxy; without a scheme it is an HTTP proxy, and without a port it has curl's.

@@ -2,11 +2,14 @@
 
 use rcgen::KeyPair;
 
-use crate::support::{
-    Fetch, Server, ok,
-    proxy::{PROXIED, proxy},
-    record::RecordExt as _,
-    tls,
+use crate::{
+    options::refused,
+    support::{
+        Fetch, Server, ok,
+        proxy::{PROXIED, proxy},
+        record::RecordExt as _,
+        tls::{self, Identity},
+    },
 };
 
 const HTTP1: &[&str] = &["http/1.1"];
@@ -146,4 +149,63 @@ fn a_proxy_may_not_be_left_to_guess_whom_insecure_means() {
         .run()
         .exits(0);
     assert!(out.stderr().contains("proxy"), "{}", out.stderr());
+}
+
+/// It would be shown to the proxy, which is not whom it is for.
+#[test]
+fn a_certificate_of_the_client_does_not_go_with_a_proxy_over_tls() {
+    let server = safe_proxy();
+    let Identity { certificate, key } = Identity::new();
+    let with_cert = || {
+        Fetch::new()
+            .trusting()
+            .file("both.pem", certificate.clone() + &key)
+            .args(["--cert", "both.pem", "http://a.invalid/"])
+    };
+    let refused = |fetch: Fetch, named: &str| {
+        let out = refused(fetch, named);
+        assert!(out.stderr().contains("--cert "), "{}", out.stderr());
+        assert_eq!(out.stderr().lines().count(), 1, "{}", out.stderr());
+    };
+    let url = server.url("").replace("https://", "HTTPS://u:p@");
+    refused(with_cert().args(["-x", &url]), "--proxy");
+    for name in [
+        "http_proxy",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ] {
+        refused(with_cert().env(name, &url), name);
+    }
+    server.assert_untouched();
+}
+
+#[test]
+fn a_certificate_of_the_client_goes_with_other_proxies_and_with_none() {
+    let origin = Server::build()
+        .tls(tls::demanding())
+        .otherwise(ok("x"))
+        .start();
+    let (plain, unasked) = (Server::always(proxy()), safe_proxy());
+    let Identity { certificate, key } = Identity::new();
+    let with_cert = || {
+        Fetch::new()
+            .trusting()
+            .file("both.pem", certificate.clone() + &key)
+            .args(["--cert", "both.pem", &origin.url("/a")])
+    };
+    for fetch in [
+        with_cert().args(["-x", &plain.url("")]),
+        with_cert()
+            .env("all_proxy", unasked.url(""))
+            .args(["-x", ""]),
+        with_cert()
+            .env("all_proxy", unasked.url(""))
+            .args(["--noproxy", "*"]),
+    ] {
+        fetch.run().exits(0);
+    }
+    assert_eq!((origin.requests().len(), plain.requests().len()), (3, 1));
+    unasked.assert_untouched();
 }
