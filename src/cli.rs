@@ -147,7 +147,7 @@ pub struct Cli {
     /// Believe certificates that lead to those in this file (PEM), and no others
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub cacert: Option<PathBuf>,
-    /// Certificate to show to servers that ask (PEM, the key may be in it)
+    /// Certificate to show to servers that ask (PEM, the key may be in it, not encrypted)
     #[arg(long, value_name = "FILE", help_heading = "Connection")]
     pub cert: Option<PathBuf>,
     /// Key of that certificate (PEM)

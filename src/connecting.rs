@@ -1,5 +1,6 @@
 //! Options and environment → how connections are made.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectingError> {
     let Some(path) = &cli.cacert else {
         return Ok(Trust::Platform);
     };
-    let given = certificates("--cacert", path)?;
+    let given = certificates("--cacert", path, &read("--cacert", path)?)?;
     let mut roots = RootCertStore::empty();
     for certificate in &given {
         let added = roots.add(certificate.clone());
@@ -109,37 +110,78 @@ fn identity(cli: &Cli) -> Result<Option<Identity>, ConnectingError> {
     let Some(cert) = &cli.cert else {
         return Ok(None);
     };
-    let (option, path) = match &cli.key {
-        Some(key) => ("--key", key),
-        None => ("--cert", cert),
+    let chain = read_cert(cert)?;
+    let key = match &cli.key {
+        Some(path) => key("--key", path, &read("--key", path)?)?,
+        None => key("--cert", cert, &chain)?,
     };
-    let key = PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| failed(option, path, reason(&error, "no key in it")))?;
     Ok(Some(Identity {
-        chain: certificates("--cert", cert)?,
+        chain: certificates("--cert", cert, &chain)?,
         key,
     }))
+}
+
+fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectingError> {
+    fs::read(path).map_err(|error| failed(option, path, plain(&error)))
+}
+
+/// curl takes `FILE:PASSWORD` as well: what is no file may hold a secret.
+fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectingError> {
+    fs::read(path).map_err(|error| {
+        let shown = path.to_string_lossy();
+        match shown.split_once(':') {
+            Some((file, _)) if path.symlink_metadata().is_err() => ConnectingError::Pem {
+                option: "--cert",
+                path: format!("{file}:***"),
+                reason: format!(
+                    "{}; a password is not supported, the key must not be encrypted",
+                    plain(&error)
+                ),
+            },
+            _ => failed("--cert", path, plain(&error)),
+        }
+    })
+}
+
+fn key(
+    option: &'static str,
+    path: &Path,
+    pem: &[u8],
+) -> Result<PrivateKeyDer<'static>, ConnectingError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        let reason = if is_encrypted(pem) {
+            "the key is encrypted, and a password is not supported"
+        } else {
+            reason(&error, "no key in it")
+        };
+        failed(option, path, reason.to_owned())
+    })
+}
+
+/// Whether it holds a key that a password opens (RFC 7468, section 11; RFC 1421).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |words: &str| memchr::memmem::find(pem, words.as_bytes()).is_some();
+    has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED")
 }
 
 fn certificates(
     option: &'static str,
     path: &Path,
+    pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, ConnectingError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    const NONE: &str = "no certificate in it";
+    let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match read {
-        Ok(certificates) if certificates.is_empty() => {
-            Err(failed(option, path, "no certificate in it".to_owned()))
-        }
+        Ok(certificates) if certificates.is_empty() => Err(failed(option, path, NONE.to_owned())),
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(failed(option, path, reason(&error, "no certificate in it"))),
+        Err(error) => Err(failed(option, path, reason(&error, NONE).to_owned())),
     }
 }
 
-fn reason(error: &pem::Error, nothing: &str) -> String {
+fn reason<'a>(error: &pem::Error, nothing: &'a str) -> &'a str {
     match error {
-        pem::Error::Io(error) => plain(error),
-        pem::Error::NoItemsFound => nothing.to_owned(),
-        _ => "not PEM".to_owned(),
+        pem::Error::NoItemsFound => nothing,
+        _ => "not PEM",
     }
 }
 

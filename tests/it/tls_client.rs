@@ -236,3 +236,78 @@ fn a_key_of_another_certificate_is_a_mistake() {
         refused(fetch.arg("http://127.0.0.1/"), "--");
     }
 }
+
+/// `--cert FILE:PASSWORD` is how curl has it.
+#[test]
+fn a_password_behind_the_certificate_is_not_shown() {
+    let Identity { certificate, key } = Identity::new();
+    let long = format!("cert.pem:{CANARY}{}", "x".repeat(300));
+    for cert in [
+        &format!("cert.pem:{CANARY}"),
+        &format!("cert.pem:{CANARY}:{CANARY}"),
+        &format!("cert.pem:{CANARY}/{CANARY}"),
+        &format!("./cert.pem:a:{CANARY}"),
+        &format!("missing.pem:{CANARY}"),
+        &long,
+    ] {
+        for key_too in [&[][..], &["--key", "key.pem"]] {
+            let fetch = with_files(&(certificate.clone() + &key), &key)
+                .args(["--cert", cert.as_str(), "http://127.0.0.1/"])
+                .args(key_too);
+            let out = refused(fetch, ".pem:***: ");
+            assert!(out.stderr().contains("--cert"), "{}", out.stderr());
+            assert!(out.stderr().contains("password"), "{}", out.stderr());
+        }
+    }
+}
+
+#[test]
+fn the_name_of_the_file_may_have_a_colon() {
+    let server = demanding();
+    let Identity { certificate, key } = Identity::new();
+    Fetch::jsonl()
+        .trusting()
+        .file("a:b.pem", certificate + &key)
+        .args(["--cert", "a:b.pem", &server.url("/a")])
+        .run()
+        .exits(0);
+    assert_eq!(server.targets(), ["/a"]);
+    let fetch = with_files("", "").file("a:b.pem", "");
+    let fetch = fetch.args(["--cert", "a:b.pem", "http://127.0.0.1/"]);
+    refused(fetch, "a:b.pem");
+}
+
+/// As `openssl` writes one, in its form of today and in that of old.
+#[test]
+fn a_key_that_is_encrypted_is_called_so() {
+    let Identity { certificate, key } = Identity::new();
+    let today = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+    let headers = "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233\n\n";
+    let of_old = key
+        .replace("PRIVATE", "EC PRIVATE")
+        .replacen("KEY-----\n", headers, 1);
+    for key in [today, of_old] {
+        let fetches = [
+            with_files(&certificate, &key).args(["--cert", "cert.pem", "--key", "key.pem"]),
+            with_files(&(certificate.clone() + &key), "").args(["--cert", "cert.pem"]),
+        ];
+        for (fetch, option) in fetches.into_iter().zip(["--key", "--cert"]) {
+            let out = refused(fetch.arg("http://127.0.0.1/"), option);
+            assert!(out.stderr().contains("encrypted"), "{}", out.stderr());
+        }
+    }
+}
+
+/// What can be read once only: `--cert <(…)`.
+#[test]
+fn a_pipe_may_hold_both() {
+    let server = demanding();
+    let Identity { certificate, key } = Identity::new();
+    Fetch::jsonl()
+        .trusting()
+        .args(["--cert", "/dev/stdin", &server.url("/a")])
+        .stdin(certificate + &key)
+        .run()
+        .exits(0);
+    assert_eq!(server.targets(), ["/a"]);
+}
