@@ -164,7 +164,7 @@ pub struct Cli {
     /// Hosts that are reached without a proxy: names with their subdomains, addresses, networks, *
     #[arg(long, value_name = "LIST", help_heading = "Connection")]
     pub noproxy: Option<String>,
-    /// Connect to these addresses for this host and port
+    /// Connect to these addresses for this host (* for any name) and port
     #[arg(
         long,
         value_name = "HOST:PORT:ADDR[,ADDR]",
@@ -406,7 +406,7 @@ pub struct Limit(pub Option<Duration>);
 /// Where a host is, whatever the system says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// Lower case, without a dot at its end.
+    /// Lower case, without a dot at its end; `*` is any.
     pub host: String,
     /// Its port.
     pub port: u16,
@@ -416,7 +416,9 @@ pub struct Override {
 
 fn override_(text: &str) -> Result<Override, String> {
     let bad = || format!("{text:?} is not HOST:PORT:ADDR[,ADDR]");
-    let (host, rest) = text.split_once(':').ok_or_else(bad)?;
+    // What curl lets expire lasts for the run here.
+    let entry = text.strip_prefix('+').unwrap_or(text);
+    let (host, rest) = entry.split_once(':').ok_or_else(bad)?;
     let (port, addresses) = rest.split_once(':').ok_or_else(bad)?;
     let address = |text: &str| match text.strip_prefix('[') {
         None => text.parse().map_err(|_| bad()),

@@ -22,6 +22,9 @@ const MOST: usize = 4_096;
 /// Where hosts are, by name and port, whatever the system says (`--resolve`).
 pub type Overrides = HashMap<(String, u16), Vec<IpAddr>>;
 
+/// The name among [`Overrides`] that stands for all that are not there.
+const ANY: &str = "*";
+
 /// Why a name leads nowhere.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum ResolveError {
@@ -95,6 +98,17 @@ impl Resolver {
         found
     }
 
+    /// Where `host` is told to be.
+    fn overridden(&self, host: &str) -> Option<&[IpAddr]> {
+        let entry = |name: &str| {
+            watch::current_ports(host)
+                .find_map(|port| self.overrides.get(&(name.to_owned(), port)))
+                .map(Vec::as_slice)
+        };
+        let any = || entry(ANY).filter(|_| bare(host).parse::<IpAddr>().is_err());
+        entry(host).or_else(any)
+    }
+
     /// Those of `found` that may be connected to.
     fn admitted(&self, found: &[IpAddr]) -> Result<Addrs, ResolveError> {
         let mut refused = None;
@@ -119,13 +133,10 @@ impl Resolve for Resolver {
         watch::current_reached(Phase::Resolve);
         let name = name.as_str().to_ascii_lowercase();
         let host = name.trim_end_matches('.');
-        let overridden = watch::current_ports()
-            .find_map(|port| self.overrides.get(&(host.to_owned(), port)).cloned());
+        let overridden = self.overridden(host).map(<[_]>::to_vec);
         let resolver = self.clone();
         Box::pin(async move {
-            // SOCKS asks for addresses as if they were names.
-            let bare = name.trim_matches(['[', ']']);
-            let found = match (overridden, bare.parse()) {
+            let found = match (overridden, bare(&name).parse()) {
                 (Some(addresses), _) => resolver.admitted(&addresses),
                 (None, Ok(address)) => resolver.admitted(&[address]),
                 (None, Err(_)) => match resolver.look_up(&name).await {
@@ -139,6 +150,11 @@ impl Resolve for Resolver {
             Ok(found?)
         })
     }
+}
+
+/// SOCKS asks for addresses as if they were names.
+fn bare(name: &str) -> &str {
+    name.trim_matches(['[', ']'])
 }
 
 async fn ask_system(name: String) -> Found {

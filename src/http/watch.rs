@@ -25,6 +25,8 @@ pub(crate) struct Watch {
     phase: Cell<Phase>,
     /// Ports that may be connected to: the URL's, and that of the proxy.
     ports: [Option<u16>; 2],
+    /// The URL's host, where there is a proxy as well.
+    host: Option<String>,
     /// What tells its origin from others, if it is one over TLS.
     tls_origin: Option<u64>,
     started: Instant,
@@ -50,6 +52,7 @@ impl Watch {
         Self {
             phase: Cell::new(Phase::Headers),
             ports: [url.port_or_known_default(), proxy],
+            host: proxy.and_then(|_| Some(url.host_str()?.trim_end_matches('.').to_owned())),
             tls_origin: (url.scheme() == "https").then(|| server(url)),
             started: now,
             heard: Cell::new(now),
@@ -203,10 +206,14 @@ pub(super) fn current_tls_origin() -> Option<u64> {
     CURRENT.try_with(|watch| watch.tls_origin).ok().flatten()
 }
 
-/// The ports that the hop being polled may connect to.
-pub(super) fn current_ports() -> impl Iterator<Item = u16> {
-    let ports = CURRENT.try_with(|watch| watch.ports).unwrap_or_default();
-    ports.into_iter().flatten()
+/// The ports that the hop being polled may connect to at `host`: of a name that is not
+/// the URL's, that is the proxy's only.
+pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
+    let ports = CURRENT.try_with(|watch| match (watch.ports, &watch.host) {
+        ([_, proxy], Some(own)) if own != host => [None, proxy],
+        (ports, _) => ports,
+    });
+    ports.unwrap_or_default().into_iter().flatten()
 }
 
 /// The hop being polled waits for a new connection, until what this gives is set:

@@ -2,7 +2,14 @@
 
 use crate::{
     options::refused,
-    support::{Fetch, Server, ok, record::RecordExt as _, redirect, tls},
+    support::{
+        Fetch, Server, ok,
+        proxy::proxy,
+        record::RecordExt as _,
+        redirect,
+        socks::{Manner, Socks},
+        tls,
+    },
 };
 
 /// With `--resolve`, and a time limit for what leads nowhere.
@@ -218,5 +225,124 @@ fn nonsense_is_a_mistake() {
             .arg(format!("--resolve={entry}"))
             .arg("http://127.0.0.1/");
         refused(fetch, "--resolve");
+    }
+}
+
+/// That this was led, and not looked up, shows by the name: nobody knows it.
+#[test]
+fn a_star_stands_for_any_name() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    let names = ["a.test", "b.invalid", "c"];
+    let urls = names.map(|name| server.url_as(name, "/a"));
+    let out = leading(&format!("*:{port}:127.0.0.1"))
+        .args(urls)
+        .run()
+        .exits(0);
+    for record in out.records() {
+        assert_eq!(record["remote_addr"], format!("127.0.0.1:{port}"));
+    }
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_star_is_for_its_port_only() {
+    let server = Server::always(ok("x"));
+    let other = Server::always(ok("y"));
+    let record = leading(&format!("*:{}:127.0.0.1", other.port()))
+        .args(["-t", "20s", &server.url_as("nothing.invalid", "/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error dns/resolve");
+    for server in [server, other] {
+        server.assert_untouched();
+    }
+}
+
+#[test]
+fn a_name_of_its_own_beats_the_star_wherever_it_stands() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    let port = server.port();
+    let star = format!("*:{port}:127.0.0.2");
+    let name = format!("Name.test:{port}:127.0.0.3");
+    for entries in [[&star, &name], [&name, &star]] {
+        let out = leading(entries[0])
+            .args(["--resolve", entries[1]])
+            .args(["name.test", "other.test"].map(|name| server.url_as(name, "/a")))
+            .run()
+            .exits(0);
+        let led: Vec<_> = out
+            .in_order()
+            .iter()
+            .map(|record| record["remote_addr"].clone())
+            .collect();
+        assert_eq!(led, [3, 2].map(|last| format!("127.0.0.{last}:{port}")));
+    }
+}
+
+#[test]
+fn a_star_leads_no_address_elsewhere() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    leading(&format!("*:{port}:127.0.0.9"))
+        .arg(server.url("/a"))
+        .run()
+        .exits(0);
+    let socks = Socks::new(Manner::Open);
+    leading(&format!("*:{port}:127.0.0.9"))
+        .args(["-x", &socks.url("socks5")])
+        .arg(server.url("/b"))
+        .run()
+        .exits(0);
+    assert_eq!(socks.asked()[0].host, "127.0.0.1");
+    assert_eq!(server.targets(), ["/a", "/b"]);
+}
+
+#[test]
+fn a_star_leads_to_a_proxy_too() {
+    let server = Server::always(proxy());
+    leading(&format!("*:{}:127.0.0.1", server.port()))
+        .args(["-x", &server.url_as("proxy.test", ""), "http://a.invalid/"])
+        .run()
+        .exits(0);
+    // What is for the port of the origin is not for that of the proxy.
+    leading("*:80:127.0.0.9")
+        .args(["-4", "-x", &server.url_as("localhost", "")])
+        .arg("http://a.invalid/")
+        .run()
+        .exits(0);
+    assert_eq!(server.targets(), ["http://a.invalid/"; 2]);
+}
+
+#[test]
+fn a_star_leads_nowhere_that_is_forbidden() {
+    let server = Server::always(ok("x"));
+    let record = leading(&format!("*:{}:127.0.0.1", server.port()))
+        .args(["--block-private", &server.url_as("a.test", "/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error blocked/connect");
+    server.assert_untouched();
+}
+
+/// curl lets such an entry expire; ours lasts for the run.
+#[test]
+fn a_plus_in_front_changes_nothing() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    for host in ["+name.test", "+*"] {
+        leading(&format!("{host}:{port}:127.0.0.1"))
+            .arg(server.url_as("name.test", "/a"))
+            .run()
+            .exits(0);
+    }
+    assert_eq!(server.requests().len(), 2);
+    for bad in ["+", "+a", "+:80:127.0.0.1", "+a:x:127.0.0.1"] {
+        refused(leading(bad).arg("http://127.0.0.1/"), "--resolve");
     }
 }
