@@ -140,6 +140,12 @@ pub struct Cli {
     /// Accepted, and without effect: redirects are followed anyway
     #[arg(short = 'L', long, hide = true)]
     pub location: bool,
+    /// Accepted, and without effect: errors are shown anyway
+    #[arg(short = 'S', long, hide = true)]
+    pub show_error: bool,
+    /// Accepted, and without effect: a status that is not ok is a failure anyway
+    #[arg(short, long, hide = true)]
+    pub fail: bool,
 
     /// Believe every certificate but a proxy's: whoever answers could be anybody
     #[arg(short = 'k', long, help_heading = "Connection")]
@@ -322,13 +328,12 @@ pub struct Cli {
     /// Write the records to a file, which appears when the run is over
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub results: Option<PathBuf>,
-    /// Only records and errors
+    /// Only records and errors; with -v, attempts and redirects too
     #[arg(
         short,
         long,
         visible_short_alias = 's',
         alias = "silent",
-        conflicts_with = "verbose",
         help_heading = "Run"
     )]
     pub quiet: bool,

@@ -184,7 +184,8 @@ impl Config {
                 format: format(cli, template),
                 keep,
                 notes: match (cli.quiet, cli.verbose) {
-                    (true, _) => Notes::Quiet,
+                    (true, false) => Notes::Quiet,
+                    (true, true) => Notes::Steps,
                     (false, false) => Notes::Normal,
                     (false, true) => Notes::Verbose,
                 },

@@ -55,19 +55,31 @@ pub struct Options {
     pub format: Format,
     /// What a record shows on top.
     pub keep: Keep,
-    /// Notes on standard error: nothing but errors when quiet.
+    /// How much is said on standard error.
     pub notes: Notes,
 }
 
 /// How much is said on standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notes {
     /// Errors only.
     Quiet,
+    /// Attempts and redirects.
+    Steps,
     /// Warnings and the summary.
     Normal,
-    /// Attempts and redirects too.
+    /// All of that.
     Verbose,
+}
+
+impl Notes {
+    fn tell_steps(self) -> bool {
+        matches!(self, Self::Steps | Self::Verbose)
+    }
+
+    fn tell_run(self) -> bool {
+        matches!(self, Self::Normal | Self::Verbose)
+    }
 }
 
 /// The inputs in all; 0 while that is not known.
@@ -134,14 +146,14 @@ impl Reporter {
         match event {
             Event::Completed(outcome) if self.journal => self.record(outcome),
             Event::Done(outcome) => self.done(*outcome),
-            Event::Attempted { input, attempt } if self.options.notes == Notes::Verbose => {
+            Event::Attempted { input, attempt } if self.options.notes.tell_steps() => {
                 self.note(&attempted(input, attempt));
             }
-            Event::Redirected { input, status, to } if self.options.notes == Notes::Verbose => {
+            Event::Redirected { input, status, to } if self.options.notes.tell_steps() => {
                 let place = place(input);
                 self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
             }
-            Event::Retrying { input, made, delay } if self.options.notes == Notes::Verbose => {
+            Event::Retrying { input, made, delay } if self.options.notes.tell_steps() => {
                 let (place, seconds) = (place(input), delay.as_secs_f64());
                 self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
             }
@@ -205,7 +217,7 @@ impl Reporter {
 
     /// Says what the user should know, now.
     pub fn warn(&mut self, message: &str) {
-        if self.options.notes > Notes::Quiet {
+        if self.options.notes.tell_run() {
             self.note(&format!("warning: {message}"));
             self.flush();
         }
@@ -234,7 +246,7 @@ impl Reporter {
         if ended.complete && self.summary.is_empty() {
             self.warn("no URLs in the input");
         }
-        if self.options.notes > Notes::Quiet {
+        if self.options.notes.tell_run() {
             let text = self.summary.text(ended, elapsed);
             self.page.notes.extend_from_slice(text.as_bytes());
         }

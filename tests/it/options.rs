@@ -82,6 +82,35 @@ fn following_redirects_may_be_asked_for() {
     accepted(&["-sL"]);
 }
 
+/// What curl has to be told, and what is so here.
+#[test]
+fn the_habits_of_curl_are_accepted() {
+    for habit in [
+        "-S",
+        "--show-error",
+        "-f",
+        "--fail",
+        "-sS",
+        "-sSL",
+        "-fsSL",
+        "-fSL",
+        "-sfLS",
+    ] {
+        accepted(&[habit]);
+    }
+    let missing = Server::always(answer(404, "x"));
+    let out = Fetch::jsonl()
+        .args(["-fsSL", &missing.url("/a")])
+        .run()
+        .exits(1);
+    assert_eq!(out.record()["status"], 404);
+    assert_eq!(out.stderr(), "");
+    let help = Fetch::new().arg("--help").run().exits(0);
+    for hidden in ["--show-error", "--fail ", "-f,", "-S,"] {
+        assert!(!help.stdout().contains(hidden), "{hidden}");
+    }
+}
+
 #[test]
 fn short_options_can_be_joined_with_each_other_and_their_values() {
     accepted(&["-sLj5", "-t10"]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::{
     Fetch, Gate, PATIENCE, Script, Server, answer, ok, port::Refusing, redirect, text::normalised,
+    tls,
 };
 
 #[test]
@@ -142,6 +143,33 @@ fn quiet_says_nothing() {
             .run()
             .exits(1);
         assert_eq!((out.stderr(), out.lines().len()), ("", 2));
+    }
+}
+
+/// As in curl, where `-s` is about progress and `-v` about what happens.
+#[test]
+fn quiet_and_verbose_tell_of_attempts_and_redirects_only() {
+    let server = Server::build()
+        .tls(tls::here())
+        .route("/a", redirect(302, "/b"))
+        .otherwise(answer(503, ""))
+        .start();
+    for options in [
+        &["-s", "-v"][..],
+        &["-v", "-q"],
+        &["-sv"],
+        &["--quiet", "--verbose"],
+    ] {
+        let out = Fetch::new()
+            .args(options)
+            .args(["-k", &server.url("/a")])
+            .run()
+            .exits(1);
+        let lines: Vec<_> = out.stderr().lines().collect();
+        assert_eq!(lines.len(), 2, "{}", out.stderr());
+        assert!(lines[0].contains("302 leads to"), "{}", lines[0]);
+        assert!(lines[1].contains("503 in"), "{}", lines[1]);
+        assert_eq!(out.lines().len(), 1);
     }
 }
 

@@ -257,6 +257,7 @@ fn no_bar_where_another_program_may_share_the_terminal_or_where_it_is_not_wanted
             fetch().arg("--no-progress").stdout_terminal(),
         ),
         ("-q", fetch().arg("-q").stdout_terminal()),
+        ("-q -v", fetch().args(["-q", "-v"]).stdout_terminal()),
     ] {
         let out = fetch.run().exits(0);
         assert!(
