@@ -9,6 +9,10 @@ use fetch::cli::Cli;
 use fetch::config::Config;
 use fetch::exit::Exit;
 use fetch::report::say;
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
