@@ -18,8 +18,9 @@
 //!
 //! Three threads always: the reader of the input, who also plans ([`input::read`]),
 //! the engine with its runtime (the main thread), and the printer
-//! ([`report::Reporter`]). Some come where they are needed: those that write files
-//! ([`save::Threads`]), look up names, count the input, watch the reader.
+//! ([`report::Reporter`]). Some come where they are needed: those that carry a part of
+//! a long list ([`http::Workers`]), write files ([`save::Threads`]), look up names,
+//! count the input, watch the reader.
 
 pub mod cli;
 pub mod config;
@@ -51,6 +52,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{LocalBoxStream, StreamExt as _};
+use rustix::thread::sched_getaffinity;
 
 use crate::config::Config;
 use crate::drafts::Drafts;
@@ -68,6 +70,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a printer is waited for that has not written everything when `--deadline` is over.
 const PATIENCE_AFTER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runtimes at most: more were not measured.
+const RUNTIMES: usize = 4;
 
 /// Why a run cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +130,9 @@ impl RunError {
 /// The run cannot start, or cannot go on.
 pub fn run(config: Config) -> Result<Exit, RunError> {
     let files = usize::from(config.save.is_some());
-    let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files)?;
+    let cores = sched_getaffinity(None).map_or(1, |cores| cores.count() as usize);
+    let runtimes = cores.clamp(1, RUNTIMES).min(config.engine.jobs);
+    let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
     // Dropped last: what is being written when the run is over comes to its end.
     let threads = match &config.save {
         Some(save) if !config.run.dry_run => Some(Threads::start(save.options.fsync)?),
@@ -313,12 +320,14 @@ fn http_client(
     config: &mut Config,
     fit: &http::Fit,
     store: Option<Store>,
-) -> Result<(http::Client, Vec<String>), RunError> {
-    let checked = &config.http.connecting.checked;
-    let insecure = matches!(checked, http::Checked::Proxies(_)).then(|| {
-        "--insecure: no certificate is checked but a proxy's, whoever answers could be anybody"
-            .to_owned()
-    });
+) -> Result<(http::Workers, Vec<String>), RunError> {
+    let insecure = match &config.http.connecting.checked {
+        http::Checked::All => None,
+        http::Checked::Proxies(proxies) if proxies.is_empty() => Some("no certificate is checked"),
+        http::Checked::Proxies(_) => Some("no certificate is checked but a proxy's"),
+    };
+    let insecure =
+        insecure.map(|what| format!("--insecure: {what}, whoever answers could be anybody"));
     let too_many = fit.limit.map(|limit| {
         format!(
             "--jobs {} needs more than the {limit} open files that are allowed: {} at a time",
@@ -326,7 +335,12 @@ fn http_client(
         )
     });
     config.engine.jobs = fit.jobs;
-    let client = http::Client::new(config.http.clone(), fit.pool, store)?;
+    let spread = http::Spread {
+        jobs: fit.jobs,
+        runtimes: fit.runtimes,
+        hosts: !config.engine.per_host.is_limited(),
+    };
+    let client = http::Workers::new(config.http.clone(), fit.pool, store, spread)?;
     Ok((client, insecure.into_iter().chain(too_many).collect()))
 }
 
@@ -390,7 +404,7 @@ impl Running<'_> {
     async fn drive(
         mut self,
         intake: input::Intake,
-        client: &http::Client,
+        client: &http::Workers,
         options: &engine::Options,
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, Done>, RunError> {

@@ -39,6 +39,10 @@ impl Planner {
         let Ok(request) = &mut input.request else {
             return;
         };
+        // Nobody else has it yet.
+        let Some(request) = Arc::get_mut(request) else {
+            return;
+        };
         let files = self.files.as_mut();
         // The answer to HEAD has no body.
         input.plan = match files.filter(|_| request.method != Method::HEAD) {

@@ -30,7 +30,7 @@ pub struct Input {
     /// The `meta` of a JSON line, echoed as it is.
     pub meta: Option<Box<RawValue>>,
     /// The request, or why the line holds none.
-    pub request: Result<Request, Failure>,
+    pub request: Result<Arc<Request>, Failure>,
     /// What is to be done about it.
     pub plan: Plan,
 }

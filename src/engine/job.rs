@@ -1,5 +1,6 @@
 //! One input on its way through the engine.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ use crate::request::{Authority, Input, Plan, Request};
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) input: Input,
-    /// The attempt under way.
+    /// The attempt under way, while it is not on the wire.
     pub(super) chain: Option<Chain>,
     /// The host whose turn it has.
     pub(super) turn: Option<Host>,
@@ -73,7 +74,7 @@ impl Job {
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
-    pub(super) fn attempt(&mut self) -> Option<(&Request, &mut Chain)> {
+    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Chain)> {
         let request = self.input.request.as_ref().ok()?;
         if self.chain.is_none() {
             self.started.get_or_insert_with(Started::now);
@@ -83,8 +84,8 @@ impl Job {
                 ..AttemptSummary::default()
             });
         }
-        let chain = self.chain.get_or_insert_with(|| Chain::new(request));
-        Some((request, chain))
+        let chain = self.chain.take().unwrap_or_else(|| Chain::new(request));
+        Some((request.clone(), chain))
     }
 
     /// The attempt under way ended so.

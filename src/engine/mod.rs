@@ -23,9 +23,12 @@ pub use retry::Retry;
 pub use run::run;
 pub use waiting::PerHost;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::{Chain, Client, Hop};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{Chain, Hop, Workers};
 use crate::outcome::Accept;
 use crate::request::Request;
 
@@ -54,12 +57,23 @@ pub struct Options {
 
 /// Carries one hop of a request.
 pub trait Transport {
-    /// Sends the next request of `chain`, made for `request`.
-    fn hop(&self, request: &Request, chain: &mut Chain) -> impl Future<Output = Hop>;
+    /// Sends the next request of `chain`, made for `request`. Gives the chain back,
+    /// and what the hop led to: nothing, where `abort` came first.
+    fn hop(
+        &self,
+        request: Arc<Request>,
+        chain: Chain,
+        abort: &CancellationToken,
+    ) -> impl Future<Output = (Chain, Option<Hop>)>;
 }
 
-impl Transport for Client {
-    fn hop(&self, request: &Request, chain: &mut Chain) -> impl Future<Output = Hop> {
-        Client::hop(self, request, chain)
+impl Transport for Workers {
+    fn hop(
+        &self,
+        request: Arc<Request>,
+        chain: Chain,
+        abort: &CancellationToken,
+    ) -> impl Future<Output = (Chain, Option<Hop>)> {
+        Workers::hop(self, request, chain, abort)
     }
 }

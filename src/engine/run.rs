@@ -98,15 +98,8 @@ async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Bo
     let Some((request, chain)) = attempt else {
         return Landed(job, None);
     };
-    // Pinned here: a future that is handed on is copied into each that takes it.
-    let hop = {
-        let hop = pin!(transport.hop(request, chain));
-        tokio::select! {
-            biased;
-            hop = hop => Some(hop),
-            () = abort.cancelled() => None,
-        }
-    };
+    let (chain, hop) = transport.hop(request, chain, abort).await;
+    job.chain = Some(chain);
     Landed(job, hop)
 }
 
@@ -194,7 +187,9 @@ where
         let rest = job
             .last()
             .and_then(|last| retry::rest(&self.options.retry, &self.options.accept, last));
-        if let (Some(rest), Some(host)) = (rest, job.answered_by()) {
+        if let Some(rest) = rest
+            && let Some(host) = job.answered_by()
+        {
             self.schedule.borrow_mut().pause_host(&host, rest);
         }
         let next = match self.stopped {

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures::stream::{self, Stream, StreamExt as _};
 use proptest::prelude::*;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::{Options, PerHost, Retry, Transport, run};
 use crate::error::{Failure, Kind, Phase};
@@ -64,7 +66,19 @@ impl Drop for Slot<'_> {
 }
 
 impl Transport for Wire {
-    async fn hop(&self, request: &Request, _: &mut Chain) -> Hop {
+    async fn hop(
+        &self,
+        request: Arc<Request>,
+        chain: Chain,
+        abort: &CancellationToken,
+    ) -> (Chain, Option<Hop>) {
+        let hop = abort.run_until_cancelled(self.answer(&request)).await;
+        (chain, hop)
+    }
+}
+
+impl Wire {
+    async fn answer(&self, request: &Request) -> Hop {
         let number: usize = request.url.path()[1..].parse().unwrap();
         let page = &self.pages[number];
         self.on.set(self.on.get() + 1);

@@ -27,7 +27,9 @@ pub struct PerHost {
 }
 
 impl PerHost {
-    fn is_limited(self) -> bool {
+    /// Whether a host gets less than there is.
+    #[must_use]
+    pub fn is_limited(self) -> bool {
         self.jobs.is_some() || self.interval.is_some()
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use futures::stream;
 use proptest::prelude::*;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::tests::paused;
@@ -199,12 +201,18 @@ impl Wire {
 }
 
 impl Transport for Wire {
-    async fn hop(&self, _: &Request, chain: &mut Chain) -> Hop {
+    async fn hop(
+        &self,
+        _: Arc<Request>,
+        chain: Chain,
+        abort: &CancellationToken,
+    ) -> (Chain, Option<Hop>) {
         let number: usize = chain.url().path()[1..].parse().unwrap();
         let host: usize = chain.url().host_str().unwrap()[..1].parse().unwrap();
         self.start(number, host);
-        sleep(Duration::from_millis(self.pages[number].millis)).await;
-        self.end(number, host)
+        let answer = sleep(Duration::from_millis(self.pages[number].millis));
+        let answered = abort.run_until_cancelled(answer).await;
+        (chain, answered.map(|()| self.end(number, host)))
     }
 }
 

@@ -185,7 +185,7 @@ impl Received {
             kept.extend_from_slice(bytes);
         }
         if let Some(writer) = &mut self.writer {
-            watch.aside(writer.write(share())).await?;
+            Box::pin(watch.aside(writer.write(share()))).await?;
         }
         Ok(())
     }

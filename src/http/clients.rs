@@ -55,12 +55,11 @@ pub struct Pool {
 /// What the layers of a connector call an error.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The clients of one run.
+/// The clients of one runtime.
 pub(super) struct Clients {
     options: Options,
     pool: Pool,
-    tls: rustls::ClientConfig,
-    resolver: Resolver,
+    shared: Shared,
     /// `None` while the last one, used up, and those before it are as many pools as may be alive.
     pooled: RefCell<Option<Generation>>,
     /// Replaced clients, by the counters that their connectors hold.
@@ -131,14 +130,27 @@ pub(super) struct Road {
     pub(super) stream: Option<Stream>,
 }
 
+/// What the clients of all runtimes share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    tls: rustls::ClientConfig,
+    resolver: Resolver,
+}
+
+impl Shared {
+    pub(super) fn new(options: &Options) -> Result<Self, super::hop::ClientError> {
+        let connecting = &options.connecting;
+        Ok(Self {
+            tls: tls::config(options.versions, connecting)?,
+            resolver: Resolver::new(connecting.guard, connecting.overrides.clone()),
+        })
+    }
+}
+
 impl Clients {
-    pub(super) fn new(options: Options, pool: Pool) -> Result<Self, super::hop::ClientError> {
+    pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
         let clients = Self {
-            tls: tls::config(options.versions, &options.connecting)?,
-            resolver: Resolver::new(
-                options.connecting.guard,
-                options.connecting.overrides.clone(),
-            ),
+            shared,
             options,
             pool,
             pooled: RefCell::default(),
@@ -147,7 +159,10 @@ impl Clients {
             http1: Numbered::default(),
         };
         // What the libraries refuse, they refuse now.
-        clients.builder(&Arc::default()).build()?;
+        if let Some(pooled) = clients.generation() {
+            let builder = || clients.builder(&pooled.opened);
+            pooled.quick.get(0, builder)?;
+        }
         Ok(clients)
     }
 
@@ -205,7 +220,7 @@ impl Clients {
     /// Opens a connection for every request, and speaks no HTTP/2 on it.
     pub(super) fn http1(&self) -> reqwest::Result<reqwest::Client> {
         self.http1.get(0, || {
-            let mut tls = self.tls.clone();
+            let mut tls = self.shared.tls.clone();
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
             self.builder_with(&Arc::default(), None)
                 .tls_backend_preconfigured(tls)
@@ -243,9 +258,9 @@ impl Clients {
         opened: &Arc<AtomicUsize>,
         openings: Option<Openings>,
     ) -> reqwest::ClientBuilder {
-        builder(&self.options, &self.tls, opened.clone(), openings)
+        builder(&self.options, &self.shared.tls, opened.clone(), openings)
             .pool_max_idle_per_host(self.pool.share)
-            .dns_resolver(self.resolver.clone())
+            .dns_resolver(self.shared.resolver.clone())
     }
 }
 
@@ -279,6 +294,14 @@ fn builder(
     }
     if let Some(limit) = options.limits.connect {
         builder = builder.connect_timeout(limit);
+    }
+    if options.limits.silence.is_some() {
+        // Silence tells of a dead peer, and the kernel need not be asked to: five calls a connection.
+        builder = builder
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None)
+            .tcp_user_timeout(None);
     }
     let ping = ping_after(options.limits.silence);
     builder = builder

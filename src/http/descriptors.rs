@@ -6,8 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Look-ups of names at a time, each in a thread of its own.
 pub const LOOKUPS: usize = 16;
 
-/// Kept for everything that is no connection: standard streams, sources, results, the event loop, look-ups.
-const RESERVE: usize = 32 + LOOKUPS;
+/// Kept for everything that is no connection: standard streams, sources, results, event loops.
+const RESERVE: usize = 32;
 
 /// Idle connections that are worth their memory, however many descriptors there are.
 const SHARE: usize = 64;
@@ -20,7 +20,9 @@ const SHARES: usize = 4;
 pub struct Fit {
     /// Requests on the wire at a time: as asked, or less.
     pub jobs: usize,
-    /// Connections beside those: idle ones.
+    /// Runtimes that carry them.
+    pub runtimes: usize,
+    /// Connections of each runtime beside those: idle ones.
     pub pool: Pool,
     /// The hard limit, where it made `jobs` less than asked.
     pub limit: Option<u64>,
@@ -35,12 +37,17 @@ const LEAST: u64 = 24;
 pub struct TooFewFiles(u64);
 
 /// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside
-/// `others` open files and `files` for each job.
+/// `others` open files and `files` for each job, and `runtimes` to carry them.
 ///
 /// # Errors
 ///
 /// There is no room for anything.
-pub fn fit_jobs(jobs: usize, others: usize, files: usize) -> Result<Fit, TooFewFiles> {
+pub fn fit_jobs(
+    jobs: usize,
+    others: usize,
+    files: usize,
+    runtimes: usize,
+) -> Result<Fit, TooFewFiles> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -52,31 +59,42 @@ pub fn fit_jobs(jobs: usize, others: usize, files: usize) -> Result<Fit, TooFewF
     };
     match current {
         Some(few) if few < LEAST => Err(TooFewFiles(few)),
-        current => Ok(fit(jobs, others, files, current)),
+        current => Ok(fit(jobs, others, files, current, runtimes)),
     }
 }
 
-fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>) -> Fit {
+fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: usize) -> Fit {
     let available = match limit {
         None => usize::MAX,
         Some(limit) => usize::try_from(limit)
             .unwrap_or(usize::MAX)
-            .saturating_sub(RESERVE + others)
+            .saturating_sub(RESERVE + LOOKUPS * runtimes + others)
             .max(3 + files),
     };
     let fitted = jobs.min(available / (3 + files));
     let connections = available - fitted * files;
-    // Requests that are under way when a share is used up go beyond it. A share under
-    // `fitted` would be used up by a single host.
     let idle = connections - fitted;
-    let share = fitted.max(SHARE).min(idle - fitted);
+    let share = room(fitted, runtimes).max(SHARE / runtimes);
+    let share = share.min((idle - fitted) / runtimes);
+    // Requests that are under way when a share is used up go beyond it.
+    let shares = (idle / (share * runtimes + fitted)).min(SHARES);
+    if runtimes > 1 && (fitted < jobs || share < room(fitted, runtimes) || shares == 0) {
+        return fit(jobs, others, files, limit, runtimes - 1);
+    }
     Fit {
         jobs: fitted,
-        pool: Pool {
-            share,
-            shares: (idle / (share + fitted)).min(SHARES),
-        },
+        runtimes,
+        pool: Pool { share, shares },
         limit: limit.filter(|_| fitted < jobs),
+    }
+}
+
+/// How many of `jobs` requests one of so many runtimes carries before others are asked:
+/// more than its part, so that hosts can stay where their connections are.
+pub(super) fn room(jobs: usize, runtimes: usize) -> usize {
+    match runtimes {
+        0 | 1 => jobs,
+        _ => jobs.saturating_mul(4).div_ceil(3 * runtimes),
     }
 }
 
@@ -86,27 +104,36 @@ mod tests {
 
     #[test]
     fn jobs_and_idle_connections_fit_into_the_limit() {
-        for (jobs, limit, expected, share, shares) in [
-            (50, None, 50, 64, 4),
-            (5_000, None, 5_000, 5_000, 4),
-            (50, Some(1_048_576), 50, 64, 4),
-            (50, Some(512), 50, 64, 3),
-            (300, Some(1024), 300, 300, 1),
-            (600, Some(1024), 325, 325, 1),
-            (50, Some(64), 5, 6, 1),
-            (1, Some(64), 1, 14, 1),
-            (50, Some(8), 1, 1, 1),
+        for (jobs, limit, asked, expected, runtimes, share, shares) in [
+            (50, None, 1, 50, 1, 64, 4),
+            (5_000, None, 1, 5_000, 1, 5_000, 4),
+            (50, Some(1_048_576), 1, 50, 1, 64, 4),
+            (50, Some(512), 1, 50, 1, 64, 3),
+            (300, Some(1024), 1, 300, 1, 300, 1),
+            (600, Some(1024), 1, 325, 1, 325, 1),
+            (50, Some(64), 1, 5, 1, 6, 1),
+            (1, Some(64), 1, 1, 1, 14, 1),
+            (50, Some(8), 1, 1, 1, 1, 1),
+            (50, None, 2, 50, 2, 34, 4),
+            (5_000, None, 2, 5_000, 2, 3_334, 4),
+            (5_000, Some(20_000), 2, 5_000, 2, 3_334, 1),
+            (50, Some(512), 2, 50, 2, 34, 3),
+            (50, Some(1_048_576), 4, 50, 4, 17, 4),
+            (300, Some(1024), 4, 300, 1, 300, 1),
+            (50, Some(64), 2, 5, 1, 6, 1),
         ] {
-            let fit = fit(jobs, 0, 0, limit);
+            let fit = fit(jobs, 0, 0, limit, asked);
             let pool = Pool { share, shares };
-            assert_eq!((fit.jobs, fit.pool), (expected, pool), "{jobs} {limit:?}");
+            let wanted = (expected, runtimes, pool);
+            let fitted = (fit.jobs, fit.runtimes, fit.pool);
+            assert_eq!(fitted, wanted, "{jobs} {limit:?} {asked}");
             assert_eq!(fit.limit.is_some(), expected < jobs);
-            let open = fit.jobs + (share + fit.jobs) * shares;
+            let open = fit.jobs + (share * runtimes + fit.jobs) * shares;
             assert!(
                 limit.is_none_or(|limit| open as u64 <= limit.max(3)),
                 "{jobs} {limit:?}"
             );
         }
-        assert_eq!(super::fit(1000, 0, 1, Some(1024)).jobs, 244);
+        assert_eq!(super::fit(1000, 0, 1, Some(1024), 1).jobs, 244);
     }
 }

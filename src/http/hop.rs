@@ -4,20 +4,21 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode, Version};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Options;
 use super::body::{self, BodyError, Received};
-use super::clients::{Clients, Pool, Road};
+use super::clients::{Clients, Pool, Road, Shared};
 use super::failure;
 use super::range;
 use super::redirect::{self, Dead};
 use super::rest;
 use super::streams::Stream;
 use super::upload::Upload;
-use super::watch::{Watch, watched};
+use super::watch::{Flown, Watch, watched};
 use crate::error::{Failure, Kind, Phase};
 use crate::outcome::{Answer, Attempt};
 use crate::request::{Body, Place, Request};
@@ -60,11 +61,12 @@ pub struct Chain {
     /// Some redirect led to another origin; what is for the first one only stays behind for good.
     left_origin: bool,
     redirects: u32,
-    /// Some hop before the one that `watch` watches was sent.
+    /// Some hop before the last one was sent.
     sent: bool,
-    /// On the wire, before the hop that `watch` watches.
+    /// On the wire, before the last hop.
     spent: Duration,
-    watch: Option<Rc<Watch>>,
+    /// The last hop.
+    flown: Option<Flown>,
 }
 
 impl Chain {
@@ -79,7 +81,7 @@ impl Chain {
             redirects: 0,
             sent: false,
             spent: Duration::ZERO,
-            watch: None,
+            flown: None,
         }
     }
 
@@ -92,9 +94,7 @@ impl Chain {
     /// How far it has come.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.watch
-            .as_ref()
-            .map_or(Phase::Request, |watch| watch.phase())
+        self.flown.map_or(Phase::Request, |flown| flown.phase)
     }
 
     /// The attempt as it ended.
@@ -103,8 +103,8 @@ impl Chain {
         Attempt {
             answer,
             failure,
-            sent: self.sent || self.watch.as_ref().is_some_and(|watch| watch.has_sent()),
-            total: self.spent + self.watch.map_or(Duration::ZERO, |watch| watch.elapsed()),
+            sent: self.sent || self.flown.is_some_and(Flown::has_sent),
+            total: self.spent + self.flown.map_or(Duration::ZERO, |flown| flown.elapsed),
             final_url: self.url,
             redirects: self.redirects,
         }
@@ -122,9 +122,9 @@ impl Chain {
         self.redirects += 1;
         self.sent = true;
         self.spent += self
-            .watch
+            .flown
             .take()
-            .map_or(Duration::ZERO, |watch| watch.elapsed());
+            .map_or(Duration::ZERO, |flown| flown.elapsed);
     }
 }
 
@@ -147,7 +147,7 @@ enum Exchanged {
 struct Asked {
     response: Response,
     /// What an earlier attempt left.
-    part: Option<Part>,
+    part: Option<Box<Part>>,
     /// Bytes in all, where the answer continues that.
     whole: Option<u64>,
     /// Kept to the end of the answer.
@@ -161,7 +161,7 @@ struct Arriving {
 }
 
 /// Sends requests.
-pub struct Client {
+pub(super) struct Client {
     options: Options,
     clients: Clients,
     store: Option<Store>,
@@ -173,8 +173,13 @@ impl Client {
     /// # Errors
     ///
     /// The libraries below refuse the options.
-    pub fn new(options: Options, pool: Pool, store: Option<Store>) -> Result<Self, ClientError> {
-        let clients = Clients::new(options.clone(), pool)?;
+    pub(super) fn new(
+        options: Options,
+        pool: Pool,
+        store: Option<Store>,
+        shared: Shared,
+    ) -> Result<Self, ClientError> {
+        let clients = Clients::new(options.clone(), pool, shared)?;
         Ok(Self {
             options,
             clients,
@@ -183,29 +188,38 @@ impl Client {
     }
 
     /// Sends the next request of `chain`, made for `request`, and reads the
-    /// answer. It ends, whatever the server does, where limits are set.
-    pub async fn hop(&self, request: &Request, chain: &mut Chain) -> Hop {
+    /// answer. It ends, whatever the server does, where limits are set; `None`
+    /// where `abort` ended it.
+    pub(super) async fn hop(
+        &self,
+        request: &Request,
+        chain: &mut Chain,
+        abort: &CancellationToken,
+    ) -> Option<Hop> {
         let proxy = self.options.connecting.via.proxy(&chain.url);
         let watch = Rc::new(Watch::start(&chain.url, proxy.map(|(_, port)| port)));
-        chain.watch = Some(watch.clone());
         let mut keep = self.options.keep;
         keep.sha256 |= request.sha256.is_some();
         let mut arriving = Arriving {
             answer: None,
             received: Received::new(keep, self.options.max_size),
         };
+        // Larger than a kilobyte, the future of a hop is too large for the quick part of `malloc`.
+        let exchange = Box::pin(self.exchange(request, chain, &watch, &mut arriving));
         let result = tokio::select! {
             biased;
-            result = self.exchange(request, chain, &watch, &mut arriving) => result,
-            failure = watch.run_out(&self.options.limits, chain.spent) => Err(failure),
+            result = exchange => Some(result),
+            failure = watch.run_out(&self.options.limits, chain.spent) => Some(Err(failure)),
+            () = abort.cancelled() => None,
         };
-        watch.stop();
+        chain.flown = Some(watch.flown());
+        let result = result?;
         if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
             leave(writer, failure).await;
         }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
-                return Hop::Redirected(status, target);
+                return Some(Hop::Redirected(status, target));
             }
             Ok(Exchanged::Whole) => None,
             Err(failure) => Some(failure),
@@ -216,7 +230,7 @@ impl Client {
             answer.body = arriving.received.finish();
             answer
         });
-        Hop::Ended(answer, failure)
+        Some(Hop::Ended(answer, failure))
     }
 
     async fn exchange(
@@ -293,11 +307,17 @@ impl Client {
         let (start, offset) = match part {
             Some(part) if whole.is_some() => {
                 let offset = part.offset();
-                (Start::At(part), offset)
+                (Start::At(*part), offset)
             }
             part => {
                 let of = self.representation(request, chain, &response);
-                (Start::Anew { part, of }, 0)
+                (
+                    Start::Anew {
+                        part: part.map(|part| *part),
+                        of,
+                    },
+                    0,
+                )
             }
         };
         let checks = Checks {
@@ -323,7 +343,7 @@ impl Client {
                 None => Ok(()),
             };
         };
-        let made = watch.aside(writer.finish()).await?;
+        let made = Box::pin(watch.aside(writer.finish())).await?;
         if let Some(answer) = &mut arriving.answer {
             answer.sha256 = made.sha256;
             answer.saved = Some(made.saved);
@@ -345,8 +365,12 @@ impl Client {
         watch: &Rc<Watch>,
     ) -> Result<Asked, Failure> {
         let failed = |error: reqwest::Error| self.wire_failure(&error, chain, watch);
-        let part = self.part(request, chain, watch).await?;
-        let rest = part.as_ref().filter(|part| {
+        let part = if self.is_resumable(request, chain) {
+            Box::pin(self.part(request, watch)).await?.map(Box::new)
+        } else {
+            None
+        };
+        let rest = part.as_deref().filter(|part| {
             let is_accepted = |status: StatusCode| self.options.accept.contains(status.as_u16());
             part.of().is_some_and(|of| of.url == request.url.as_str())
                 && part.offset() > 0
@@ -360,7 +384,7 @@ impl Client {
             if whole.is_none() {
                 // One connection at a time.
                 drop((response, stream));
-                let sent = self.send(request, chain, None, watch).await;
+                let sent = Box::pin(self.send(request, chain, None, watch)).await;
                 (response, stream) = sent.map_err(failed)?;
             }
         }
@@ -373,17 +397,10 @@ impl Client {
     }
 
     /// What an earlier attempt left of the file that is asked for.
-    async fn part(
-        &self,
-        request: &Request,
-        chain: &Chain,
-        watch: &Watch,
-    ) -> Result<Option<Part>, Failure> {
+    async fn part(&self, request: &Request, watch: &Watch) -> Result<Option<Part>, Failure> {
         match self.place(request) {
-            Some((store, place)) if self.is_resumable(request, chain) => {
-                Ok(watch.aside(store.part(place)).await?)
-            }
-            _ => Ok(None),
+            Some((store, place)) => Ok(watch.aside(store.part(place)).await?),
+            None => Ok(None),
         }
     }
 
@@ -431,7 +448,10 @@ impl Client {
             let sent = self.execute(&client, request, chain, part, watch).await;
             let error = match sent {
                 Ok(response) => {
-                    road.answered.note(&chain.url, response.version());
+                    // Who got a kept connection has nothing new to tell.
+                    if watch.connected() || response.version() == Version::HTTP_2 {
+                        road.answered.note(&chain.url, response.version());
+                    }
                     return Ok((response, road.stream));
                 }
                 Err(error) => error,

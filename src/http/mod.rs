@@ -1,9 +1,9 @@
 //! HTTP: one hop of one request on the wire, bounded in every direction.
 //!
-//! [`Client::hop`] sends what a [`Chain`] asks for next and reads the answer
+//! [`hop::Client::hop`] sends what a [`Chain`] asks for next and reads the answer
 //! to its end ([`body`]), under the clock of [`watch`]. [`redirect`] decides
-//! what an answer leads to, [`clients`] which connection carries it, and
-//! [`failure`] finds the words for what goes wrong.
+//! what an answer leads to, [`clients`] which connection carries it, [`workers`]
+//! which thread, and [`failure`] finds the words for what goes wrong.
 
 mod body;
 mod clients;
@@ -20,15 +20,17 @@ mod streams;
 mod tls;
 mod upload;
 mod watch;
+mod workers;
 
 pub use body::CODINGS;
 pub use clients::Pool;
 pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs};
 pub use guard::{Family, Guard};
-pub use hop::{Chain, Client, ClientError, Hop};
+pub use hop::{Chain, ClientError, Hop};
 
 pub use resolver::Overrides;
 pub use tls::{Checked, Identity, Trust};
+pub use workers::{Spread, Workers};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 const PIECE: usize = 64 * 1024;
 
 /// Bytes that the connection has not taken yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Left(Arc<AtomicUsize>);
 
 impl Left {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use url::Url;
+use url::{Position, Url};
 
 use super::Limits;
 use super::upload::Left;
@@ -31,11 +31,10 @@ pub(crate) struct Watch {
     tls_origin: Option<u64>,
     started: Instant,
     heard: Cell<Instant>,
-    stopped: Cell<Option<Instant>>,
     /// Set when the connection this hop asked for is no longer what it waits for.
-    overtaken: RefCell<Arc<AtomicBool>>,
+    overtaken: RefCell<Option<Arc<AtomicBool>>>,
     /// The content under way to the server.
-    upload: RefCell<Left>,
+    upload: RefCell<Option<Left>>,
     /// What was left of it when one last looked.
     left: Cell<usize>,
     connected: Cell<bool>,
@@ -43,6 +42,22 @@ pub(crate) struct Watch {
     aside: Cell<Option<Instant>>,
     /// How long nothing was, before that.
     excused: Cell<Duration>,
+}
+
+/// A hop that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flown {
+    /// How far it came.
+    pub(super) phase: Phase,
+    /// Its time on the wire.
+    pub(super) elapsed: Duration,
+}
+
+impl Flown {
+    /// Whether a connection was there that may have carried the request.
+    pub(super) fn has_sent(self) -> bool {
+        !matches!(self.phase, Phase::Resolve | Phase::Connect)
+    }
 }
 
 impl Watch {
@@ -56,7 +71,6 @@ impl Watch {
             tls_origin: (url.scheme() == "https").then(|| server(url)),
             started: now,
             heard: Cell::new(now),
-            stopped: Cell::new(None),
             overtaken: RefCell::default(),
             upload: RefCell::default(),
             left: Cell::new(usize::MAX),
@@ -66,15 +80,17 @@ impl Watch {
         }
     }
 
-    /// The hop is over.
-    pub(super) fn stop(&self) {
-        self.stopped.set(Some(Instant::now()));
+    /// What is left of it when the hop is over.
+    pub(super) fn flown(&self) -> Flown {
+        Flown {
+            phase: self.phase(),
+            elapsed: self.elapsed(),
+        }
     }
 
-    /// On the wire, from the start to the end, or to now.
+    /// On the wire, from the start to now.
     pub(super) fn elapsed(&self) -> Duration {
-        let elapsed = self.stopped.get().unwrap_or_else(Instant::now) - self.started;
-        elapsed.saturating_sub(self.excused())
+        self.started.elapsed().saturating_sub(self.excused())
     }
 
     fn excused(&self) -> Duration {
@@ -95,24 +111,27 @@ impl Watch {
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.get() {
             Phase::Resolve | Phase::Connect if self.is_overtaken() => Phase::Headers,
-            Phase::Headers if self.upload.borrow().bytes() > 0 => Phase::Request,
+            Phase::Headers if self.to_upload() > 0 => Phase::Request,
             phase => phase,
         }
     }
 
     /// What it waited for is not what it got: the pool was faster.
     fn is_overtaken(&self) -> bool {
-        self.overtaken.borrow().load(Ordering::Relaxed)
+        let overtaken = self.overtaken.borrow();
+        overtaken
+            .as_ref()
+            .is_some_and(|overtaken| overtaken.load(Ordering::Relaxed))
     }
 
-    /// Whether a connection was there that may have carried the request.
-    pub(super) fn has_sent(&self) -> bool {
-        !matches!(self.phase(), Phase::Resolve | Phase::Connect)
+    /// How much of the content is under way.
+    fn to_upload(&self) -> usize {
+        self.upload.borrow().as_ref().map_or(0, Left::bytes)
     }
 
     /// This content goes out.
     pub(super) fn uploads(&self, left: Left) {
-        self.upload.replace(left);
+        self.upload.replace(Some(left));
     }
 
     /// The hop has come this far.
@@ -169,7 +188,7 @@ impl Watch {
             self.reached(Phase::Headers);
         }
         // What the server takes, it gave a sign for.
-        let left = self.upload.borrow().bytes();
+        let left = self.to_upload();
         if self.left.replace(left) > left {
             self.heard();
         }
@@ -197,7 +216,7 @@ pub(super) fn current_reached(phase: Phase) {
 /// A number that stands for the server of `url`.
 pub(super) fn server(url: &Url) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (url.scheme(), url.host_str(), url.port()).hash(&mut hasher);
+    url[..Position::BeforePath].hash(&mut hasher);
     hasher.finish()
 }
 
@@ -221,7 +240,7 @@ pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
 pub(super) fn current_connects() -> Arc<AtomicBool> {
     let overtaken = Arc::<AtomicBool>::default();
     let _ = CURRENT.try_with(|watch| {
-        watch.overtaken.replace(overtaken.clone());
+        watch.overtaken.replace(Some(overtaken.clone()));
         watch.reached(Phase::Connect);
     });
     overtaken

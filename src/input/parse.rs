@@ -152,7 +152,7 @@ pub(super) fn parse(
     };
     input.request = match parsed {
         Ok(None) => return None,
-        Ok(Some(request)) => Ok(request),
+        Ok(Some(request)) => Ok(Arc::new(request)),
         Err(invalid) => {
             if input.shown.is_empty() {
                 input.shown = shown(&shown_part(bytes));
@@ -187,7 +187,6 @@ fn shown_part(line: &[u8]) -> Cow<'_, str> {
 }
 
 fn plain(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request, Invalid> {
-    input.shown = shown(text);
     let url = url(text, defaults.scheme, &mut input.shown)?;
     request(url, None, defaults)
 }
@@ -499,7 +498,7 @@ mod tests {
         assert_eq!(request.method, Method::POST);
         assert_eq!(request.authorization, None);
         assert_eq!(request.headers[AUTHORIZATION], "x");
-        let content_type = request.body.unwrap().content_type.unwrap();
+        let content_type = request.body.clone().unwrap().content_type.unwrap();
         assert_eq!(content_type, "application/x-www-form-urlencoded");
     }
 }

@@ -32,33 +32,27 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
     };
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
-    let status = match (outcome.verdict, answer) {
-        (Verdict::Skipped, _) => "-".to_owned(),
-        (_, Some(answer)) => answer.status.to_string(),
-        (_, None) => "ERR".to_owned(),
-    };
-    let time = outcome
-        .last
-        .as_ref()
-        .map(|last| format!("{:.3}", last.total.as_secs_f64()));
-    let size = outcome.answer().map(|answer| answer.size.to_string());
+    match (outcome.verdict, answer) {
+        (Verdict::Skipped, _) => paint(look, style, "-", to),
+        (_, Some(answer)) => paint(look, style, answer.status, to),
+        (_, None) => paint(look, style, "ERR", to),
+    }
     let width = |width: usize| if look.aligned { width } else { 0 };
-    let (time, size) = (
-        time.as_deref().unwrap_or("-"),
-        size.as_deref().unwrap_or("-"),
-    );
+    let (time, size) = (width(7), width(9));
+    let _ = match &outcome.last {
+        Some(last) => write!(to, "  {:>time$.3}", last.total.as_secs_f64()),
+        None => write!(to, "  {:>time$}", "-"),
+    };
+    let _ = match outcome.answer() {
+        Some(answer) => write!(to, "  {:>size$}", answer.size),
+        None => write!(to, "  {:>size$}", "-"),
+    };
     let url = match outcome.input.shown.as_str() {
         "" => "-",
         url => &field(url),
     };
-    paint(look, style, &status, to);
-    let _ = write!(
-        to,
-        "  {time:>0$}  {size:>1$}  {url}",
-        width(7),
-        width(9),
-        url = url
-    );
+    to.extend_from_slice(b"  ");
+    to.extend_from_slice(url.as_bytes());
     write_flags(look, outcome, style, to);
     to.push(b'\n');
 }

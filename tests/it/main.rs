@@ -83,3 +83,4 @@ mod tls_given;
 mod tls_proxy;
 mod torture;
 mod unix_socket;
+mod workers;

@@ -1,0 +1,293 @@
+//! More than one runtime.
+//!
+//! The engine and the first client share a runtime and its thread. In a long
+//! list, other threads join in, each with a runtime, a client and so a pool of its
+//! own; the engine hands them hops and gets them back. Whose a hop is, its host
+//! says, so that connections find their requests again. Where many are on the
+//! wire, and a connection carries one at a time anyway, hops past a runtime's room
+//! go to the next one: so a list of one host keeps all of them busy, and still
+//! opens no more connections than it has requests on the wire.
+//!
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use futures::StreamExt as _;
+use futures::stream;
+use reqwest::Version;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::clients::{Pool, Shared};
+use super::descriptors::room;
+use super::hop::{Chain, Client, ClientError, Hop};
+use super::{LOOKUPS, Options, Versions, watch};
+use crate::error::{Failure, Kind, Phase};
+use crate::outcome::Answer;
+use crate::request::Request;
+use crate::save::Store;
+
+/// Hops after which a list is long enough for more threads.
+const LONG: u64 = 32;
+
+/// Origins over TLS that are known not to speak HTTP/2, at most: where there are
+/// more, their hosts keep the runtimes busy.
+const KNOWN: usize = 64;
+
+/// How many runtimes there may be, and who may use them.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    /// Hops under way at most.
+    pub jobs: usize,
+    /// Runtimes at most.
+    pub runtimes: usize,
+    /// A host may be asked by more than one of them.
+    pub hosts: bool,
+}
+
+/// Carries hops, on as many runtimes as pay.
+pub struct Workers {
+    first: Client,
+    others: OnceCell<Vec<Worker>>,
+    plan: Plan,
+    spread: Spread,
+    hops: Cell<u64>,
+    /// Under way, by runtime.
+    load: Vec<Cell<usize>>,
+    /// How much that may be before others are asked.
+    room: usize,
+    over_http1: RefCell<HashSet<u64>>,
+    /// Who was asked before the others joined in, and has a connection.
+    early: RefCell<HashSet<u64>>,
+}
+
+/// What every client is made of.
+#[derive(Clone)]
+struct Plan {
+    options: Options,
+    pool: Pool,
+    store: Option<Store>,
+    shared: Shared,
+}
+
+impl Plan {
+    fn client(self) -> Result<Client, ClientError> {
+        Client::new(self.options, self.pool, self.store, self.shared)
+    }
+}
+
+/// A hop for another thread.
+struct Order {
+    request: Arc<Request>,
+    chain: Chain,
+    abort: CancellationToken,
+    reply: oneshot::Sender<(Chain, Option<Hop>)>,
+}
+
+impl Workers {
+    /// One client that opens nothing yet, and the means to make more. Bodies that
+    /// have a place go to `store`.
+    ///
+    /// # Errors
+    ///
+    /// The libraries below refuse the options.
+    pub fn new(
+        options: Options,
+        pool: Pool,
+        store: Option<Store>,
+        spread: Spread,
+    ) -> Result<Self, ClientError> {
+        let plan = Plan {
+            shared: Shared::new(&options)?,
+            options,
+            pool,
+            store,
+        };
+        Ok(Self {
+            first: plan.clone().client()?,
+            others: OnceCell::new(),
+            plan,
+            spread,
+            hops: Cell::new(0),
+            load: vec![Cell::default(); spread.runtimes],
+            room: room(spread.jobs, spread.runtimes),
+            over_http1: RefCell::default(),
+            early: RefCell::default(),
+        })
+    }
+
+    /// Sends the next request of `chain`, made for `request`. Gives the chain back,
+    /// and what the hop led to: nothing, where `abort` came first.
+    pub async fn hop(
+        &self,
+        request: Arc<Request>,
+        mut chain: Chain,
+        abort: &CancellationToken,
+    ) -> (Chain, Option<Hop>) {
+        let server = watch::server(chain.url());
+        let (number, worker) = self.choose(chain.url(), server);
+        let _load = Load::on(&self.load[number]);
+        let (chain, hop) = match worker {
+            None => {
+                let hop = Box::pin(self.first.hop(&request, &mut chain, abort)).await;
+                (chain, hop)
+            }
+            Some(worker) => worker.hop(request, chain, abort).await,
+        };
+        if let Some(Hop::Ended(Some(answer), _)) = &hop {
+            self.note(&chain, server, answer);
+        }
+        (chain, hop)
+    }
+
+    /// The number of the runtime that carries the next hop to `url`, and its worker unless it is the first.
+    fn choose(&self, url: &Url, server: u64) -> (usize, Option<&Worker>) {
+        if self.load.len() == 1 {
+            return (0, None);
+        }
+        self.hops.set(self.hops.get() + 1);
+        if self.hops.get() <= LONG {
+            self.early.borrow_mut().insert(server);
+            return (0, None);
+        }
+        let others = self.others.get_or_init(|| self.start());
+        let runtimes = others.len() + 1;
+        let own = if self.early.borrow().contains(&server) {
+            0
+        } else {
+            usize::try_from(server % runtimes as u64).unwrap_or_default()
+        };
+        let has_room = |number: &usize| self.load[*number].get() < self.room;
+        let mut in_turn = (own..runtimes).chain(0..own);
+        let number = if self.may_spread(url, server) {
+            in_turn.find(has_room).unwrap_or(own)
+        } else {
+            own
+        };
+        (number, number.checked_sub(1).map(|number| &others[number]))
+    }
+
+    /// As many threads as can be had.
+    fn start(&self) -> Vec<Worker> {
+        let start = |_| Worker::start(self.plan.clone()).ok();
+        (1..self.load.len()).map_while(start).collect()
+    }
+
+    /// Whether connections to the server of `url` are for one request at a time, and their number is not limited.
+    fn may_spread(&self, url: &Url, server: u64) -> bool {
+        // With less room, the first may have more connections already than it will need.
+        let may_share = self.spread.hosts && self.room as u64 >= LONG;
+        may_share
+            && match self.plan.options.versions {
+                Versions::Http1 => true,
+                Versions::Http2 => false,
+                Versions::Negotiated => {
+                    url.scheme() == "http" || self.over_http1.borrow().contains(&server)
+                }
+            }
+    }
+
+    fn note(&self, chain: &Chain, server: u64, answer: &Answer) {
+        if chain.url().scheme() == "https" && answer.version < Version::HTTP_2 {
+            let mut known = self.over_http1.borrow_mut();
+            if known.len() < KNOWN {
+                known.insert(server);
+            }
+        }
+    }
+}
+
+/// One hop more, until it is over.
+struct Load<'a>(&'a Cell<usize>);
+
+impl<'a> Load<'a> {
+    fn on(load: &'a Cell<usize>) -> Self {
+        load.set(load.get() + 1);
+        Self(load)
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// A thread with a runtime and a client of its own. Dropped, it takes with it what it has under way.
+struct Worker {
+    orders: mpsc::UnboundedSender<Order>,
+    leave: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    fn start(plan: Plan) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(LOOKUPS)
+            .build()?;
+        let (sender, orders) = mpsc::unbounded_channel();
+        let leave = CancellationToken::new();
+        let leaves = leave.clone();
+        let work = move || {
+            if let Ok(client) = plan.client() {
+                runtime.block_on(leaves.run_until_cancelled(work(client, orders)));
+            }
+            // A look-up cannot be cancelled.
+            runtime.shutdown_background();
+        };
+        Ok(Self {
+            orders: sender,
+            leave,
+            thread: Some(thread::Builder::new().name("worker".into()).spawn(work)?),
+        })
+    }
+
+    async fn hop(
+        &self,
+        request: Arc<Request>,
+        chain: Chain,
+        abort: &CancellationToken,
+    ) -> (Chain, Option<Hop>) {
+        let (reply, replied) = oneshot::channel();
+        let order = Order {
+            request: request.clone(),
+            chain,
+            abort: abort.clone(),
+            reply,
+        };
+        let _ = self.orders.send(order);
+        replied.await.unwrap_or_else(|_| {
+            let failure = Failure::new(Kind::Io, Phase::Request, "a thread of fetch broke off");
+            (Chain::new(&request), Some(Hop::Ended(None, Some(failure))))
+        })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.leave.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn work(client: Client, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let client = &client;
+    let orders = stream::poll_fn(move |cx| orders.poll_recv(cx));
+    orders
+        .for_each_concurrent(None, |order| async move {
+            let Order {
+                request,
+                mut chain,
+                abort,
+                reply,
+            } = order;
+            let hop = client.hop(&request, &mut chain, &abort).await;
+            let _ = reply.send((chain, hop));
+        })
+        .await;
+}
