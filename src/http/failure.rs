@@ -216,6 +216,9 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     if find::<ResolveError>(error).is_some() {
         return Kind::Dns;
     }
+    if find::<rustls::Error>(error).is_some() {
+        return Kind::Tls;
+    }
     if is_of_proxy(error) {
         return Kind::Connect;
     }
