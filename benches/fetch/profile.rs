@@ -144,6 +144,7 @@ fn service(function: &str) -> Option<Service> {
     let function = function.split('\'').next().unwrap_or(function);
     match function {
         "malloc" | "calloc" | "realloc" | "free" | "posix_memalign" => Some(Service::Heap),
+        _ if function.starts_with("_rjem_") => Some(Service::Heap),
         "bcmp" => Some(Service::Memory),
         _ if ["mem", "__mem"]
             .iter()
@@ -158,7 +159,7 @@ fn service(function: &str) -> Option<Service> {
 
 /// Whether it is a part of what is counted with its caller.
 fn is_behind_a_service(file: &str, function: &str) -> bool {
-    service(function).is_some() || file.contains("/malloc/")
+    service(function).is_some() || file.contains("/malloc/") || file.contains("jemalloc-sys")
 }
 
 /// The crate that wrote the code; this one with its module.
