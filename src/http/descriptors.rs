@@ -74,8 +74,8 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     let fitted = jobs.min(available / (3 + files));
     let connections = available - fitted * files;
     let idle = connections - fitted;
-    let share = room(fitted, runtimes).max(SHARE / runtimes);
-    let share = share.min((idle - fitted) / runtimes);
+    // Less than its room would be used up by a single host; more serves more hosts.
+    let share = fitted.max(SHARE).min((idle - fitted) / runtimes);
     // Requests that are under way when a share is used up go beyond it.
     let shares = (idle / (share * runtimes + fitted)).min(SHARES);
     if runtimes > 1 && (fitted < jobs || share < room(fitted, runtimes) || shares == 0) {
@@ -114,11 +114,11 @@ mod tests {
             (50, Some(64), 1, 5, 1, 6, 1),
             (1, Some(64), 1, 1, 1, 14, 1),
             (50, Some(8), 1, 1, 1, 1, 1),
-            (50, None, 2, 50, 2, 34, 4),
-            (5_000, None, 2, 5_000, 2, 3_334, 4),
-            (5_000, Some(20_000), 2, 5_000, 2, 3_334, 1),
-            (50, Some(512), 2, 50, 2, 34, 3),
-            (50, Some(1_048_576), 4, 50, 4, 17, 4),
+            (50, None, 2, 50, 2, 64, 4),
+            (5_000, None, 2, 5_000, 2, 5_000, 4),
+            (5_000, Some(20_000), 2, 5_000, 2, 4_968, 1),
+            (50, Some(512), 2, 50, 2, 64, 2),
+            (50, Some(1_048_576), 4, 50, 4, 64, 4),
             (300, Some(1024), 4, 300, 1, 300, 1),
             (50, Some(64), 2, 5, 1, 6, 1),
         ] {

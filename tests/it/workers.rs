@@ -80,6 +80,29 @@ fn hosts_with_a_limit_keep_it_whoever_carries_them() {
 }
 
 #[test]
+fn a_few_hosts_find_their_connections_again() {
+    let server = Server::build()
+        .otherwise(
+            Script::new()
+                .pause(5)
+                .send("HTTP/1.1 204 No Content\r\n\r\n"),
+        )
+        .on_all_addresses()
+        .start();
+    let list: String = (0..10 * MANY)
+        .map(|number| server.url_as(&format!("127.0.0.{}", number % 7 + 1), "/\n"))
+        .collect();
+    for args in [&[][..], &["--max-per-host", "9"]] {
+        let before = server.connections();
+        let fetch = Fetch::jsonl().args(["-j", "50"]).args(args);
+        let out = fetch.stdin(&list).run().exits(0);
+        assert_eq!(out.records().len(), 10 * MANY);
+        let opened = server.connections() - before;
+        assert!(opened <= 150, "{opened} {args:?}");
+    }
+}
+
+#[test]
 fn the_second_signal_reaches_every_thread() {
     let gate = Gate::new();
     let server = held(&gate);
