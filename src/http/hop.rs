@@ -424,10 +424,10 @@ impl Client {
         of.filter(|_| self.is_resumable(request, chain))
     }
 
-    /// Sends it again where the server says that it has not looked at it, and once,
-    /// on a connection of its own, where the server closed a kept connection as the
-    /// request left (RFC 9112, section 9.3.1), or where the head of the answer needs
-    /// the room.
+    /// Sends it again where the server says that it has not looked at it, in the end on
+    /// a connection of its own, and once where [`Self::another`] client may help: the
+    /// server closed a kept connection as the request left (RFC 9112, section 9.3.1),
+    /// the head of the answer needs the room, or HTTP/1.1 is wanted.
     async fn send(
         &self,
         request: &Request,
@@ -435,8 +435,7 @@ impl Client {
         part: Option<&Part>,
         watch: &Rc<Watch>,
     ) -> reqwest::Result<(Response, Option<Stream>)> {
-        let is_idempotent = chain.method.is_idempotent();
-        let road = if is_idempotent {
+        let road = if chain.method.is_idempotent() {
             self.clients.quick(&chain.url)?
         } else {
             self.clients.roomy(&chain.url)?
