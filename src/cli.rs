@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::input::Shard;
 use crate::outcome::Accept;
 
 /// Fetch a list of URLs concurrently; print one record for each, as it completes.
@@ -43,7 +44,20 @@ pub struct Cli {
         help_heading = "Input"
     )]
     pub default_scheme: SchemeName,
-    /// Read and count the input, send nothing
+    /// Take the inputs of one of N shards only; K counts from 0
+    #[arg(long, value_name = "K/N", help_heading = "Input")]
+    pub shard: Option<Shard>,
+    /// What stays in one shard: all of a host, or only what has the same URL
+    #[arg(
+        long,
+        value_name = "host|url",
+        hide_possible_values = true,
+        default_value = "host",
+        requires = "shard",
+        help_heading = "Input"
+    )]
+    pub shard_by: ShardBy,
+    /// Read and count the input, send nothing; with --shard, show what each shard has and the heaviest hosts
     #[arg(long, conflicts_with_all = ["results", "summary_file"], help_heading = "Input")]
     pub dry_run: bool,
 
@@ -352,6 +366,9 @@ pub struct Cli {
     /// Write the summary to a file, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub summary_file: Option<PathBuf>,
+    /// Check that the summaries of all shards are there and fit together, and print the sum of them
+    #[arg(long, value_name = "SUMMARY", num_args = 1.., exclusive = true, help_heading = "Run")]
+    pub merge: Vec<PathBuf>,
     /// Exit with 0 although some URL is not ok
     #[arg(long, help_heading = "Run")]
     pub exit_zero: bool,
@@ -382,6 +399,15 @@ pub enum IfExists {
     Fail,
     /// Replace the file
     Overwrite,
+}
+
+/// What keeps inputs together, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShardBy {
+    /// The host
+    Host,
+    /// The URL
+    Url,
 }
 
 /// The schemes by name.

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 
-use crate::cli::{Cli, FormatName, IfExists, SchemeName, When};
+use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
 use crate::connecting::{ConnectingError, connecting};
 use crate::engine::{self, PerHost, Retry};
 use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
-use crate::input::{self, Defaults, Scheme};
+use crate::input::{self, By, Defaults, Scheme, Take};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
 use crate::request::{Unsendable, header, mask_text, method};
 use crate::save::{self, BadName, NameTemplate};
@@ -35,6 +35,8 @@ pub struct Config {
     pub sources: Vec<input::Source>,
     /// What lines do not say.
     pub defaults: Defaults,
+    /// Which of the inputs are this run's.
+    pub take: Take,
     /// The wire.
     pub http: http::Options,
     /// The engine.
@@ -157,6 +159,14 @@ impl Config {
         check_files(&run, names)?;
         Ok(Self {
             defaults: defaults(cli, given)?,
+            take: Take {
+                shard: cli.shard,
+                by: match cli.shard_by {
+                    ShardBy::Host => By::Host,
+                    ShardBy::Url => By::Url,
+                },
+                digest: cli.summary_file.is_some(),
+            },
             http: http_options(cli, own, keep)?,
             engine: engine::Options {
                 jobs: cli.jobs.get(),

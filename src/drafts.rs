@@ -1,29 +1,33 @@
 //! The files a run leaves behind: written under another name, whole or absent under their own.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::config::Run;
 use crate::error::plain;
 use crate::exit::Exit;
-use crate::report::say;
+use crate::input::{HASH, Shard, Take};
+use crate::report::{ResultsFile, ShardOf, say};
 use crate::save::folder_of;
+use crate::text::hex;
 use crate::{Done, RunError};
 
 /// What `--results` and `--summary-file` ask for.
 pub(crate) struct Drafts {
     results: Option<Draft>,
     summary: Option<Draft>,
+    take: Take,
 }
 
 impl Drafts {
     /// Starts the files, before the first request; `None` where the results are there already.
-    pub(crate) fn create(run: &Run) -> Result<Option<Self>, RunError> {
+    pub(crate) fn create(run: &Run, take: Take) -> Result<Option<Self>, RunError> {
         if let Some(path) = run.results.as_deref().filter(|path| path.is_file()) {
             say(&format!(
                 "{}: is there already, nothing to do",
@@ -37,6 +41,7 @@ impl Drafts {
         Ok(Some(Self {
             results: create("--results", run.results.as_ref())?,
             summary: create("--summary-file", run.summary_file.as_ref())?,
+            take,
         }))
     }
 
@@ -68,14 +73,52 @@ impl Drafts {
 
     /// Gives the files their names. Results of a run that stopped early keep their draft's.
     pub(crate) fn finish(self, done: &Done, exit: Exit) -> Result<(), RunError> {
-        match self.results {
-            Some(draft) if done.is_whole() => draft.publish()?,
-            Some(draft) => draft.keep()?,
-            None => {}
-        }
-        match self.summary {
-            Some(draft) => draft.replace(&done.summary.json(done.ended, done.elapsed, exit)),
+        // With results and no summary, the next run would find nothing to do.
+        let described = match self.summary {
+            Some(summary) => {
+                let whole = self.results.as_ref().filter(|_| done.is_whole());
+                let results = whole.and_then(|draft| draft.describe().transpose());
+                results.transpose().and_then(|results| {
+                    let (ended, elapsed) = (done.ended, done.elapsed);
+                    let shard = shard_of(self.take);
+                    summary.replace(&done.summary.json(ended, elapsed, exit, shard, results))
+                })
+            }
             None => Ok(()),
+        };
+        let published = match self.results {
+            Some(draft) if done.is_whole() && described.is_ok() => draft.publish(),
+            Some(draft) => draft.keep(),
+            None => Ok(()),
+        };
+        described.and(published)
+    }
+}
+
+fn shard_of(take: Take) -> ShardOf {
+    let all = Shard {
+        number: 0,
+        count: 1,
+    };
+    let Shard { number, count } = take.shard.unwrap_or(all);
+    ShardOf {
+        number,
+        count,
+        by: take.by.name().to_owned(),
+        hash: HASH.to_owned(),
+    }
+}
+
+/// The SHA-256 of what `bytes` gives, in hex.
+pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match bytes.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(read) => hash.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -122,6 +165,19 @@ impl Draft {
             Temporary::Beside(file) => file.as_file(),
             Temporary::Direct(file) => file,
         }
+    }
+
+    /// What a summary says of it: nothing where it has no end and is not kept.
+    fn describe(&self) -> Result<Option<ResultsFile>, RunError> {
+        let Temporary::Beside(file) = &self.file else {
+            return Ok(None);
+        };
+        let sum = file.reopen().and_then(sha256);
+        let failed = |error| RunError::Output(self.path.display().to_string(), error);
+        Ok(Some(ResultsFile {
+            file: self.path.clone(),
+            sha256: sum.map_err(failed)?,
+        }))
     }
 
     /// Gives it its name, unless something has that name by now.

@@ -90,11 +90,22 @@ pub enum Event<'a> {
     Pause,
 }
 
+/// A list that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct List {
+    /// Inputs in it.
+    pub inputs: u64,
+    /// Those of this run's shard.
+    pub taken: u64,
+    /// Of all bytes that were read, if anybody wants to know.
+    pub sha256: Option<[u8; 32]>,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Every line of every source was read.
-    pub complete: bool,
+    /// What was read, if that is every line of every source.
+    pub list: Option<List>,
     /// A source broke.
     pub broken: bool,
     /// What was on the wire was cut off.

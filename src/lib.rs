@@ -10,10 +10,10 @@
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
-//! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run) | all |
+//! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run), `dry_run`, [`merge`] (of shards) | all |
 //! | 3 | [`cli`] (clap only), [`config`], [`connecting`] and `proxies` (cli → each part's own options) | 0–2 |
 //! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary, journal) | 0–1, not each other |
-//! | 1 | [`input`] (sources, lines), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
+//! | 1 | [`input`] (sources, lines, shards), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
 //! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
 //!
 //! Three threads always: the reader of the input, who also plans ([`input::read`]),
@@ -26,12 +26,14 @@ pub mod cli;
 pub mod config;
 pub mod connecting;
 mod drafts;
+mod dry_run;
 pub mod engine;
 pub mod error;
 pub mod event;
 pub mod exit;
 pub mod http;
 pub mod input;
+pub mod merge;
 pub mod outcome;
 mod plan;
 mod proxies;
@@ -41,8 +43,7 @@ pub mod save;
 mod signals;
 pub mod text;
 
-use std::future::poll_fn;
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -61,7 +62,7 @@ use crate::event::{Ended, Event, Stop};
 use crate::exit::Exit;
 use crate::plan::{Files, Planner};
 use crate::report::{
-    Journal, JournalError, PrintError, Printed, Reporter, Streams, Summary, Total, say,
+    Journal, JournalError, PrintError, Printed, Reporter, Streams, Summary, Total,
 };
 use crate::save::{Folder, FolderError, Identity, Names, Store, Threads};
 
@@ -102,6 +103,9 @@ pub enum RunError {
     /// The records cannot be written.
     #[error("{0}: {reason}", reason = plain(.1))]
     Output(String, io::Error),
+    /// Nothing can be merged.
+    #[error(transparent)]
+    Merge(#[from] merge::MergeError),
     /// No thread, no event loop, no signals.
     #[error("the system refuses")]
     System(#[from] io::Error),
@@ -116,9 +120,11 @@ impl RunError {
             | Self::Output(..)
             | Self::Descriptors(_)
             | Self::System(_) => Exit::CannotGoOn,
-            Self::Draft { .. } | Self::Client(_) | Self::Folder(_) | Self::Journal(_) => {
-                Exit::Usage
-            }
+            Self::Draft { .. }
+            | Self::Client(_)
+            | Self::Folder(_)
+            | Self::Journal(_)
+            | Self::Merge(_) => Exit::Usage,
         }
     }
 }
@@ -129,14 +135,17 @@ impl RunError {
 ///
 /// The run cannot start, or cannot go on.
 pub fn run(config: Config) -> Result<Exit, RunError> {
+    if config.run.dry_run {
+        return dry_run::run(config);
+    }
     let files = usize::from(config.save.is_some());
     let cores = sched_getaffinity(None).map_or(1, |cores| cores.count() as usize);
     let runtimes = cores.clamp(1, RUNTIMES).min(config.engine.jobs);
     let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
     // Dropped last: what is being written when the run is over comes to its end.
     let threads = match &config.save {
-        Some(save) if !config.run.dry_run => Some(Threads::start(save.options.fsync)?),
-        _ => None,
+        Some(save) => Some(Threads::start(save.options.fsync)?),
+        None => None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -144,12 +153,8 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
         .max_blocking_threads(http::LOOKUPS)
         .build()?;
     let runtime = Unhurried(Some(runtime));
-    if config.run.dry_run {
-        runtime.block_on(dry_run(config))
-    } else {
-        let disk = threads.as_ref().and_then(Threads::disk);
-        runtime.block_on(fetch(config, fit, disk))
-    }
+    let disk = threads.as_ref().and_then(Threads::disk);
+    runtime.block_on(fetch(config, fit, disk))
 }
 
 /// A runtime that waits for nobody when it is dropped, not even in a panic: a look-up cannot be cancelled.
@@ -172,41 +177,13 @@ impl Drop for Unhurried {
     }
 }
 
-/// Counts the inputs, and says which lines hold none.
-async fn dry_run(config: Config) -> Result<Exit, RunError> {
-    let mut intake = input::read(config.sources, config.defaults, |_| {})?;
-    let (mut valid, mut invalid) = (0_u64, 0_u64);
-    while let Some(input) = poll_fn(|cx| intake.poll_next(cx)).await {
-        let input = input
-            .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
-        match input.request {
-            Ok(_) => valid += 1,
-            Err(failure) => {
-                invalid += 1;
-                say(&failure.to_string());
-            }
-        }
-    }
-    let inputs = valid + invalid;
-    let line = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
-    let written = io::stdout().write_all(line.as_bytes()).map_err(Into::into);
-    if let Some(exit) = output_ended(written, "standard output")? {
-        return Ok(exit);
-    }
-    Ok(match invalid {
-        0 => Exit::Success,
-        _ if config.run.exit_zero => Exit::Success,
-        _ => Exit::SomeFailed,
-    })
-}
-
 async fn fetch(
     mut config: Config,
     fit: http::Fit,
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
     signals::survive_large_files()?;
-    let Some(drafts) = Drafts::create(&config.run)? else {
+    let Some(drafts) = Drafts::create(&config.run, config.take)? else {
         return Ok(Exit::Success);
     };
     let Kept {
@@ -216,7 +193,7 @@ async fn fetch(
     } = Kept::open(&config, disk)?;
     let (client, warnings) = http_client(&mut config, &fit, store)?;
     let total = Total::default();
-    if config.run.bar {
+    if config.run.bar && config.take.shard.is_none() {
         count(&config.sources, &total)?;
     }
     let streams = Streams {
@@ -237,7 +214,7 @@ async fn fetch(
         output: drafts.output_name(),
     };
     let plan = move |input: &mut request::Input| planner.plan(input);
-    let intake = input::read(config.sources, config.defaults, plan)?;
+    let intake = input::read(config.sources, config.defaults, config.take, plan)?;
     match run.drive(intake, &client, &config.engine, reporter).await {
         Err(error) => drafts.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),
@@ -393,7 +370,7 @@ impl Done {
             (Some(Stop::Terminated), _) => Exit::Terminated,
             _ if self.ended.broken => Exit::CannotGoOn,
             (_, Exit::SomeFailed) if exit_zero => Exit::Success,
-            (Some(_), Exit::Success) if !self.ended.complete && !exit_zero => Exit::SomeFailed,
+            (Some(_), Exit::Success) if self.ended.list.is_none() && !exit_zero => Exit::SomeFailed,
             (_, exit) => exit,
         }
     }

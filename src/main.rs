@@ -51,5 +51,8 @@ fn refuse(error: &clap::Error) -> Exit {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    if !cli.merge.is_empty() {
+        return Ok(fetch::merge::run(&cli.merge)?);
+    }
     Ok(fetch::run(Config::new(cli)?)?)
 }

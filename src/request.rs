@@ -17,8 +17,10 @@ pub const MAX_URL: usize = 65_534;
 /// One line of the input: where it stood, how it is shown, and what it asks for.
 #[derive(Debug)]
 pub struct Input {
-    /// 0-based number over the run.
+    /// 0-based number in the whole list, whichever shard of it this run has.
     pub index: u64,
+    /// 0-based number among the inputs of this run.
+    pub turn: u64,
     /// A file name, `-` or `args`.
     pub source: Arc<str>,
     /// 1-based line in its source.

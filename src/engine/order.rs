@@ -14,7 +14,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// The index of the outcome that all others wait for.
+    /// The turn of the outcome that all others wait for.
     pub(super) fn next(&self) -> u64 {
         self.next
     }
@@ -27,7 +27,7 @@ impl Order {
     /// Takes one outcome.
     pub(super) fn push(&mut self, outcome: Box<Outcome>) {
         self.bytes += kept_bytes(&outcome);
-        self.early.insert(outcome.input.index, outcome);
+        self.early.insert(outcome.input.turn, outcome);
     }
 
     /// The next outcome in order, if it is there.

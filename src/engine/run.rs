@@ -75,7 +75,7 @@ pub async fn run<T: Transport>(
         desk.pause();
     }
     Ended {
-        complete: schedule.borrow().totals() == Some(Totals::Complete),
+        list: schedule.borrow().totals().and_then(Totals::list),
         broken: desk.broken,
         aborted: abort.is_cancelled(),
         stopped: desk.stopped,
@@ -296,7 +296,9 @@ where
             self.broken = true;
             (self.tell)(Event::SourceFailed(error.to_string()));
         }
-        if totals == Some(Totals::Complete) && !std::mem::replace(&mut self.input_ended, true) {
+        if totals.and_then(Totals::list).is_some()
+            && !std::mem::replace(&mut self.input_ended, true)
+        {
             (self.tell)(Event::InputEnded { inputs });
         }
         (self.tell)(Event::Pause);

@@ -217,7 +217,7 @@ impl Waiting {
             }
         }
         self.jobs = 0;
-        jobs.make_contiguous().sort_by_key(|job| job.input.index);
+        jobs.make_contiguous().sort_by_key(|job| job.input.turn);
         jobs
     }
 

@@ -24,8 +24,13 @@ impl Line<'_> {
     /// Whether it is an input: neither blank nor a comment.
     #[must_use]
     pub(super) fn is_input(&self) -> bool {
+        !matches!(trim_start(self.bytes()).first(), None | Some(b'#'))
+    }
+
+    /// What there is of it.
+    pub(super) fn bytes(&self) -> &[u8] {
         let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
-        !matches!(trim_start(bytes).first(), None | Some(b'#'))
+        bytes
     }
 }
 

@@ -2,15 +2,20 @@
 //!
 //! [`Source`] opens what was named, [`lines`] cuts bytes into lines, [`parse`]
 //! makes an [`Input`](crate::request::Input) of a line, [`reader`] does this
-//! ahead of the engine, in bounded batches.
+//! ahead of the engine, in bounded batches, and leaves out what belongs to another
+//! [`shard`]; [`survey`] says beforehand what each shard will have.
 
 mod lines;
 mod parse;
 mod reader;
+mod shard;
 mod source;
+mod survey;
 
 pub use parse::{Content, Defaults, Scheme, basic};
 #[cfg(test)]
 pub(crate) use reader::inputs;
-pub use reader::{Intake, ReadError, Totals, count, read};
+pub use reader::{Intake, ReadError, Take, Totals, count, read};
+pub use shard::{BadShard, By, HASH, Shard};
 pub use source::{Source, SourceError, open};
+pub use survey::{Load, Survey, survey};

@@ -129,6 +129,7 @@ pub(super) fn parse(
     }
     let mut input = Input {
         index,
+        turn: index,
         source: source.clone(),
         line: number,
         shown: String::new(),

@@ -5,17 +5,22 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::{io, thread};
 
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::lines::Lines;
+use super::lines::{Line, Lines};
 use super::parse::{Defaults, parse};
+use super::shard::{By, Shard, number};
 use super::source::Source;
 use crate::error::plain;
+use crate::event::List;
 use crate::request::Input;
 
 /// Lines a batch holds at most.
@@ -23,6 +28,31 @@ const BATCH: usize = 64;
 
 /// Batches that wait for the engine at most.
 const BATCHES: usize = 8;
+
+/// Which inputs are this run's, and what is to be known of the whole list.
+#[derive(Clone, Copy, Debug)]
+pub struct Take {
+    /// Only this shard; without it, all.
+    pub shard: Option<Shard>,
+    /// What keeps inputs together.
+    pub by: By,
+    /// The list's SHA-256 is wanted.
+    pub digest: bool,
+}
+
+impl Take {
+    /// Whether an input is this run's.
+    fn takes(&self, input: &Input, line: &Line<'_>) -> bool {
+        self.shard
+            .is_none_or(|shard| shard_of(input, line, self.by, shard.count) == shard.number)
+    }
+}
+
+/// The number of the shard, of `count`, of `input`, which stood on `line`.
+pub(super) fn shard_of(input: &Input, line: &Line<'_>, by: By, count: u32) -> u32 {
+    let url = input.request.as_ref().ok().map(|request| &request.url);
+    number(url, line.bytes(), by, count)
+}
 
 /// A source broke while it was read.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +67,7 @@ pub struct ReadError {
 enum Message {
     Batch(Vec<Input>),
     Failed(ReadError),
-    End,
+    End(List),
 }
 
 /// The engine's end of the reader: parsed inputs, in order.
@@ -56,9 +86,20 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Totals {
     /// Every line of every source was read.
-    Complete,
+    Complete(List),
     /// It was told to stop, or a source broke.
     Cut,
+}
+
+impl Totals {
+    /// The list, where it was read to its end.
+    #[must_use]
+    pub const fn list(self) -> Option<List> {
+        match self {
+            Self::Complete(list) => Some(list),
+            Self::Cut => None,
+        }
+    }
 }
 
 impl Intake {
@@ -77,7 +118,7 @@ impl Intake {
             }
             match std::task::ready!(self.receiver.poll_recv(cx)) {
                 Some(Message::Batch(batch)) => self.batch = batch.into(),
-                Some(Message::End) => self.state = State::Ended(Totals::Complete),
+                Some(Message::End(list)) => self.state = State::Ended(Totals::Complete(list)),
                 Some(Message::Failed(error)) => {
                     self.state = State::Ended(Totals::Cut);
                     return Poll::Ready(Some(Err(error)));
@@ -96,7 +137,7 @@ impl Intake {
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Batch(batch) => read.extend(batch),
-                Message::End => self.state = State::Ended(Totals::Complete),
+                Message::End(list) => self.state = State::Ended(Totals::Complete(list)),
                 Message::Failed(error) => broken = Some(error),
             }
         }
@@ -116,8 +157,8 @@ impl Intake {
     }
 }
 
-/// Starts the reader of `sources`, one after the other. It gives every input to
-/// `plan` before anybody else sees it, in order.
+/// Starts the reader of `sources`, one after the other. It gives every input that
+/// `take` takes to `plan` before anybody else sees it, in order.
 ///
 /// # Errors
 ///
@@ -125,12 +166,13 @@ impl Intake {
 pub fn read(
     sources: Vec<Source>,
     defaults: Defaults,
+    take: Take,
     plan: impl FnMut(&mut Input) + Send + 'static,
 ) -> io::Result<Intake> {
     let (sender, receiver) = mpsc::channel(BATCHES);
     thread::Builder::new()
         .name("reader".into())
-        .spawn(move || read_all(sources, &defaults, plan, &sender))?;
+        .spawn(move || read_all(sources, &defaults, take, plan, &sender))?;
     Ok(Intake {
         receiver,
         batch: VecDeque::new(),
@@ -142,6 +184,7 @@ pub fn read(
 fn read_all(
     sources: Vec<Source>,
     defaults: &Defaults,
+    take: Take,
     mut plan: impl FnMut(&mut Input),
     sender: &mpsc::Sender<Message>,
 ) {
@@ -150,33 +193,104 @@ fn read_all(
         batch: Vec::new(),
         closed: false,
     };
-    let mut index = 0;
+    let mut taken = 0;
+    let walked = walk(sources, defaults, take.digest, |step| {
+        match step {
+            Step::Input(mut input, line) if take.takes(&input, &line) => {
+                input.turn = taken;
+                taken += 1;
+                plan(&mut input);
+                outbox.push(input);
+            }
+            Step::Input(..) => {}
+            Step::Pause => outbox.flush(),
+        }
+        if outbox.closed {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    match walked {
+        Ok(None) => {}
+        Ok(Some(list)) => outbox.send(Message::End(List { taken, ..list })),
+        Err(error) => outbox.send(Message::Failed(error)),
+    }
+}
+
+/// What comes of reading a list.
+pub(super) enum Step<'a> {
+    /// An input, and the line that holds it.
+    Input(Input, Line<'a>),
+    /// The source may pause now.
+    Pause,
+}
+
+/// Gives `visit` every input of `sources`, in order; `None` where that breaks off.
+///
+/// # Errors
+///
+/// A source that broke; nothing is read after it.
+pub(super) fn walk(
+    sources: Vec<Source>,
+    defaults: &Defaults,
+    digest: bool,
+    mut visit: impl FnMut(Step<'_>) -> ControlFlow<()>,
+) -> Result<Option<List>, ReadError> {
+    let mut digest = digest.then(Sha256::new);
+    let mut inputs = 0;
     for source in sources {
-        let mut lines = Lines::new(source.bytes);
+        let mut lines = Lines::new(Digested {
+            bytes: source.bytes,
+            digest: &mut digest,
+        });
         let mut number = 0;
         loop {
+            let mut flow = ControlFlow::Continue(());
             let read = lines.read(|line| {
                 number += 1;
-                if let Some(mut input) = parse(&line, &source.name, number, index, defaults) {
-                    index += 1;
-                    plan(&mut input);
-                    outbox.push(input);
+                if let Some(input) = parse(&line, &source.name, number, inputs, defaults) {
+                    inputs += 1;
+                    flow = visit(Step::Input(input, line));
                 }
             });
-            outbox.flush();
+            flow = if flow.is_continue() {
+                visit(Step::Pause)
+            } else {
+                flow
+            };
             match read {
-                _ if outbox.closed => return,
+                _ if flow.is_break() => return Ok(None),
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
                     let source_name = source.name;
-                    outbox.send(Message::Failed(ReadError { source_name, error }));
-                    return;
+                    return Err(ReadError { source_name, error });
                 }
             }
         }
     }
-    outbox.send(Message::End);
+    Ok(Some(List {
+        inputs,
+        taken: inputs,
+        sha256: digest.map(|digest| digest.finalize().into()),
+    }))
+}
+
+/// Bytes that are hashed as they are read.
+struct Digested<'a, R> {
+    bytes: R,
+    digest: &'a mut Option<Sha256>,
+}
+
+impl<R: Read> Read for Digested<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        if let Some(digest) = self.digest {
+            digest.update(&buffer[..read]);
+        }
+        Ok(read)
+    }
 }
 
 struct Outbox<'a> {
@@ -232,12 +346,18 @@ pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
     };
     let source = Arc::from("list");
     let batch = (0..).zip(lines).filter_map(|(index, line)| {
-        let line = super::lines::Line::Whole(line.as_bytes());
+        let line = Line::Whole(line.as_bytes());
         parse(&line, &source, index + 1, index, &defaults)
     });
+    let batch: VecDeque<_> = batch.collect();
+    let inputs = batch.len() as u64;
     Intake {
         receiver: mpsc::channel(1).1,
-        batch: batch.collect(),
-        state: State::Ended(Totals::Complete),
+        batch,
+        state: State::Ended(Totals::Complete(List {
+            inputs,
+            taken: inputs,
+            sha256: None,
+        })),
     }
 }

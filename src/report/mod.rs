@@ -18,7 +18,7 @@ mod text;
 pub use journal::{Journal, JournalError, Past, Prior};
 pub use printer::{Gate, PrintError, Printed, Streams, is_pipe, printed, say};
 pub use receipts::Unwritten;
-pub use summary::Summary;
+pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
 pub use table::Separator;
 pub use template::{BadTemplate, Template};
 pub use text::Look;
@@ -243,7 +243,7 @@ impl Reporter {
     /// Writes the closing summary and lets the printer end.
     #[must_use]
     pub fn finish(mut self, ended: Ended, elapsed: std::time::Duration) -> Summary {
-        if ended.complete && self.summary.is_empty() {
+        if ended.list.is_some_and(|list| list.inputs == 0) {
             self.warn("no URLs in the input");
         }
         if self.options.notes.tell_run() {

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::HumanBytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::record::seconds;
 use crate::error::Kind;
 use crate::event::{Ended, Stop};
 use crate::exit::Exit;
 use crate::outcome::{Outcome, Verdict};
+use crate::text::hex;
 
 /// The longest latency that is told apart from longer ones.
 const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);
@@ -30,15 +32,55 @@ pub struct Summary {
 }
 
 /// How many of each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Counts {
-    pub(super) inputs: u64,
-    pub(super) ok: u64,
-    pub(super) http_error: u64,
-    pub(super) error: u64,
-    pub(super) skipped: u64,
-    pub(super) cancelled: u64,
-    pub(super) bytes: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Inputs that are done.
+    pub inputs: u64,
+    /// Of each outcome.
+    pub ok: u64,
+    /// Answered, and not accepted.
+    pub http_error: u64,
+    /// Without a whole answer.
+    pub error: u64,
+    /// Done before.
+    pub skipped: u64,
+    /// Not done.
+    pub cancelled: u64,
+    /// Of bodies, as delivered.
+    pub bytes: u64,
+}
+
+/// The list, in a summary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRead {
+    /// Inputs in all shards.
+    pub inputs: u64,
+    /// Inputs of this one.
+    pub taken: u64,
+    /// Of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// Whose inputs a summary is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardOf {
+    /// K of `--shard K/N`.
+    pub number: u32,
+    /// N.
+    pub count: u32,
+    /// What keeps inputs together.
+    pub by: String,
+    /// The hash that deals them.
+    pub hash: String,
+}
+
+/// The file of `--results`, in a summary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultsFile {
+    /// As it was named.
+    pub file: PathBuf,
+    /// Of its bytes, in hex.
+    pub sha256: String,
 }
 
 impl Summary {
@@ -98,12 +140,6 @@ impl Summary {
         }
     }
 
-    /// Whether there was nothing to do.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.counts.inputs == 0
-    }
-
     /// A few lines for a person.
     #[must_use]
     pub fn text(&self, ended: Ended, elapsed: Duration) -> String {
@@ -137,7 +173,7 @@ impl Summary {
             }
             text.push('\n');
         }
-        if !ended.complete {
+        if ended.list.is_none() {
             text.push_str("stopped early: the list was not read to its end\n");
         }
         text
@@ -188,10 +224,25 @@ impl Summary {
 
     /// The same for programs: one JSON object.
     #[must_use]
-    pub fn json(&self, ended: Ended, elapsed: Duration, exit: Exit) -> String {
+    pub fn json(
+        &self,
+        ended: Ended,
+        elapsed: Duration,
+        exit: Exit,
+        shard: ShardOf,
+        results: Option<ResultsFile>,
+    ) -> String {
         let json = Json {
+            version: env!("CARGO_PKG_VERSION"),
+            shard,
+            list: ended.list.map(|list| ListRead {
+                inputs: list.inputs,
+                taken: list.taken,
+                sha256: list.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
+            }),
+            results,
             counts: self.counts,
-            complete: ended.complete,
+            complete: ended.list.is_some(),
             stopped: ended.stopped.map(Stop::name),
             elapsed: seconds(elapsed),
             requests_per_second: self.rate(elapsed),
@@ -218,6 +269,10 @@ impl Default for Summary {
 
 #[derive(Serialize)]
 struct Json<'a> {
+    version: &'static str,
+    shard: ShardOf,
+    list: Option<ListRead>,
+    results: Option<ResultsFile>,
     #[serde(flatten)]
     counts: Counts,
     complete: bool,

@@ -1,0 +1,97 @@
+//! `--dry-run`: the list is read and counted, and nothing is sent.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::input::{By, Load, Shard, Survey, survey};
+use crate::report::{PrintError, say};
+use crate::{RunError, output_ended};
+
+/// Shards that are shown one by one; of more, the heaviest, the median and the lightest.
+const SHARDS: usize = 64;
+
+/// How many of the heaviest are shown.
+const HEAVIEST: usize = 10;
+
+/// Counts the inputs, and says which lines hold none.
+pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
+    let take = config.take;
+    let all = Shard {
+        number: 0,
+        count: 1,
+    };
+    let shard = take.shard.unwrap_or(all);
+    let tell = |failure: &crate::error::Failure| say(&failure.to_string());
+    let survey = survey(config.sources, &config.defaults, shard, take.by, tell)
+        .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
+    let Survey {
+        inputs, invalid, ..
+    } = survey;
+    let valid = inputs - invalid;
+    let mut text = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
+    if take.shard.is_some() {
+        write_shards(&survey, &mut text);
+        write_hosts(&survey, take.by, &mut text);
+    }
+    let written = io::stdout().write_all(text.as_bytes());
+    let written = written.map_err(PrintError::Lines);
+    if let Some(exit) = output_ended(written, "standard output")? {
+        return Ok(exit);
+    }
+    Ok(match invalid {
+        0 => Exit::Success,
+        _ if config.run.exit_zero => Exit::Success,
+        _ => Exit::SomeFailed,
+    })
+}
+
+fn write_shards(survey: &Survey, to: &mut String) {
+    let count = survey.shards.len();
+    let mut shards: Vec<(usize, &Load)> = survey.shards.iter().enumerate().collect();
+    if count > SHARDS {
+        shards.sort_by_key(|(_, load)| std::cmp::Reverse(load.inputs));
+        let (median, lightest) = (shards[count / 2], shards[count - 1]);
+        shards.truncate(HEAVIEST);
+        shards.extend([median, lightest]);
+        let _ = writeln!(
+            to,
+            "\nthe {HEAVIEST} heaviest of {count} shards, the median, the lightest:"
+        );
+    } else {
+        to.push('\n');
+    }
+    let _ = writeln!(to, "{:<16} {:>12} {:>15}", "SHARD", "INPUTS", "BYTES");
+    for (number, Load { inputs, bytes }) in shards {
+        let _ = writeln!(
+            to,
+            "{:<16} {inputs:>12} {bytes:>15}",
+            format!("{number}/{count}")
+        );
+    }
+    let sum = |of: fn(&Load) -> u64| survey.shards.iter().map(of).sum::<u64>();
+    let (inputs, bytes) = (sum(|load| load.inputs), sum(|load| load.bytes));
+    let _ = writeln!(to, "{:<16} {inputs:>12} {bytes:>15}", "all");
+}
+
+fn write_hosts(survey: &Survey, by: By, to: &mut String) {
+    let count = survey.shards.len();
+    let all: u64 = survey.shards.iter().map(|load| load.inputs).sum();
+    let about = match survey.error() {
+        0 => String::new(),
+        error => format!(" (very many hosts: a count may be up to {error} too high)"),
+    };
+    let _ = writeln!(to, "\nthe heaviest hosts{about}:");
+    let _ = writeln!(to, "{:<16} {:>12} {:>6}  HOST", "SHARD", "INPUTS", "SHARE");
+    for (host, inputs, shard) in survey.heaviest(HEAVIEST) {
+        let shard = match by {
+            By::Host => format!("{shard}/{count}"),
+            By::Url => "-".to_owned(),
+        };
+        // In thousandths, as integers: of so many a float would not be exact.
+        let share = u128::from(inputs) * 1000 / u128::from(all.max(1));
+        let share = format!("{}.{}%", share / 10, share % 10);
+        let _ = writeln!(to, "{shard:<16} {inputs:>12} {share:>6}  {host}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Shards: which inputs of a list are this run's, so that runs side by side share it out.
+//!
+//! An input belongs to exactly one of N shards, and only its host (or URL) says to
+//! which: every run with the same N comes to the same answer, on any machine and with any version.
+
+use url::{Position, Url};
+
+/// The name of the hash, as summaries have it.
+pub const HASH: &str = "fnv1a64-fmix64";
+
+/// Shards at most.
+const MAX: u32 = 1_000_000;
+
+/// What keeps inputs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The host: one shard asks all of it.
+    Host,
+    /// The URL: the host's load is shared out as well.
+    Url,
+}
+
+impl By {
+    /// The name on the command line and in summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Url => "url",
+        }
+    }
+}
+
+/// One of the shards of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub number: u32,
+    /// How many there are.
+    pub count: u32,
+}
+
+/// A shard that cannot be.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadShard {
+    /// Not two numbers.
+    #[error("write K/N: of 8 shards the first is 0/8")]
+    Form,
+    /// None, or very many.
+    #[error("there are 1 to {MAX} shards")]
+    Count,
+    /// Counted from 1, perhaps.
+    #[error("shards count from 0: of {count} the last is {}/{count}", .count - 1)]
+    Number {
+        /// How many there are.
+        count: u32,
+    },
+}
+
+impl std::str::FromStr for Shard {
+    type Err = BadShard;
+
+    /// `K/N`, with K from 0 to N - 1.
+    fn from_str(text: &str) -> Result<Self, BadShard> {
+        let (number, count) = text.split_once('/').ok_or(BadShard::Form)?;
+        let [number, count]: [u64; 2] = [parse(number)?, parse(count)?];
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        if !(1..=MAX).contains(&count) {
+            return Err(BadShard::Count);
+        }
+        match u32::try_from(number) {
+            Ok(number) if number < count => Ok(Self { number, count }),
+            _ => Err(BadShard::Number { count }),
+        }
+    }
+}
+
+fn parse(number: &str) -> Result<u64, BadShard> {
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    let number = is_number.then(|| number.parse().unwrap_or(u64::MAX));
+    number.ok_or(BadShard::Form)
+}
+
+/// The number of the shard, of `count`, of an input: of its `url`, or of its `line` where that holds none.
+pub(super) fn number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 {
+    let hash = match url {
+        None => hash(line),
+        Some(url) => match by {
+            By::Host => hash(host(url).as_bytes()),
+            By::Url => hash(url[..Position::AfterQuery].as_bytes()),
+        },
+    };
+    u32::try_from(hash % u64::from(count)).unwrap_or_default()
+}
+
+/// The host as it is hashed: in lower case, encoded and decoded as the URL standard
+/// says (the parser did that), without the dot that stands for the root.
+pub(super) fn host(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default();
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+/// FNV-1a (RFC 9923), 64 bits, and over it the last step of `MurmurHash3` (`fmix64`):
+/// FNV alone leaves the low bits of similar names alike.
+fn hash(bytes: &[u8]) -> u64 {
+    let fnv1a = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    let mut hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv1a);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frozen_hash() {
+        for (text, expected) in [
+            ("example.com", 0x9591_d642_1994_d599),
+            ("127.0.0.1", 0xcede_3ba3_b641_7b22),
+        ] {
+            assert_eq!(hash(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_host_is_one_host_however_it_is_written() {
+        for (host_, spellings) in [
+            (
+                "example.com",
+                &[
+                    "http://example.com/",
+                    "https://EXAMPLE.com.:8443/x?y",
+                    "http://ex%61mple.com",
+                    "http://u:p@example.com/#f",
+                ][..],
+            ),
+            (
+                "xn--mnchen-3ya.example",
+                &[
+                    "http://münchen.example",
+                    "http://MÜNCHEN.example./",
+                    "http://xn--mnchen-3ya.example",
+                ],
+            ),
+            (
+                "127.0.0.1",
+                &[
+                    "http://127.0.0.1",
+                    "http://0x7f.1/",
+                    "http://2130706433",
+                    "http://127.0.0.1./",
+                ],
+            ),
+            (
+                "[::1]",
+                &[
+                    "http://[::1]:80/",
+                    "http://[0:0::0001]",
+                    "http://[0:0:0:0:0:0:0.0.0.1]",
+                ],
+            ),
+        ] {
+            for spelling in spellings {
+                let url = Url::parse(spelling).unwrap();
+                assert_eq!(host(&url), host_, "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_url_is_hashed_by() {
+        let shards = |text: &str| {
+            let url = Url::parse(text).unwrap();
+            [By::Host, By::Url].map(|by| number(Some(&url), b"", by, MAX))
+        };
+        let [host, url] = shards("http://example.com/a?b");
+        assert_eq!(
+            host,
+            u32::try_from(0x9591_d642_1994_d599_u64 % 1_000_000).unwrap()
+        );
+        assert_eq!(shards("http://example.com/a?b#fragment"), [host, url]);
+        let [other_host, other_url] = shards("http://example.com/a?c");
+        assert_eq!(other_host, host);
+        assert_ne!(other_url, url);
+        assert_ne!(
+            number(None, b"x", By::Host, MAX),
+            number(None, b"y", By::Host, MAX)
+        );
+    }
+
+    #[test]
+    fn shards_as_they_are_written() {
+        for (text, expected) in [
+            ("0/1", Ok((0, 1))),
+            ("7/8", Ok((7, 8))),
+            ("007/8", Ok((7, 8))),
+            ("8/8", Err(BadShard::Number { count: 8 })),
+            ("99999999999999999999/8", Err(BadShard::Number { count: 8 })),
+            ("0/0", Err(BadShard::Count)),
+            ("0/1000001", Err(BadShard::Count)),
+            ("3", Err(BadShard::Form)),
+            ("/8", Err(BadShard::Form)),
+            ("-1/8", Err(BadShard::Form)),
+            ("+1/8", Err(BadShard::Form)),
+            ("1/8/9", Err(BadShard::Form)),
+        ] {
+            let shard = text.parse::<Shard>();
+            assert_eq!(
+                shard.map(|shard| (shard.number, shard.count)),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

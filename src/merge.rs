@@ -1,0 +1,252 @@
+//! `--merge`: whether the shards of a list are all there, and what they come to.
+//!
+//! Each shard's `--summary-file` says what it took of which list, and what came of
+//! it. Together they must be the list: each shard once, each input once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::drafts::sha256;
+use crate::error::plain;
+use crate::exit::Exit;
+use crate::report::{Counts, ListRead, PrintError, ResultsFile, ShardOf, say};
+use crate::{RunError, output_ended};
+
+/// Shards that are missing and named, at most.
+const NAMED: usize = 20;
+
+/// Why nothing can be merged.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A file that cannot be read.
+    #[error("--merge: {path}: {reason}", path = .0.display(), reason = plain(.1))]
+    Read(PathBuf, io::Error),
+    /// A file that holds something else.
+    #[error("--merge: {path}: not what --summary-file writes: {1}", path = .0.display())]
+    NoSummary(PathBuf, serde_json::Error),
+}
+
+/// What is needed of a summary.
+#[derive(Clone, Debug, Deserialize)]
+struct Part {
+    shard: ShardOf,
+    list: Option<ListRead>,
+    results: Option<ResultsFile>,
+    #[serde(flatten)]
+    counts: Counts,
+    stopped: Option<String>,
+    statuses: BTreeMap<String, u64>,
+    errors: BTreeMap<String, u64>,
+    /// Where it stands.
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+/// The sum of all shards.
+#[derive(Debug, Default, Serialize)]
+struct Total {
+    shards: u32,
+    list: Option<ListRead>,
+    #[serde(flatten)]
+    counts: Counts,
+    statuses: BTreeMap<String, u64>,
+    errors: BTreeMap<String, u64>,
+}
+
+/// Reads the `summaries`, and prints their sum as JSON if it is the whole list;
+/// else says on standard error what is not as it should be.
+///
+/// # Errors
+///
+/// A file that is no summary, or an output that cannot be written.
+pub fn run(summaries: &[PathBuf]) -> Result<Exit, RunError> {
+    let parts: Vec<Part> = summaries
+        .iter()
+        .map(|path| read(path))
+        .collect::<Result<_, _>>()?;
+    let mut wrong = check(&parts);
+    let mut unchecked = 0_u64;
+    for part in &parts {
+        match part.look_at_results() {
+            Ok(true) => {}
+            Ok(false) => unchecked += 1,
+            Err(what) => wrong.push(what),
+        }
+    }
+    if !wrong.is_empty() {
+        for what in wrong {
+            say(&what);
+        }
+        return Ok(Exit::SomeFailed);
+    }
+    if unchecked > 0 {
+        say(&format!(
+            "results that are not here, and not checked: of {unchecked} of {} shards",
+            parts.len()
+        ));
+    }
+    let mut text = serde_json::to_string_pretty(&total(&parts)).unwrap_or_default();
+    text.push('\n');
+    let written = io::stdout().write_all(text.as_bytes());
+    let ended = output_ended(written.map_err(PrintError::Lines), "standard output")?;
+    Ok(ended.unwrap_or(Exit::Success))
+}
+
+fn read(path: &Path) -> Result<Part, MergeError> {
+    let text = fs::read(path).map_err(|error| MergeError::Read(path.to_owned(), error))?;
+    let part = serde_json::from_slice(&text);
+    let part: Part = part.map_err(|error| MergeError::NoSummary(path.to_owned(), error))?;
+    Ok(Part {
+        path: path.to_owned(),
+        ..part
+    })
+}
+
+impl Part {
+    /// How messages call it.
+    fn name(&self) -> String {
+        let ShardOf { number, count, .. } = self.shard;
+        format!("shard {number}/{count} ({})", self.path.display())
+    }
+
+    /// What is wrong with it alone.
+    fn fault(&self) -> Option<String> {
+        let counts = &self.counts;
+        let outcomes =
+            counts.ok + counts.http_error + counts.error + counts.skipped + counts.cancelled;
+        let name = self.name();
+        match (&self.list, &self.stopped) {
+            (None, _) | (_, Some(_)) => Some(format!("{name}: stopped early; run it again")),
+            (Some(list), None) if list.taken != counts.inputs || outcomes != counts.inputs => {
+                Some(format!(
+                    "{name}: {} inputs, but {} results and {outcomes} outcomes",
+                    list.taken, counts.inputs
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is of the same list, dealt in the same way, as `other`.
+    fn is_like(&self, other: &Self) -> bool {
+        let deal = |part: &Self| {
+            let ShardOf {
+                count, by, hash, ..
+            } = part.shard.clone();
+            (count, by, hash)
+        };
+        let list = |part: &Self| {
+            part.list
+                .as_ref()
+                .map(|list| (list.inputs, list.sha256.clone()))
+        };
+        // One that stopped early does not know its list.
+        let is_same_list = self.list.is_none() || other.list.is_none() || list(self) == list(other);
+        deal(self) == deal(other) && is_same_list
+    }
+
+    /// Whether its results are here, and what it says they are.
+    fn look_at_results(&self) -> Result<bool, String> {
+        let Some(results) = &self.results else {
+            return Ok(false);
+        };
+        let beside = results
+            .file
+            .file_name()
+            .map(|name| crate::save::folder_of(&self.path).join(name));
+        let file = [Some(results.file.clone()), beside]
+            .into_iter()
+            .flatten()
+            .find_map(|path| Some((File::open(&path).ok()?, path)));
+        let Some((file, path)) = file else {
+            return Ok(false);
+        };
+        let failed = |what: &str| format!("{}: {}: {what}", self.name(), path.display());
+        match sha256(file) {
+            Ok(sum) if sum == results.sha256 => Ok(true),
+            Ok(_) => Err(failed(
+                "not what the run wrote; remove it and run the shard again",
+            )),
+            Err(error) => Err(failed(&plain(&error))),
+        }
+    }
+}
+
+/// What keeps `parts` from being one whole list.
+fn check(parts: &[Part]) -> Vec<String> {
+    let mut wrong: Vec<String> = parts.iter().filter_map(Part::fault).collect();
+    let Some(first) = parts
+        .iter()
+        .find(|part| part.list.is_some())
+        .or(parts.first())
+    else {
+        return wrong;
+    };
+    let strangers = parts.iter().filter(|part| !part.is_like(first));
+    wrong.extend(strangers.map(|part| {
+        let first = first.path.display();
+        format!(
+            "{}: not of the list, or not sharded, as {first}",
+            part.name()
+        )
+    }));
+    let mut seen: BTreeMap<u32, &Part> = BTreeMap::new();
+    for part in parts.iter().filter(|part| part.is_like(first)) {
+        if let Some(earlier) = seen.insert(part.shard.number, part) {
+            let earlier = earlier.path.display();
+            wrong.push(format!(
+                "{}: there twice, {earlier} is the same",
+                part.name()
+            ));
+        }
+    }
+    let all: BTreeSet<u32> = (0..first.shard.count).collect();
+    let there: BTreeSet<u32> = seen.keys().copied().collect();
+    let missing: Vec<u32> = all.difference(&there).copied().collect();
+    let count = first.shard.count;
+    let named = missing.iter().take(NAMED);
+    wrong.extend(named.map(|number| format!("shard {number}/{count}: missing")));
+    if missing.len() > NAMED {
+        wrong.push(format!("and {} more are missing", missing.len() - NAMED));
+    }
+    let inputs: u64 = parts.iter().map(|part| part.counts.inputs).sum();
+    let list = first.list.as_ref().map_or(0, |list| list.inputs);
+    if wrong.is_empty() && inputs != list {
+        wrong.push(format!(
+            "the list has {list} inputs, all shards together {inputs}"
+        ));
+    }
+    wrong
+}
+
+fn total(parts: &[Part]) -> Total {
+    let mut total = Total::default();
+    for part in parts {
+        total.shards = part.shard.count;
+        total.list.clone_from(&part.list);
+        let (sum, counts) = (&mut total.counts, &part.counts);
+        sum.inputs += counts.inputs;
+        sum.ok += counts.ok;
+        sum.http_error += counts.http_error;
+        sum.error += counts.error;
+        sum.skipped += counts.skipped;
+        sum.cancelled += counts.cancelled;
+        sum.bytes += counts.bytes;
+        for (all, some) in [
+            (&mut total.statuses, &part.statuses),
+            (&mut total.errors, &part.errors),
+        ] {
+            for (name, count) in some {
+                *all.entry(name.clone()).or_default() += count;
+            }
+        }
+    }
+    if let Some(list) = &mut total.list {
+        list.taken = list.inputs;
+    }
+    total
+}
