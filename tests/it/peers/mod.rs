@@ -4,7 +4,6 @@
 
 mod connections;
 mod curl;
-mod daemon;
 
 mod apache;
 mod haproxy;
@@ -15,3 +14,5 @@ mod nginx;
 mod nginx_connections;
 mod squid;
 mod tinyproxy;
+
+use crate::support::daemon;

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod daemon;
 pub(crate) mod fetch;
 pub(crate) mod folder;
 pub(crate) mod http2;

@@ -14,7 +14,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, tls};
+use super::{PATIENCE, tls};
 
 /// Below those that the system gives to whoever asks for any, so that no other test gets one in between.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
@@ -29,7 +29,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         // A daemon that root starts goes on as somebody else.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
