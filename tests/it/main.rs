@@ -19,6 +19,7 @@ mod body_coding;
 mod canary;
 mod catalogue;
 mod concurrency;
+mod engines;
 mod errors;
 mod families;
 mod formats;

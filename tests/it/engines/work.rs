@@ -1,0 +1,138 @@
+//! A list to be fetched, in a folder that every shard sees, and what came of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    Gate, Script, Server, answer, ok,
+    record::{self, RecordExt as _},
+};
+
+const HOSTS: u8 = 12;
+const EACH: usize = 20;
+
+/// Of each host, the URL that waits, the one that is not there, and the one that not everybody can read.
+const HELD: usize = 10;
+const MISSING: usize = 3;
+const ODD: usize = 5;
+
+pub(crate) struct Work {
+    folder: TempDir,
+    server: Server,
+    gate: Gate,
+    urls: Vec<String>,
+}
+
+impl Work {
+    /// Copies an example into the folder, beside a list of which one URL of every host waits for [`Self::let_go`].
+    pub(crate) fn held(example: &str) -> Self {
+        let gate = Gate::new();
+        let held = Script::new().wait(&gate);
+        let held = held.send("HTTP/1.1 200 Late\r\nContent-Length: 4\r\n\r\nlate");
+        let mut server = Server::build().on_all_addresses().otherwise(ok("x"));
+        for host in 1..=HOSTS {
+            server = server
+                .route(&path(host, HELD), held.clone())
+                .route(&path(host, MISSING), answer(404, "no"));
+        }
+        let server = server.start();
+        // Not host by host, as a list of a crawler is.
+        let urls = (0..EACH).flat_map(|number| (1..=HOSTS).map(move |host| (host, number)));
+        let url = |(host, number)| {
+            let odd = if number == ODD { "?a|%zz" } else { "" };
+            server.url_as(&format!("127.0.0.{host}"), &(path(host, number) + odd))
+        };
+        let urls: Vec<_> = urls.map(url).collect();
+        let folder = TempDir::new().unwrap();
+        for entry in fs::read_dir(super::example(example)).unwrap() {
+            let file = entry.unwrap().path();
+            fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+        }
+        fs::write(folder.path().join("urls.txt"), urls.join("\n")).unwrap();
+        Self {
+            folder,
+            server,
+            gate,
+            urls,
+        }
+    }
+
+    pub(crate) fn let_go(&self) {
+        self.gate.open();
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// How many there are.
+    pub(crate) fn urls(&self) -> usize {
+        self.urls.len()
+    }
+
+    /// Whether any URL waits.
+    pub(crate) fn some_wait(&self) -> bool {
+        self.server.come_together(1, Duration::ZERO)
+    }
+
+    /// The files of a folder whose names end so.
+    pub(crate) fn names(&self, folder: &str, end: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(folder)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        files
+            .filter(|file| file.to_str().unwrap().ends_with(end))
+            .collect()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The records in the files of a folder whose names end so; and that no host is in two of them.
+    #[track_caller]
+    pub(crate) fn records(&self, folder: &str, end: &str) -> Vec<Value> {
+        let mut homes = BTreeMap::<String, PathBuf>::new();
+        let mut records = Vec::new();
+        for file in self.names(folder, end) {
+            for line in fs::read_to_string(&file).unwrap().lines() {
+                let record = record::parse(line);
+                let host = url::Url::parse(record.text("url")).unwrap();
+                let host = host.host_str().unwrap().to_owned();
+                let home = homes.entry(host).or_insert_with(|| file.clone());
+                assert_eq!(*home, file, "a host in two shards: {line}");
+                records.push(record);
+            }
+        }
+        let used: BTreeSet<_> = homes.values().collect();
+        assert!(used.len() > 1, "all in one shard");
+        records
+    }
+
+    /// There is a record for every URL, that says what became of it, and no other.
+    #[track_caller]
+    pub(crate) fn assert_complete(&self, records: &[Value]) {
+        let said = |record: &Value| (record.text("url").to_owned(), record.verdict());
+        let mut said: Vec<_> = records.iter().map(said).collect();
+        let missing = format!("/{MISSING}");
+        let verdict = |url: &String| {
+            let missing = url.ends_with(&missing);
+            let verdict = if missing { "http_error 404" } else { "ok" };
+            (url.clone(), verdict.to_owned())
+        };
+        let mut expected: Vec<_> = self.urls.iter().map(verdict).collect();
+        said.sort();
+        expected.sort();
+        assert_eq!(said, expected);
+    }
+}
+
+fn path(host: u8, number: usize) -> String {
+    format!("/{host}/{number}")
+}
