@@ -39,7 +39,13 @@ fn an_executor_that_is_killed_changes_nothing() {
             .env("JAVA_TOOL_OPTIONS", &java);
     });
     let fetch = wait_for("an executor in the middle of a partition", || {
-        spark.named("fetch").pop().filter(|_| work.some_wait())
+        let executors = spark
+            .processes()
+            .into_iter()
+            .filter(|process| process.command.contains("CoarseGrainedExecutorBackend"));
+        let both = executors.count() == 2;
+        let fetch = spark.named("fetch").pop();
+        fetch.filter(|_| both && work.some_wait())
     });
     spark.ancestor(&fetch, "java").kill();
     // Nobody reads what it says any more: it ends, though its server is silent.
