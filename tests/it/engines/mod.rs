@@ -1,11 +1,14 @@
-//! The engines of `examples`, as they are installed: each runs its example, some of it is killed, and nothing is
-//! missing or there twice.
+//! The engines of `examples`, as they are installed: each runs its example, Spark and Slurm lose some of it on the
+//! way, and nothing is missing or there twice.
 //!
 //! They are not on every machine, so all of this is ignored unless asked for; `.ci/run` installs them, and asks.
 
 mod namespace;
 mod work;
 
+mod kubernetes;
+mod parallel;
+mod slurm;
 mod spark;
 
 use std::{
@@ -40,11 +43,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 fn engine(name: &str) -> Command {
     let fetch = Path::new(env!("CARGO_BIN_EXE_fetch")).parent().unwrap();
     let path = std::env::var("PATH").unwrap_or_default();
-    let stub = std::env::var("H7E").unwrap_or_default();
-    let path = format!(
-        "{stub}:{}:{VIRTUALENV}/bin:{path}:/usr/sbin",
-        fetch.display()
-    );
+    let path = format!("{}:{VIRTUALENV}/bin:{path}:/usr/sbin", fetch.display());
     let mut command = program(name);
     command.env("PATH", path).stdin(Stdio::null());
     command
@@ -75,4 +74,10 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples")
         .join(name)
+}
+
+/// The lines of a README that a user would type into a shell.
+fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    let blocks = readme.split("```sh\n").skip(1);
+    blocks.flat_map(|block| block.split("```").next().unwrap().lines())
 }

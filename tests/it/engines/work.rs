@@ -3,13 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::Output,
     time::Duration,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::{command, told};
 use crate::support::{
     Gate, Script, Server, answer, ok,
     record::{self, RecordExt as _},
@@ -64,6 +66,13 @@ impl Work {
         }
     }
 
+    /// The same, and nothing waits.
+    pub(crate) fn new(example: &str) -> Self {
+        let work = Self::held(example);
+        work.let_go();
+        work
+    }
+
     pub(crate) fn let_go(&self) {
         self.gate.open();
     }
@@ -75,6 +84,11 @@ impl Work {
     /// How many there are.
     pub(crate) fn urls(&self) -> usize {
         self.urls.len()
+    }
+
+    /// Whether every URL that waits does so.
+    pub(crate) fn all_wait(&self) -> bool {
+        self.server.come_together(HOSTS.into(), Duration::ZERO)
     }
 
     /// Whether any URL waits.
@@ -93,6 +107,21 @@ impl Work {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Runs a line of a README there.
+    pub(crate) fn shell(&self, line: &str, env: &[(&str, &Path)]) -> Output {
+        let mut shell = command("sh");
+        shell.args(["-c", line]).current_dir(&self.folder);
+        shell.envs(env.iter().copied()).output().unwrap()
+    }
+
+    /// What `fetch --merge` says.
+    #[track_caller]
+    pub(crate) fn merged(&self) -> String {
+        let out = self.shell("fetch --merge results/*.json", &[]);
+        assert!(out.status.success(), "{}", told(&out));
+        String::from_utf8(out.stdout).unwrap()
     }
 
     /// The records in the files of a folder whose names end so; and that no host is in two of them.
