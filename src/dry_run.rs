@@ -85,13 +85,13 @@ fn write_hosts(survey: &Survey, by: By, to: &mut String) {
     let _ = writeln!(to, "\nthe heaviest hosts{about}:");
     let _ = writeln!(to, "{:<16} {:>12} {:>6}  HOST", "SHARD", "INPUTS", "SHARE");
     for (host, inputs, shard) in survey.heaviest(HEAVIEST) {
-        let shard = match by {
+        let place = match by {
             By::Host => format!("{shard}/{count}"),
             By::Url => "-".to_owned(),
         };
         // In thousandths, as integers: of so many a float would not be exact.
-        let share = u128::from(inputs) * 1000 / u128::from(all.max(1));
-        let share = format!("{}.{}%", share / 10, share % 10);
-        let _ = writeln!(to, "{shard:<16} {inputs:>12} {share:>6}  {host}");
+        let thousandths = u128::from(inputs) * 1000 / u128::from(all.max(1));
+        let share = format!("{}.{}%", thousandths / 10, thousandths % 10);
+        let _ = writeln!(to, "{place:<16} {inputs:>12} {share:>6}  {host}");
     }
 }
