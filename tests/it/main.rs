@@ -75,6 +75,7 @@ mod save_options;
 mod save_own;
 mod save_slow_disk;
 mod server_itself;
+mod shard;
 mod socks;
 mod terminal;
 mod time;
