@@ -333,17 +333,22 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
     Ok(inputs)
 }
 
-/// The intake of a list that is all there, without a thread.
 #[cfg(test)]
-pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
-    let defaults = Defaults {
+fn test_defaults() -> Defaults {
+    Defaults {
         scheme: super::Scheme::Https,
         https_only: false,
         method: None,
         headers: Arc::default(),
         authorization: None,
         content: None,
-    };
+    }
+}
+
+/// The intake of a list that is all there, without a thread.
+#[cfg(test)]
+pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
+    let defaults = test_defaults();
     let source = Arc::from("list");
     let batch = (0..).zip(lines).filter_map(|(index, line)| {
         let line = Line::Whole(line.as_bytes());
@@ -359,5 +364,57 @@ pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
             taken: inputs,
             sha256: None,
         })),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// A hundred thousand URLs of five thousand hosts.
+    #[test]
+    fn every_input_is_in_one_shard_and_every_host_in_one() {
+        let url = |n| format!("http://host-{}.example/{n}", n % 5_000);
+        let list: Vec<String> = (0..100_000).map(url).collect();
+        let source = Source {
+            name: "list".into(),
+            bytes: Box::new(io::Cursor::new(list.join("\n"))),
+            regular: None,
+        };
+        let counts = [1, 2, 7, 64];
+        let mut homes: HashMap<(u32, String), u32> = HashMap::new();
+        let walked = walk(vec![source], &test_defaults(), false, |step| {
+            let Step::Input(input, line) = step else {
+                return ControlFlow::Continue(());
+            };
+            let host = input.request.as_ref().unwrap().url.host_str().unwrap();
+            for count in counts {
+                let takes = |&number: &u32| {
+                    let take = Take {
+                        shard: Some(Shard { number, count }),
+                        by: By::Host,
+                        digest: false,
+                    };
+                    take.takes(&input, &line)
+                };
+                let mut shards = (0..count).filter(takes);
+                let shard = shards.next().unwrap();
+                assert_eq!(shards.next(), None, "two shards of {count}");
+                let home = homes.entry((count, host.to_owned())).or_insert(shard);
+                assert_eq!(*home, shard, "{host} is split");
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(walked.unwrap().unwrap().inputs, 100_000);
+        for count in counts {
+            let used: std::collections::BTreeSet<_> = homes
+                .iter()
+                .filter_map(|((of, _), home)| (*of == count).then_some(home))
+                .collect();
+            assert_eq!(used.len(), count as usize, "an empty shard of {count}");
+        }
     }
 }

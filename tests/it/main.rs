@@ -38,6 +38,7 @@ mod kill;
 mod limits;
 mod mended;
 mod mended_input;
+mod merge;
 mod options;
 mod peers;
 mod properties;

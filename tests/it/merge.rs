@@ -1,0 +1,311 @@
+//! `--merge`: whether the summaries of all shards are one whole list.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Fetch, Output, Server, answer, ok};
+
+const SHARDS: usize = 3;
+
+/// A list in a folder, and a server with one host for each address.
+struct Site {
+    folder: TempDir,
+    server: Server,
+}
+
+impl Site {
+    /// Of every ten URLs, one is not there.
+    fn new() -> Self {
+        let server = Server::build()
+            .on_all_addresses()
+            .route("/9", answer(404, "no"))
+            .otherwise(ok("four"))
+            .start();
+        let folder = TempDir::new().unwrap();
+        let url =
+            |n: usize| server.url_as(&format!("127.0.0.{}", n / 10 + 1), &format!("/{}", n % 10));
+        let list: String = (0..100).map(|n| url(n) + "\n").collect();
+        fs::write(folder.path().join("list"), list).unwrap();
+        Self { folder, server }
+    }
+
+    /// Every shard, run to its end.
+    fn fetched() -> Self {
+        let site = Self::new();
+        for number in 0..SHARDS {
+            site.fetch(number, &[]).exits(0);
+        }
+        site
+    }
+
+    /// A run there.
+    fn run(&self) -> Fetch {
+        let folder = self.folder.path();
+        Fetch::new().under(["env".as_ref(), "-C".as_ref(), folder.as_os_str()])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn fetch(&self, number: usize, args: &[&str]) -> Output {
+        let shard = format!("{number}/{SHARDS}");
+        let run = self.run().args(["list", "--json", "--exit-zero"]);
+        run.args(["--shard", &shard, "--results", &results(number)])
+            .args(["--summary-file", &summary(number)])
+            .args(args)
+            .run()
+    }
+
+    fn merge(&self, summaries: &[usize]) -> Output {
+        let run = self.run().without_canary("nothing is sent");
+        run.arg("--merge")
+            .args(summaries.iter().map(|&number| summary(number)))
+            .run()
+    }
+
+    /// Changes a summary.
+    fn edit(&self, number: usize, edit: impl FnOnce(&mut Value)) {
+        let text = self.read(&summary(number));
+        let mut value = serde_json::from_slice(&text).unwrap();
+        edit(&mut value);
+        self.write(&summary(number), &value.to_string());
+    }
+
+    /// What `--merge` says of all of them, and that it says no more than that.
+    #[track_caller]
+    fn assert_refused(&self, summaries: &[usize], said: &[&str]) {
+        let out = self.merge(summaries).exits(1);
+        assert_eq!(out.stdout(), "");
+        let lines: Vec<_> = out.stderr().lines().collect();
+        assert_eq!(lines.len(), said.len(), "{lines:?}");
+        for (line, said) in lines.iter().zip(said) {
+            assert!(line.starts_with("fetch: ") && line.contains(said), "{line}");
+        }
+    }
+}
+
+fn results(number: usize) -> String {
+    format!("{number}.jsonl")
+}
+
+fn summary(number: usize) -> String {
+    format!("{number}.json")
+}
+
+#[test]
+fn the_sum_of_all_shards() {
+    let site = Site::fetched();
+    let out = site.merge(&[1, 0, 2]).exits(0);
+    assert_eq!(out.stderr(), "");
+    let sum: Value = serde_json::from_str(out.stdout()).unwrap();
+    let expected = json!({
+        "shards": 3, "list": {"inputs": 100, "taken": 100, "sha256": sum["list"]["sha256"]},
+        "inputs": 100, "ok": 90, "http_error": 10, "error": 0, "skipped": 0, "cancelled": 0,
+        "bytes": 380, "statuses": {"200": 90, "404": 10}, "errors": {},
+    });
+    assert_eq!(sum, expected);
+}
+
+#[test]
+fn a_summary_says_of_which_list_and_shard_it_is() {
+    let site = Site::fetched();
+    let summary: Value = serde_json::from_slice(&site.read(&summary(1))).unwrap();
+    let shard = json!({"number": 1, "count": 3, "by": "host", "hash": "fnv1a64-fmix64"});
+    assert_eq!(summary["shard"], shard);
+    assert_eq!(summary["version"], env!("CARGO_PKG_VERSION"));
+    let sha256 = |file: &str| {
+        let mut command = std::process::Command::new("sha256sum");
+        let out = command.arg(site.path(file)).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()[..64].to_owned()
+    };
+    let taken = summary["inputs"].as_u64().unwrap();
+    let list = json!({"inputs": 100, "taken": taken, "sha256": sha256("list")});
+    assert_eq!(summary["list"], list);
+    let file = results(1);
+    assert_eq!(
+        summary["results"],
+        json!({"file": file, "sha256": sha256(&file)})
+    );
+    let lines = fs::read_to_string(site.path(&file)).unwrap();
+    assert_eq!(lines.lines().count() as u64, taken);
+}
+
+#[test]
+fn without_shards_it_is_the_only_one() {
+    let site = Site::new();
+    let run = site.run().args(["list", "--exit-zero"]);
+    run.args(["--summary-file", "0.json"]).run().exits(0);
+    let out = site.merge(&[0]).exits(0);
+    assert!(
+        out.stderr().contains("not checked: of 1 of 1"),
+        "{}",
+        out.stderr()
+    );
+}
+
+#[test]
+fn shards_that_are_missing_or_there_twice() {
+    let site = Site::fetched();
+    site.assert_refused(&[0, 2], &["shard 1/3: missing"]);
+    site.assert_refused(
+        &[1, 1],
+        &[
+            "shard 1/3 (1.json): there twice",
+            "0/3: missing",
+            "2/3: missing",
+        ],
+    );
+}
+
+#[test]
+fn a_shard_that_stopped_early() {
+    let site = Site::fetched();
+    fs::remove_file(site.path(&results(2))).unwrap();
+    site.fetch(2, &["--fail-fast", "--accept", "404", "-j1"]);
+    site.assert_refused(&[0, 1, 2], &["shard 2/3 (2.json): stopped early"]);
+    site.fetch(2, &[]).exits(0);
+    site.merge(&[0, 1, 2]).exits(0);
+}
+
+#[test]
+fn shards_that_are_not_of_one_list() {
+    let site = Site::fetched();
+    for (part, key, value) in [
+        ("list", "sha256", json!("0")),
+        ("list", "inputs", json!(101)),
+        ("shard", "by", json!("url")),
+        ("shard", "hash", json!("another")),
+        ("shard", "count", json!(4)),
+    ] {
+        let mut old = Value::Null;
+        site.edit(1, |summary| {
+            old = std::mem::replace(&mut summary[part][key], value)
+        });
+        site.assert_refused(
+            &[0, 1, 2],
+            &[
+                "not of the list, or not sharded, as 0.json",
+                "shard 1/3: missing",
+            ],
+        );
+        site.edit(1, |summary| summary[part][key] = old);
+    }
+    site.merge(&[0, 1, 2]).exits(0);
+}
+
+#[test]
+fn shards_that_lie() {
+    let site = Site::fetched();
+    site.edit(1, |summary| summary["ok"] = json!(1));
+    site.assert_refused(&[0, 1, 2], &["shard 1/3 (1.json): "]);
+
+    let site = Site::fetched();
+    site.edit(1, |summary| {
+        summary["list"]["taken"] = json!(1);
+        summary["inputs"] = json!(1);
+        summary["ok"] = json!(1);
+        summary["http_error"] = json!(0);
+    });
+    site.assert_refused(
+        &[0, 1, 2],
+        &["the list has 100 inputs, all shards together"],
+    );
+
+    let site = Site::fetched();
+    site.write(&results(0), "something else\n");
+    site.assert_refused(
+        &[0, 1, 2],
+        &["shard 0/3 (0.json): 0.jsonl: not what the run wrote"],
+    );
+}
+
+#[test]
+fn results_that_are_elsewhere_are_found_beside_the_summary_or_not_checked() {
+    let site = Site::fetched();
+    let into = site.path("away");
+    fs::create_dir(&into).unwrap();
+    for number in 0..SHARDS {
+        for name in [results(number), summary(number)] {
+            fs::rename(site.path(&name), into.join(&name)).unwrap();
+        }
+    }
+    let merge = || {
+        let run = site.run().without_canary("nothing is sent");
+        run.args(["--merge", "away/0.json", "away/1.json", "away/2.json"])
+            .run()
+    };
+    assert_eq!(merge().exits(0).stderr(), "");
+    fs::remove_file(into.join(results(1))).unwrap();
+    let out = merge().exits(0);
+    assert!(
+        out.stderr().contains("of 1 of 3 shards"),
+        "{}",
+        out.stderr()
+    );
+    fs::write(into.join(results(0)), "x").unwrap();
+    merge().exits(1);
+}
+
+#[test]
+fn a_shard_whose_results_are_there_does_nothing_and_its_summary_stays() {
+    let site = Site::fetched();
+    let (sent, before) = (site.server.requests().len(), site.read(&summary(1)));
+    site.fetch(1, &[]).exits(0);
+    assert_eq!(site.server.requests().len(), sent);
+    assert_eq!(site.read(&summary(1)), before);
+}
+
+/// The other way round, the next run would find nothing to do, and the summary never come.
+#[test]
+fn without_its_summary_no_results_appear() {
+    let site = Site::new();
+    fs::create_dir(site.path("0.json")).unwrap();
+    site.fetch(0, &[]).exits(2);
+    fs::remove_dir(site.path("0.json")).unwrap();
+    let run = site
+        .run()
+        .args(["-", "--results", "out", "--summary-file", "sum"]);
+    let mut run = run.stdin_open().spawn();
+    run.write(site.server.url_as("127.0.0.1", "/\n"));
+    site.server.wait_for_requests(1);
+    fs::create_dir(site.path("sum")).unwrap();
+    drop(run.take_stdin());
+    let out = run.wait().exits(3);
+    assert!(out.stderr().contains("sum: "), "{}", out.stderr());
+    assert!(!site.path("out").exists());
+    assert!(out.stderr().contains(".partial"), "{}", out.stderr());
+}
+
+#[test]
+fn what_is_no_summary_is_refused() {
+    for (name, reason) in [
+        ("list", "not what"),
+        ("object", "not what"),
+        ("none", "no such file"),
+    ] {
+        let run = Fetch::new()
+            .file("list", "http://a/\n")
+            .file("object", "{}");
+        let run = run.without_canary("nothing is sent");
+        let out = run.args(["--merge", name]).run().exits(2);
+        let said = out.stderr();
+        assert!(
+            said.contains(&format!("--merge: {name}: ")) && said.contains(reason),
+            "{said}"
+        );
+    }
+    let run = Fetch::new().without_canary("nothing is sent");
+    run.args(["--merge", "a", "--json"]).run().exits(2);
+}
