@@ -29,6 +29,9 @@ const BUFFERS: usize = 32 * 1024 * 1024;
 /// Headers that may be added to every request.
 const MAX_HEADERS: usize = 1_000;
 
+/// Headers of a request, but for what `-H` adds.
+const USUAL_HEADERS: usize = 6;
+
 /// Everything a run needs to know, a part at a time.
 pub struct Config {
     /// What is read, open.
@@ -313,10 +316,10 @@ fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
             HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?
         }
     };
-    let mut own = HeaderMap::from_iter([
-        (ACCEPT, HeaderValue::from_static("*/*")),
-        (USER_AGENT, agent),
-    ]);
+    // Every request clones it, and adds its own: here is room for that.
+    let mut own = HeaderMap::with_capacity(USUAL_HEADERS);
+    own.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    own.insert(USER_AGENT, agent);
     if cli.compressed {
         own.insert(ACCEPT_ENCODING, HeaderValue::from_static(http::CODINGS));
     }
