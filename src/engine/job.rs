@@ -20,7 +20,7 @@ use crate::request::{Authority, Input, Plan, Request};
 pub(super) struct Job {
     pub(super) input: Input,
     /// The attempt under way, while it is not on the wire.
-    pub(super) chain: Option<Chain>,
+    pub(super) chain: Option<Box<Chain>>,
     /// The host whose turn it has.
     pub(super) turn: Option<Host>,
     started: Option<Started>,
@@ -74,17 +74,20 @@ impl Job {
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
-    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Chain)> {
+    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Box<Chain>)> {
         let request = self.input.request.as_ref().ok()?;
         if self.chain.is_none() {
             self.started.get_or_insert_with(Started::now);
             let delay = self.last.as_ref().map(|(_, ended)| ended.elapsed());
+            // Nearly always the only one.
+            self.attempts.reserve_exact(1);
             self.attempts.push(AttemptSummary {
                 delay: delay.unwrap_or_default(),
                 ..AttemptSummary::default()
             });
         }
-        let chain = self.chain.take().unwrap_or_else(|| Chain::new(request));
+        let new = || Box::new(Chain::new(request));
+        let chain = self.chain.take().unwrap_or_else(new);
         Some((request.clone(), chain))
     }
 

@@ -62,18 +62,18 @@ pub trait Transport {
     fn hop(
         &self,
         request: Arc<Request>,
-        chain: Chain,
+        chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> impl Future<Output = (Chain, Option<Hop>)>;
+    ) -> impl Future<Output = (Box<Chain>, Option<Hop>)>;
 }
 
 impl Transport for Workers {
     fn hop(
         &self,
         request: Arc<Request>,
-        chain: Chain,
+        chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> impl Future<Output = (Chain, Option<Hop>)> {
+    ) -> impl Future<Output = (Box<Chain>, Option<Hop>)> {
         Workers::hop(self, request, chain, abort)
     }
 }

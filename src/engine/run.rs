@@ -215,7 +215,7 @@ where
     /// The run ended before it did.
     fn cut_off(&mut self, mut job: Box<Job>) {
         let why = self.stopped.unwrap_or(Stop::Interrupted);
-        let Some(phase) = job.chain.as_ref().map(Chain::phase) else {
+        let Some(phase) = job.chain.as_deref().map(Chain::phase) else {
             return self.done(job.cancel(why));
         };
         job.end_attempt(None, Some(cancelled(why, phase)));

@@ -69,9 +69,9 @@ impl Transport for Wire {
     async fn hop(
         &self,
         request: Arc<Request>,
-        chain: Chain,
+        chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> (Chain, Option<Hop>) {
+    ) -> (Box<Chain>, Option<Hop>) {
         let hop = abort.run_until_cancelled(self.answer(&request)).await;
         (chain, hop)
     }

@@ -204,9 +204,9 @@ impl Transport for Wire {
     async fn hop(
         &self,
         _: Arc<Request>,
-        chain: Chain,
+        chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> (Chain, Option<Hop>) {
+    ) -> (Box<Chain>, Option<Hop>) {
         let number: usize = chain.url().path()[1..].parse().unwrap();
         let host: usize = chain.url().host_str().unwrap()[..1].parse().unwrap();
         self.start(number, host);

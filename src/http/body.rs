@@ -132,7 +132,8 @@ pub(super) struct Received {
     /// Bytes, after decoding.
     pub(super) size: u64,
     kept: Option<Vec<u8>>,
-    hash: Option<Sha256>,
+    /// Boxed: few ask for it, and every request on the wire has room for one.
+    hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
     pub(super) writer: Option<Writer>,
 }
@@ -142,7 +143,7 @@ impl Received {
         Self {
             size: 0,
             kept: keep.body.then(Vec::new),
-            hash: keep.sha256.then(Sha256::new),
+            hash: keep.sha256.then(Box::default),
             limit,
             writer: None,
         }
@@ -158,7 +159,7 @@ impl Received {
 
     /// The hash of what has come.
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
-        let hash = self.hash.clone()?;
+        let hash = Sha256::clone(self.hash.as_deref()?);
         Some(hash.finalize().into())
     }
 

@@ -81,9 +81,9 @@ impl Plan {
 /// A hop for another thread.
 struct Order {
     request: Arc<Request>,
-    chain: Chain,
+    chain: Box<Chain>,
     abort: CancellationToken,
-    reply: oneshot::Sender<(Chain, Option<Hop>)>,
+    reply: oneshot::Sender<(Box<Chain>, Option<Hop>)>,
 }
 
 impl Workers {
@@ -123,9 +123,13 @@ impl Workers {
     pub async fn hop(
         &self,
         request: Arc<Request>,
-        mut chain: Chain,
+        mut chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> (Chain, Option<Hop>) {
+    ) -> (Box<Chain>, Option<Hop>) {
+        if self.load.len() == 1 {
+            let hop = Box::pin(self.first.hop(&request, &mut chain, abort)).await;
+            return (chain, hop);
+        }
         let server = watch::server(chain.url());
         let (number, worker) = self.choose(chain.url(), server);
         let _load = Load::on(&self.load[number]);
@@ -144,9 +148,6 @@ impl Workers {
 
     /// The number of the runtime that carries the next hop to `url`, and its worker unless it is the first.
     fn choose(&self, url: &Url, server: u64) -> (usize, Option<&Worker>) {
-        if self.load.len() == 1 {
-            return (0, None);
-        }
         self.hops.set(self.hops.get() + 1);
         if self.hops.get() <= LONG {
             self.early.borrow_mut().insert(server);
@@ -248,9 +249,9 @@ impl Worker {
     async fn hop(
         &self,
         request: Arc<Request>,
-        chain: Chain,
+        chain: Box<Chain>,
         abort: &CancellationToken,
-    ) -> (Chain, Option<Hop>) {
+    ) -> (Box<Chain>, Option<Hop>) {
         let (reply, replied) = oneshot::channel();
         let order = Order {
             request: request.clone(),
@@ -261,7 +262,10 @@ impl Worker {
         let _ = self.orders.send(order);
         replied.await.unwrap_or_else(|_| {
             let failure = Failure::new(Kind::Io, Phase::Request, "a thread of fetch broke off");
-            (Chain::new(&request), Some(Hop::Ended(None, Some(failure))))
+            (
+                Box::new(Chain::new(&request)),
+                Some(Hop::Ended(None, Some(failure))),
+            )
         })
     }
 }
