@@ -191,7 +191,7 @@ fn shards_that_are_not_of_one_list() {
     ] {
         let mut old = Value::Null;
         site.edit(1, |summary| {
-            old = std::mem::replace(&mut summary[part][key], value)
+            old = std::mem::replace(&mut summary[part][key], value);
         });
         site.assert_refused(
             &[0, 1, 2],
