@@ -170,11 +170,15 @@ fn the_summary_is_a_file_of_json() {
             "http_error",
             "inputs",
             "latency",
+            "list",
             "ok",
             "requests_per_second",
+            "results",
+            "shard",
             "skipped",
             "statuses",
-            "stopped"
+            "stopped",
+            "version"
         ]
     );
     let counts: Vec<_> = [
