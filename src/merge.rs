@@ -3,7 +3,7 @@
 //! Each shard's `--summary-file` says what it took of which list, and what came of
 //! it. Together they must be the list: each shard once, each input once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::drafts::sha256;
 use crate::error::plain;
 use crate::exit::Exit;
+use crate::input::{BadShard, Shard};
 use crate::report::{Counts, ListRead, PrintError, ResultsFile, ShardOf, say};
 use crate::{RunError, output_ended};
 
@@ -28,6 +29,9 @@ pub enum MergeError {
     /// A file that holds something else.
     #[error("--merge: {path}: not what --summary-file writes: {1}", path = .0.display())]
     NoSummary(PathBuf, serde_json::Error),
+    /// A summary of a shard that cannot be.
+    #[error("--merge: {path}: shard {1}/{2}: {3}", path = .0.display())]
+    Shard(PathBuf, u32, u32, BadShard),
 }
 
 /// What is needed of a summary.
@@ -100,6 +104,9 @@ fn read(path: &Path) -> Result<Part, MergeError> {
     let text = fs::read(path).map_err(|error| MergeError::Read(path.to_owned(), error))?;
     let part = serde_json::from_slice(&text);
     let part: Part = part.map_err(|error| MergeError::NoSummary(path.to_owned(), error))?;
+    let ShardOf { number, count, .. } = part.shard;
+    Shard::new(number.into(), count.into())
+        .map_err(|error| MergeError::Shard(path.to_owned(), number, count, error))?;
     Ok(Part {
         path: path.to_owned(),
         ..part
@@ -116,8 +123,13 @@ impl Part {
     /// What is wrong with it alone.
     fn fault(&self) -> Option<String> {
         let counts = &self.counts;
-        let outcomes =
-            counts.ok + counts.http_error + counts.error + counts.skipped + counts.cancelled;
+        let outcomes = sum([
+            counts.ok,
+            counts.http_error,
+            counts.error,
+            counts.skipped,
+            counts.cancelled,
+        ]);
         let name = self.name();
         match (&self.list, &self.stopped) {
             (None, _) | (_, Some(_)) => Some(format!("{name}: stopped early; run it again")),
@@ -204,16 +216,16 @@ fn check(parts: &[Part]) -> Vec<String> {
             ));
         }
     }
-    let all: BTreeSet<u32> = (0..first.shard.count).collect();
-    let there: BTreeSet<u32> = seen.keys().copied().collect();
-    let missing: Vec<u32> = all.difference(&there).copied().collect();
     let count = first.shard.count;
+    let missing: Vec<u32> = (0..count)
+        .filter(|number| !seen.contains_key(number))
+        .collect();
     let named = missing.iter().take(NAMED);
     wrong.extend(named.map(|number| format!("shard {number}/{count}: missing")));
     if missing.len() > NAMED {
         wrong.push(format!("and {} more are missing", missing.len() - NAMED));
     }
-    let inputs: u64 = parts.iter().map(|part| part.counts.inputs).sum();
+    let inputs = sum(parts.iter().map(|part| part.counts.inputs));
     let list = first.list.as_ref().map_or(0, |list| list.inputs);
     if wrong.is_empty() && inputs != list {
         wrong.push(format!(
@@ -223,25 +235,35 @@ fn check(parts: &[Part]) -> Vec<String> {
     wrong
 }
 
+/// Summaries are files: whoever wrote them may have written any number.
+fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+    numbers.into_iter().fold(0, u64::saturating_add)
+}
+
 fn total(parts: &[Part]) -> Total {
     let mut total = Total::default();
     for part in parts {
         total.shards = part.shard.count;
         total.list.clone_from(&part.list);
-        let (sum, counts) = (&mut total.counts, &part.counts);
-        sum.inputs += counts.inputs;
-        sum.ok += counts.ok;
-        sum.http_error += counts.http_error;
-        sum.error += counts.error;
-        sum.skipped += counts.skipped;
-        sum.cancelled += counts.cancelled;
-        sum.bytes += counts.bytes;
+        let (all, of_part) = (&mut total.counts, &part.counts);
+        for (all, of_part) in [
+            (&mut all.inputs, of_part.inputs),
+            (&mut all.ok, of_part.ok),
+            (&mut all.http_error, of_part.http_error),
+            (&mut all.error, of_part.error),
+            (&mut all.skipped, of_part.skipped),
+            (&mut all.cancelled, of_part.cancelled),
+            (&mut all.bytes, of_part.bytes),
+        ] {
+            *all = sum([*all, of_part]);
+        }
         for (all, some) in [
             (&mut total.statuses, &part.statuses),
             (&mut total.errors, &part.errors),
         ] {
             for (name, count) in some {
-                *all.entry(name.clone()).or_default() += count;
+                let all = all.entry(name.clone()).or_default();
+                *all = sum([*all, *count]);
             }
         }
     }

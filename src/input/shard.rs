@@ -64,6 +64,17 @@ impl std::str::FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, BadShard> {
         let (number, count) = text.split_once('/').ok_or(BadShard::Form)?;
         let [number, count]: [u64; 2] = [parse(number)?, parse(count)?];
+        Self::new(number, count)
+    }
+}
+
+impl Shard {
+    /// Shard `number`, from 0, of `count`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such shard.
+    pub fn new(number: u64, count: u64) -> Result<Self, BadShard> {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if !(1..=MAX).contains(&count) {
             return Err(BadShard::Count);

@@ -232,6 +232,34 @@ fn shards_that_lie() {
 }
 
 #[test]
+fn numbers_that_cannot_be() {
+    let site = Site::fetched();
+    for (key, value) in [
+        ("count", json!(u32::MAX)),
+        ("count", json!(0)),
+        ("number", json!(3)),
+        ("number", json!(-1)),
+    ] {
+        let mut old = Value::Null;
+        site.edit(1, |summary| {
+            old = std::mem::replace(&mut summary["shard"][key], value);
+        });
+        let out = site.merge(&[0, 1, 2]).exits(2);
+        assert!(
+            out.stderr().contains("--merge: 1.json: "),
+            "{}",
+            out.stderr()
+        );
+        site.edit(1, |summary| summary["shard"][key] = old);
+    }
+    for key in ["ok", "inputs", "bytes"] {
+        let most = json!(u64::MAX);
+        site.edit(1, |summary| summary[key] = most);
+    }
+    site.merge(&[0, 1, 2]).exits(1);
+}
+
+#[test]
 fn results_that_are_elsewhere_are_found_beside_the_summary_or_not_checked() {
     let site = Site::fetched();
     let into = site.path("away");
