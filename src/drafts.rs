@@ -18,6 +18,9 @@ use crate::save::folder_of;
 use crate::text::hex;
 use crate::{Done, RunError};
 
+/// Why results are not written, mostly.
+const EARLY: &str = "the run stopped early";
+
 /// What `--results` and `--summary-file` ask for.
 pub(crate) struct Drafts {
     results: Option<Draft>,
@@ -29,10 +32,14 @@ impl Drafts {
     /// Starts the files, before the first request; `None` where the results are there already.
     pub(crate) fn create(run: &Run, take: Take) -> Result<Option<Self>, RunError> {
         if let Some(path) = run.results.as_deref().filter(|path| path.is_file()) {
-            say(&format!(
-                "{}: is there already, nothing to do",
-                path.display()
-            ));
+            let path = path.display();
+            say(&match &run.summary_file {
+                Some(summary) if !summary.exists() => format!(
+                    "{path}: is there already, nothing to do; {} is not: to have both, remove {path} and run this again",
+                    summary.display()
+                ),
+                _ => format!("{path}: is there already, nothing to do"),
+            });
             return Ok(None);
         }
         let create = |option, path: Option<&PathBuf>| {
@@ -68,30 +75,37 @@ impl Drafts {
 
     /// Leaves the results under their draft's name: the run could not go on.
     pub(crate) fn abandon(self) -> Result<(), RunError> {
-        self.results.map_or(Ok(()), Draft::keep)
+        self.results.map_or(Ok(()), |draft| draft.keep(EARLY))
     }
 
     /// Gives the files their names. Results of a run that stopped early keep their draft's.
+    ///
+    /// Those of a whole run come last, because a run that finds them does nothing:
+    /// wherever the process dies, there are no results without their summary.
     pub(crate) fn finish(self, done: &Done, exit: Exit) -> Result<(), RunError> {
-        // With results and no summary, the next run would find nothing to do.
-        let described = match self.summary {
-            Some(summary) => {
-                let whole = self.results.as_ref().filter(|_| done.is_whole());
-                let results = whole.and_then(|draft| draft.describe().transpose());
-                results.transpose().and_then(|results| {
-                    let (ended, elapsed) = (done.ended, done.elapsed);
-                    let shard = shard_of(self.take);
-                    summary.replace(&done.summary.json(ended, elapsed, exit, shard, results))
-                })
-            }
-            None => Ok(()),
+        let Self {
+            results,
+            summary,
+            take,
+        } = self;
+        let summarize = |results: Option<&Draft>| {
+            let Some(summary) = summary else {
+                return Ok(());
+            };
+            let results = results.map(Draft::describe).transpose()?.flatten();
+            let (ended, elapsed, shard) = (done.ended, done.elapsed, shard_of(take));
+            summary.replace(&done.summary.json(ended, elapsed, exit, shard, results))
         };
-        let published = match self.results {
-            Some(draft) if done.is_whole() && described.is_ok() => draft.publish(),
-            Some(draft) => draft.keep(),
-            None => Ok(()),
-        };
-        described.and(published)
+        match results {
+            None => summarize(None),
+            Some(results) if !done.is_whole() => results.keep(EARLY).and_then(|()| summarize(None)),
+            // Another run was first; its summary is not ours to replace.
+            Some(results) if results.is_taken() => results.publish(),
+            Some(results) => match summarize(Some(&results)) {
+                Ok(()) => results.publish(),
+                Err(error) => results.keep("nor is the summary").and(Err(error)),
+            },
+        }
     }
 }
 
@@ -180,6 +194,11 @@ impl Draft {
         }))
     }
 
+    /// Whether something has its name by now.
+    fn is_taken(&self) -> bool {
+        matches!(self.file, Temporary::Beside(_)) && self.path.symlink_metadata().is_ok()
+    }
+
     /// Gives it its name, unless something has that name by now.
     fn publish(self) -> Result<(), RunError> {
         self.finish(|file, path| {
@@ -200,12 +219,12 @@ impl Draft {
         self.finish(|file, path| file.persist(path).map(drop).map_err(|error| error.error))
     }
 
-    /// Leaves it what it is, and says where.
-    fn keep(self) -> Result<(), RunError> {
+    /// Leaves it what it is, and says where and why.
+    fn keep(self, why: &str) -> Result<(), RunError> {
         self.finish(|file, path| {
             let kept = file.keep().map_err(|error| error.error)?.1;
             say(&format!(
-                "{}: not written, the run stopped early; what there is, is in {}",
+                "{}: not written, {why}; what there is, is in {}",
                 path.display(),
                 kept.display()
             ));
@@ -222,6 +241,8 @@ impl Draft {
         };
         let synced = file.as_file().sync_all();
         let finished = synced.and_then(|()| name(file, &self.path));
+        // Not every file system can: then it is as safe as that makes it.
+        let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
         finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
 }

@@ -77,6 +77,7 @@ mod save_own;
 mod save_slow_disk;
 mod server_itself;
 mod shard;
+mod shard_filter;
 mod socks;
 mod terminal;
 mod time;

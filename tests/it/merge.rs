@@ -59,13 +59,18 @@ impl Site {
         fs::write(self.path(name), text).unwrap();
     }
 
-    fn fetch(&self, number: usize, args: &[&str]) -> Output {
+    /// A run of a shard of what is to be named.
+    fn shard(&self, number: usize) -> Fetch {
         let shard = format!("{number}/{SHARDS}");
-        let run = self.run().args(["list", "--json", "--exit-zero"]);
-        run.args(["--shard", &shard, "--results", &results(number)])
-            .args(["--summary-file", &summary(number)])
-            .args(args)
+        let run = self
             .run()
+            .args(["--json", "--exit-zero", "--shard", &shard]);
+        run.args(["--results", &results(number)])
+            .args(["--summary-file", &summary(number)])
+    }
+
+    fn fetch(&self, number: usize, args: &[&str]) -> Output {
+        self.shard(number).arg("list").args(args).run()
     }
 
     fn merge(&self, summaries: &[usize]) -> Output {
@@ -314,6 +319,49 @@ fn without_its_summary_no_results_appear() {
     assert!(out.stderr().contains("sum: "), "{}", out.stderr());
     assert!(!site.path("out").exists());
     assert!(out.stderr().contains(".partial"), "{}", out.stderr());
+}
+
+#[test]
+fn a_shard_that_is_killed_and_run_again_is_as_good() {
+    let site = Site::fetched();
+    for name in [results(1), summary(1)] {
+        fs::remove_file(site.path(&name)).unwrap();
+    }
+    let mut run = site.shard(1).arg("-").stdin_open().spawn();
+    run.write(site.read("list"));
+    site.server.wait_for_requests(101);
+    run.kill();
+    drop(run);
+    assert!(!site.path(&results(1)).exists() && !site.path(&summary(1)).exists());
+    site.fetch(1, &[]).exits(0);
+    site.merge(&[0, 1, 2]).exits(0);
+}
+
+#[test]
+fn of_two_runs_of_one_shard_the_first_to_end_counts() {
+    let site = Site::fetched();
+    for name in [results(1), summary(1)] {
+        fs::remove_file(site.path(&name)).unwrap();
+    }
+    let mut slow = site.shard(1).arg("-").stdin_open().spawn();
+    slow.write(site.read("list"));
+    site.server.wait_for_requests(101);
+    site.fetch(1, &[]).exits(0);
+    let out = slow.wait().exits(3);
+    assert!(out.stderr().contains("1.jsonl"), "{}", out.stderr());
+    site.merge(&[0, 1, 2]).exits(0);
+}
+
+#[test]
+fn results_without_a_summary_are_told() {
+    let site = Site::fetched();
+    fs::remove_file(site.path(&summary(1))).unwrap();
+    let out = site.fetch(1, &[]).exits(0);
+    let said = out.stderr();
+    assert!(
+        said.contains("1.json is not") && said.contains("remove 1.jsonl"),
+        "{said}"
+    );
 }
 
 #[test]

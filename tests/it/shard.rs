@@ -231,3 +231,44 @@ fn shards_are_as_even_as_chance_has_it() {
         }
     }
 }
+
+#[test]
+#[ignore = "100,000 URLs four times over, by the binary: minutes"]
+fn all_shards_of_a_long_list_are_that_list() {
+    let urls: Vec<_> = (0..100_000)
+        .map(|number| format!("http://host-{}.test/{number}", number % 5_000))
+        .collect();
+    let list = urls.join("\n");
+    for n in [1, 2, 7, 64] {
+        let mut seen = vec![false; 100_000];
+        let mut shard_of = vec![None; 5_000];
+        for k in 0..n {
+            let out = Fetch::new()
+                .args([
+                    "--shard",
+                    &format!("{k}/{n}"),
+                    "-w",
+                    "%{index} %{url}",
+                    "-q",
+                    "-j200",
+                ])
+                // Each gets as far as the address: nothing is sent.
+                .args(["--block-private", "--resolve", "*:80:127.0.0.1", "-"])
+                .stdin(&list)
+                .run()
+                .exits(1);
+            for line in out.lines() {
+                let (index, url) = line.split_once(' ').unwrap();
+                let index: usize = index.parse().unwrap();
+                assert_eq!(urls[index], url);
+                assert!(
+                    !std::mem::replace(&mut seen[index], true),
+                    "{url} twice, {n} shards"
+                );
+                let first = *shard_of[index % 5_000].get_or_insert(k);
+                assert_eq!(first, k, "the host of {url} is split, {n} shards");
+            }
+        }
+        assert!(seen.iter().all(|seen| *seen), "a line is lost, {n} shards");
+    }
+}
