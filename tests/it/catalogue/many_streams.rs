@@ -174,23 +174,33 @@ fn c235_a_server_that_thinks_long_but_lives_is_waited_for() {
 #[test]
 fn c236_more_than_a_hundred_at_a_time_take_a_second_connection() {
     let together = Arc::new(Barrier::new(2));
-    let with = |count| {
-        let together = together.clone();
+    let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    // Which of them has a hundred, and comes first, is not told: both have fifty.
+    let connection = |number: usize| {
+        let (together, asked) = (together.clone(), asked.clone());
         peer(move |peer| {
-            let asked = gather(peer, count)?;
+            let first = gather(peer, 50)?;
+            asked[number].fetch_add(first.len(), Ordering::Relaxed);
             together.wait();
-            for id in asked {
+            for id in first {
                 peer.ok(id, b"")?;
             }
-            Some(())
+            loop {
+                let id = peer.request()?;
+                asked[number].fetch_add(1, Ordering::Relaxed);
+                peer.ok(id, b"")?;
+            }
         })
     };
     let server = Server::build()
-        .route_in_turn("*", [with(100), with(50)])
+        .route_in_turn("*", [connection(0), connection(1)])
         .start();
     let out = fetch(&server, 150, &["-j", "150", "-t", "20"]);
     assert_all_at_once(&out, 150);
     assert_eq!(server.connections(), 2);
+    let mut asked = [0, 1].map(|number| asked[number].load(Ordering::Relaxed));
+    asked.sort_unstable();
+    assert_eq!(asked, [50, 100]);
 }
 
 #[test]
