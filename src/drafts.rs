@@ -14,7 +14,7 @@ use crate::error::plain;
 use crate::exit::Exit;
 use crate::input::{HASH, Shard, Take};
 use crate::report::{ResultsFile, ShardOf, say};
-use crate::save::folder_of;
+use crate::save::{Identity, folder_of};
 use crate::text::hex;
 use crate::{Done, RunError};
 
@@ -31,7 +31,11 @@ pub(crate) struct Drafts {
 impl Drafts {
     /// Starts the files, before the first request; `None` where the results are there already.
     pub(crate) fn create(run: &Run, take: Take) -> Result<Option<Self>, RunError> {
-        if let Some(path) = run.results.as_deref().filter(|path| path.is_file()) {
+        if let Some(path) = run
+            .results
+            .as_deref()
+            .filter(|path| path.is_file() && !is_standard_stream(path))
+        {
             let path = path.display();
             say(&match &run.summary_file {
                 Some(summary) if !summary.exists() => format!(
@@ -155,17 +159,21 @@ impl Draft {
         let special = path
             .metadata()
             .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
-        let file = if special {
-            OpenOptions::new()
-                .write(true)
-                .open(path)
-                .map(Temporary::Direct)
+        let file = if special || is_standard_stream(path) {
+            let file = OpenOptions::new().append(true).open(path);
+            file.map(|file| (path.to_owned(), Temporary::Direct(file)))
         } else {
-            beside(path).map(Temporary::Beside)
+            // A link stays, and what it leads to is replaced.
+            let path = if path.is_symlink() {
+                path.canonicalize()
+            } else {
+                Ok(path.to_owned())
+            };
+            path.and_then(|path| Ok((beside(&path)?, path)))
+                .map(|(file, path)| (path, Temporary::Beside(file)))
         };
-        let path = path.to_owned();
         match file {
-            Ok(file) => Ok(Self { path, file }),
+            Ok((path, file)) => Ok(Self { path, file }),
             Err(error) => Err(RunError::Draft {
                 option,
                 path: path.display().to_string(),
@@ -245,6 +253,13 @@ impl Draft {
         let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
         finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
+}
+
+/// Whether it is what standard output or standard error go to: `/dev/stdout`, say.
+fn is_standard_stream(path: &Path) -> bool {
+    let there = Identity::at(path);
+    let streams = [Identity::open(io::stdout()), Identity::open(io::stderr())];
+    there.is_some() && streams.contains(&there)
 }
 
 /// `NAME.??????.partial` in the folder of `path`, readable as the umask says.

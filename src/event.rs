@@ -97,6 +97,8 @@ pub struct List {
     pub inputs: u64,
     /// Those of this run's shard.
     pub taken: u64,
+    /// Their indices, each hashed, in sum: of all, and of those of this run's shard.
+    pub fingerprints: [u64; 2],
     /// Of all bytes that were read, if anybody wants to know.
     pub sha256: Option<[u8; 32]>,
 }

@@ -369,8 +369,9 @@ impl Done {
             (Some(Stop::Interrupted), _) => Exit::Interrupted,
             (Some(Stop::Terminated), _) => Exit::Terminated,
             _ if self.ended.broken => Exit::CannotGoOn,
-            (_, Exit::SomeFailed) if exit_zero => Exit::Success,
-            (Some(_), Exit::Success) if self.ended.list.is_none() && !exit_zero => Exit::SomeFailed,
+            // It hides what became of URLs, not that the run did not get to its end.
+            (None, Exit::SomeFailed) if exit_zero => Exit::Success,
+            (Some(_), Exit::Success) if self.ended.list.is_none() => Exit::SomeFailed,
             (_, exit) => exit,
         }
     }

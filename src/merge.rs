@@ -4,8 +4,8 @@
 //! it. Together they must be the list: each shard once, each input once.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use crate::{RunError, output_ended};
 
 /// Shards that are missing and named, at most.
 const NAMED: usize = 20;
+
+/// Bytes of a summary that are read at most.
+const LARGEST: u64 = 1024 * 1024;
 
 /// Why nothing can be merged.
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +71,16 @@ struct Total {
 ///
 /// A file that is no summary, or an output that cannot be written.
 pub fn run(summaries: &[PathBuf]) -> Result<Exit, RunError> {
-    let parts: Vec<Part> = summaries
-        .iter()
-        .map(|path| read(path))
-        .collect::<Result<_, _>>()?;
-    let mut wrong = check(&parts);
-    let mut unchecked = 0_u64;
+    let (mut parts, mut wrong, mut unchecked) = (Vec::new(), Vec::new(), 0_u64);
+    for path in summaries {
+        match read(path) {
+            Ok(part) => parts.push(part),
+            // A shard that is missing.
+            Err(error @ MergeError::Read(..)) if !path.exists() => wrong.push(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    wrong.extend(check(&parts));
     for part in &parts {
         match part.look_at_results() {
             Ok(true) => {}
@@ -89,7 +96,7 @@ pub fn run(summaries: &[PathBuf]) -> Result<Exit, RunError> {
     }
     if unchecked > 0 {
         say(&format!(
-            "results that are not here, and not checked: of {unchecked} of {} shards",
+            "results that no file was named for are not checked: of {unchecked} of {} shards",
             parts.len()
         ));
     }
@@ -101,7 +108,10 @@ pub fn run(summaries: &[PathBuf]) -> Result<Exit, RunError> {
 }
 
 fn read(path: &Path) -> Result<Part, MergeError> {
-    let text = fs::read(path).map_err(|error| MergeError::Read(path.to_owned(), error))?;
+    let failed = |error| MergeError::Read(path.to_owned(), error);
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(LARGEST).read_to_end(&mut text).map_err(failed)?;
     let part = serde_json::from_slice(&text);
     let part: Part = part.map_err(|error| MergeError::NoSummary(path.to_owned(), error))?;
     let ShardOf { number, count, .. } = part.shard;
@@ -174,16 +184,19 @@ impl Part {
             .into_iter()
             .flatten()
             .find_map(|path| Some((File::open(&path).ok()?, path)));
+        let failed =
+            |path: &Path, what: &str| format!("{}: {}: {what}", self.name(), path.display());
         let Some((file, path)) = file else {
-            return Ok(false);
+            let what = "is not there; run the shard again";
+            return Err(failed(&results.file, what));
         };
-        let failed = |what: &str| format!("{}: {}: {what}", self.name(), path.display());
         match sha256(file) {
             Ok(sum) if sum == results.sha256 => Ok(true),
             Ok(_) => Err(failed(
+                &path,
                 "not what the run wrote; remove it and run the shard again",
             )),
-            Err(error) => Err(failed(&plain(&error))),
+            Err(error) => Err(failed(&path, &plain(&error))),
         }
     }
 }
@@ -225,11 +238,18 @@ fn check(parts: &[Part]) -> Vec<String> {
     if missing.len() > NAMED {
         wrong.push(format!("and {} more are missing", missing.len() - NAMED));
     }
+    let list = first.list.as_ref();
     let inputs = sum(parts.iter().map(|part| part.counts.inputs));
-    let list = first.list.as_ref().map_or(0, |list| list.inputs);
-    if wrong.is_empty() && inputs != list {
+    let fingerprint = |part: &Part, which: usize| {
+        let hex = part.list.as_ref().map(|list| &list.fingerprints[which]);
+        u64::from_str_radix(hex?, 16).ok()
+    };
+    let mine = parts.iter().filter_map(|part| fingerprint(part, 1));
+    let all_once = Some(mine.fold(0, u64::wrapping_add)) == fingerprint(first, 0);
+    if wrong.is_empty() && !(list.is_some_and(|list| list.inputs == inputs) && all_once) {
         wrong.push(format!(
-            "the list has {list} inputs, all shards together {inputs}"
+            "the list has {} inputs, and these shards have {inputs}, some of them not or twice: were all run with the same options?",
+            list.map_or(0, |list| list.inputs)
         ));
     }
     wrong
@@ -269,6 +289,8 @@ fn total(parts: &[Part]) -> Total {
     }
     if let Some(list) = &mut total.list {
         list.taken = list.inputs;
+        let [all, taken] = &mut list.fingerprints;
+        taken.clone_from(all);
     }
     total
 }

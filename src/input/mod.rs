@@ -3,7 +3,7 @@
 //! [`Source`] opens what was named, [`lines`] cuts bytes into lines, [`parse`]
 //! makes an [`Input`](crate::request::Input) of a line, [`reader`] does this
 //! ahead of the engine, in bounded batches, and leaves out what belongs to another
-//! [`shard`]; [`survey`] says beforehand what each shard will have.
+//! [`shard`]; [`mod@survey`] says beforehand what each shard will have.
 
 mod lines;
 mod parse;

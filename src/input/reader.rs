@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::lines::{Line, Lines};
 use super::parse::{Defaults, parse};
-use super::shard::{By, Shard, number};
+use super::shard::{By, Shard, fingerprint, number};
 use super::source::Source;
 use crate::error::plain;
 use crate::event::List;
@@ -193,12 +193,13 @@ fn read_all(
         batch: Vec::new(),
         closed: false,
     };
-    let mut taken = 0;
+    let (mut taken, mut mine) = (0, 0_u64);
     let walked = walk(sources, defaults, take.digest, |step| {
         match step {
             Step::Input(mut input, line) if take.takes(&input, &line) => {
                 input.turn = taken;
                 taken += 1;
+                mine = mine.wrapping_add(fingerprint(input.index));
                 plan(&mut input);
                 outbox.push(input);
             }
@@ -213,7 +214,14 @@ fn read_all(
     });
     match walked {
         Ok(None) => {}
-        Ok(Some(list)) => outbox.send(Message::End(List { taken, ..list })),
+        Ok(Some(list)) => {
+            let fingerprints = [list.fingerprints[0], mine];
+            outbox.send(Message::End(List {
+                taken,
+                fingerprints,
+                ..list
+            }));
+        }
         Err(error) => outbox.send(Message::Failed(error)),
     }
 }
@@ -238,7 +246,7 @@ pub(super) fn walk(
     mut visit: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Option<List>, ReadError> {
     let mut digest = digest.then(Sha256::new);
-    let mut inputs = 0;
+    let (mut inputs, mut all) = (0, 0_u64);
     for source in sources {
         let mut lines = Lines::new(Digested {
             bytes: source.bytes,
@@ -250,6 +258,7 @@ pub(super) fn walk(
             let read = lines.read(|line| {
                 number += 1;
                 if let Some(input) = parse(&line, &source.name, number, inputs, defaults) {
+                    all = all.wrapping_add(fingerprint(inputs));
                     inputs += 1;
                     flow = visit(Step::Input(input, line));
                 }
@@ -273,6 +282,7 @@ pub(super) fn walk(
     Ok(Some(List {
         inputs,
         taken: inputs,
+        fingerprints: [all; 2],
         sha256: digest.map(|digest| digest.finalize().into()),
     }))
 }
@@ -362,6 +372,7 @@ pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
         state: State::Ended(Totals::Complete(List {
             inputs,
             taken: inputs,
+            fingerprints: [0; 2],
             sha256: None,
         })),
     }

@@ -104,6 +104,12 @@ pub(super) fn number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 
     u32::try_from(hash % u64::from(count)).unwrap_or_default()
 }
 
+/// What an input adds to the fingerprint of those that are taken: shards whose
+/// fingerprints come to that of the list have each of its inputs once.
+pub(super) fn fingerprint(index: u64) -> u64 {
+    fmix64(index + 1)
+}
+
 /// The host as it is hashed: in lower case, encoded and decoded as the URL standard
 /// says (the parser did that), without the dot that stands for the root.
 pub(super) fn host(url: &Url) -> &str {
@@ -115,7 +121,10 @@ pub(super) fn host(url: &Url) -> &str {
 /// FNV alone leaves the low bits of similar names alike.
 fn hash(bytes: &[u8]) -> u64 {
     let fnv1a = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    let mut hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv1a);
+    fmix64(bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv1a))
+}
+
+fn fmix64(mut hash: u64) -> u64 {
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     hash ^ (hash >> 33)

@@ -57,6 +57,8 @@ pub struct ListRead {
     pub inputs: u64,
     /// Inputs of this one.
     pub taken: u64,
+    /// Of the indices of all, and of those, in hex.
+    pub fingerprints: [String; 2],
     /// Of its bytes, in hex.
     pub sha256: String,
 }
@@ -238,6 +240,7 @@ impl Summary {
             list: ended.list.map(|list| ListRead {
                 inputs: list.inputs,
                 taken: list.taken,
+                fingerprints: list.fingerprints.map(|sum| format!("{sum:016x}")),
                 sha256: list.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
             }),
             results,

@@ -116,7 +116,10 @@ fn the_sum_of_all_shards() {
     assert_eq!(out.stderr(), "");
     let sum: Value = serde_json::from_str(out.stdout()).unwrap();
     let expected = json!({
-        "shards": 3, "list": {"inputs": 100, "taken": 100, "sha256": sum["list"]["sha256"]},
+        "shards": 3, "list": {
+            "inputs": 100, "taken": 100, "sha256": sum["list"]["sha256"],
+            "fingerprints": [&sum["list"]["fingerprints"][0], &sum["list"]["fingerprints"][0]],
+        },
         "inputs": 100, "ok": 90, "http_error": 10, "error": 0, "skipped": 0, "cancelled": 0,
         "bytes": 380, "statuses": {"200": 90, "404": 10}, "errors": {},
     });
@@ -136,7 +139,10 @@ fn a_summary_says_of_which_list_and_shard_it_is() {
         String::from_utf8(out.stdout).unwrap()[..64].to_owned()
     };
     let taken = summary["inputs"].as_u64().unwrap();
-    let list = json!({"inputs": 100, "taken": taken, "sha256": sha256("list")});
+    let fingerprints = &summary["list"]["fingerprints"];
+    let list = json!({
+        "inputs": 100, "taken": taken, "sha256": sha256("list"), "fingerprints": fingerprints,
+    });
     assert_eq!(summary["list"], list);
     let file = results(1);
     assert_eq!(
@@ -225,7 +231,7 @@ fn shards_that_lie() {
     });
     site.assert_refused(
         &[0, 1, 2],
-        &["the list has 100 inputs, all shards together"],
+        &["the list has 100 inputs, and these shards have"],
     );
 
     let site = Site::fetched();
@@ -265,7 +271,7 @@ fn numbers_that_cannot_be() {
 }
 
 #[test]
-fn results_that_are_elsewhere_are_found_beside_the_summary_or_not_checked() {
+fn results_are_found_beside_the_summary_too_and_must_be_there() {
     let site = Site::fetched();
     let into = site.path("away");
     fs::create_dir(&into).unwrap();
@@ -281,14 +287,37 @@ fn results_that_are_elsewhere_are_found_beside_the_summary_or_not_checked() {
     };
     assert_eq!(merge().exits(0).stderr(), "");
     fs::remove_file(into.join(results(1))).unwrap();
-    let out = merge().exits(0);
+    let said = merge().exits(1);
+    let said = said.stderr();
     assert!(
-        out.stderr().contains("of 1 of 3 shards"),
-        "{}",
-        out.stderr()
+        said.contains("shard 1/3 (away/1.json): 1.jsonl: is not there"),
+        "{said}"
     );
-    fs::write(into.join(results(0)), "x").unwrap();
-    merge().exits(1);
+}
+
+#[test]
+fn a_summary_that_is_not_there_is_a_shard_that_is_missing() {
+    let site = Site::fetched();
+    fs::remove_file(site.path(&summary(1))).unwrap();
+    site.assert_refused(&[0, 1, 2], &["1.json: no such file", "shard 1/3: missing"]);
+}
+
+/// With other options, one reads a line as another host or URL, or as none.
+#[test]
+fn shards_with_options_of_their_own_are_not_one_list() {
+    let site = Site::new();
+    let url = |n: usize| {
+        let host = format!("127.0.0.{}", n + 1);
+        site.server.url_as(&host, &format!("/{n}\n"))
+    };
+    let list: String = (0..30).map(url).collect();
+    site.write("list", &list);
+    for number in 0..SHARDS {
+        let only = if number == 1 { "--https-only" } else { "-q" };
+        site.fetch(number, &[only]).exits(0);
+    }
+    let said = ["the list has 30 inputs, and these shards have"];
+    site.assert_refused(&[0, 1, 2], &said);
 }
 
 #[test]
@@ -366,11 +395,7 @@ fn results_without_a_summary_are_told() {
 
 #[test]
 fn what_is_no_summary_is_refused() {
-    for (name, reason) in [
-        ("list", "not what"),
-        ("object", "not what"),
-        ("none", "no such file"),
-    ] {
+    for (name, reason) in [("list", "not what"), ("object", "not what")] {
         let run = Fetch::new()
             .file("list", "http://a/\n")
             .file("object", "{}");

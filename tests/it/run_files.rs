@@ -89,6 +89,45 @@ fn results_of_a_run_that_stopped_early_stay_partial() {
 }
 
 #[test]
+fn what_standard_output_goes_to_is_written_not_replaced() {
+    let server = Server::always(ok("x"));
+    let folder = tempfile::tempdir().unwrap();
+    let (out, link) = (folder.path().join("out"), folder.path().join("link"));
+    std::os::unix::fs::symlink("/proc/self/fd/1", &link).unwrap();
+    for (option, parts) in [("--summary-file", 2), ("--results", 1)] {
+        let run = Fetch::new().arg(option).arg(&link).arg(server.url("/"));
+        run.stdout_to(&out).run().exits(0);
+        assert!(link.is_symlink(), "{option}");
+        let text = std::fs::read_to_string(&out).unwrap();
+        assert!(text.starts_with("200  "), "{text}");
+        assert_eq!(text.contains("\"inputs\": 1"), parts == 2, "{text}");
+        std::fs::remove_file(&out).unwrap();
+    }
+}
+
+#[test]
+fn a_link_to_a_file_stays_and_the_file_is_replaced() {
+    let server = Server::always(ok("x"));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    let run = || {
+        Fetch::new()
+            .arg("--summary-file")
+            .arg(&link)
+            .arg(server.url("/"))
+    };
+    // Where it leads to nothing, that is known before the first request.
+    run().run().exits(2);
+    assert!(server.requests().is_empty());
+    std::fs::write(&file, "old").unwrap();
+    run().run().exits(0);
+    assert!(link.is_symlink());
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with('{'), "{text}");
+}
+
+#[test]
 fn results_that_are_there_are_left_alone_and_nothing_is_sent() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::jsonl()
