@@ -176,28 +176,23 @@ impl Part {
         let Some(results) = &self.results else {
             return Ok(false);
         };
-        let beside = results
-            .file
-            .file_name()
-            .map(|name| crate::save::folder_of(&self.path).join(name));
-        let file = [Some(results.file.clone()), beside]
-            .into_iter()
-            .flatten()
-            .find_map(|path| Some((File::open(&path).ok()?, path)));
-        let failed =
-            |path: &Path, what: &str| format!("{}: {}: {what}", self.name(), path.display());
-        let Some((file, path)) = file else {
-            let what = "is not there; run the shard again";
-            return Err(failed(&results.file, what));
-        };
-        match sha256(file) {
-            Ok(sum) if sum == results.sha256 => Ok(true),
-            Ok(_) => Err(failed(
-                &path,
-                "not what the run wrote; remove it and run the shard again",
-            )),
-            Err(error) => Err(failed(&path, &plain(&error))),
+        let name = results.file.file_name();
+        let beside = name.map(|name| self.path.with_file_name(name));
+        let mut place = results.file.clone();
+        let mut what = "is not there; run the shard again".to_owned();
+        // Where either is what was written, the other is somebody else's.
+        for path in [Some(results.file.clone()), beside].into_iter().flatten() {
+            let Ok(file) = File::open(&path) else {
+                continue;
+            };
+            what = match sha256(file) {
+                Ok(sum) if sum == results.sha256 => return Ok(true),
+                Ok(_) => "not what the run wrote; remove it and run the shard again".to_owned(),
+                Err(error) => plain(&error),
+            };
+            place = path;
         }
+        Err(format!("{}: {}: {what}", self.name(), place.display()))
     }
 }
 
