@@ -114,11 +114,7 @@ impl Drafts {
 }
 
 fn shard_of(take: Take) -> ShardOf {
-    let all = Shard {
-        number: 0,
-        count: 1,
-    };
-    let Shard { number, count } = take.shard.unwrap_or(all);
+    let Shard { number, count } = take.shard.unwrap_or(Shard::ALL);
     ShardOf {
         number,
         count,

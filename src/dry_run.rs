@@ -18,11 +18,7 @@ const HEAVIEST: usize = 10;
 /// Counts the inputs, and says which lines hold none.
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let take = config.take;
-    let all = Shard {
-        number: 0,
-        count: 1,
-    };
-    let shard = take.shard.unwrap_or(all);
+    let shard = take.shard.unwrap_or(Shard::ALL);
     let tell = |failure: &crate::error::Failure| say(&failure.to_string());
     let survey = survey(config.sources, &config.defaults, shard, take.by, tell)
         .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;

@@ -256,6 +256,9 @@ pub(super) fn walk(
         loop {
             let mut flow = ControlFlow::Continue(());
             let read = lines.read(|line| {
+                if flow.is_break() {
+                    return;
+                }
                 number += 1;
                 if let Some(input) = parse(&line, &source.name, number, inputs, defaults) {
                     all = all.wrapping_add(fingerprint(inputs));
@@ -263,11 +266,9 @@ pub(super) fn walk(
                     flow = visit(Step::Input(input, line));
                 }
             });
-            flow = if flow.is_continue() {
-                visit(Step::Pause)
-            } else {
-                flow
-            };
+            if flow.is_continue() {
+                flow = visit(Step::Pause);
+            }
             match read {
                 _ if flow.is_break() => return Ok(None),
                 Ok(true) => {}

@@ -69,6 +69,12 @@ impl std::str::FromStr for Shard {
 }
 
 impl Shard {
+    /// The only one: all of the list.
+    pub const ALL: Self = Self {
+        number: 0,
+        count: 1,
+    };
+
     /// Shard `number`, from 0, of `count`.
     ///
     /// # Errors

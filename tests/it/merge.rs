@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Fetch, Output, Server, answer, ok};
+use crate::support::{Fetch, Output, Running, Server, answer, ok};
 
 const SHARDS: usize = 3;
 
@@ -71,6 +71,18 @@ impl Site {
 
     fn fetch(&self, number: usize, args: &[&str]) -> Output {
         self.shard(number).arg("list").args(args).run()
+    }
+
+    /// A shard that was run, run again from its beginning: under way.
+    fn begin_again(&self, number: usize) -> Running {
+        for name in [results(number), summary(number)] {
+            fs::remove_file(self.path(&name)).unwrap();
+        }
+        let asked = self.server.requests().len();
+        let mut run = self.shard(number).arg("-").stdin_open().spawn();
+        run.write(self.read("list"));
+        self.server.wait_for_requests(asked + 1);
+        run
     }
 
     fn merge(&self, summaries: &[usize]) -> Output {
@@ -357,12 +369,7 @@ fn without_its_summary_no_results_appear() {
 #[test]
 fn a_shard_that_is_killed_and_run_again_is_as_good() {
     let site = Site::fetched();
-    for name in [results(1), summary(1)] {
-        fs::remove_file(site.path(&name)).unwrap();
-    }
-    let mut run = site.shard(1).arg("-").stdin_open().spawn();
-    run.write(site.read("list"));
-    site.server.wait_for_requests(101);
+    let mut run = site.begin_again(1);
     run.kill();
     drop(run);
     assert!(!site.path(&results(1)).exists() && !site.path(&summary(1)).exists());
@@ -373,12 +380,7 @@ fn a_shard_that_is_killed_and_run_again_is_as_good() {
 #[test]
 fn of_two_runs_of_one_shard_the_first_to_end_counts() {
     let site = Site::fetched();
-    for name in [results(1), summary(1)] {
-        fs::remove_file(site.path(&name)).unwrap();
-    }
-    let mut slow = site.shard(1).arg("-").stdin_open().spawn();
-    slow.write(site.read("list"));
-    site.server.wait_for_requests(101);
+    let slow = site.begin_again(1);
     site.fetch(1, &[]).exits(0);
     let out = slow.wait().exits(3);
     assert!(out.stderr().contains("1.jsonl"), "{}", out.stderr());

@@ -6,16 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Server, ok};
+use crate::support::{Server, ok, text::commands};
 
 const README: &str = include_str!("../../README.md");
-
-/// The lines of the blocks that a user would type into a shell.
-fn commands() -> Vec<&'static str> {
-    let blocks = README.split("```sh\n").skip(1);
-    let blocks = blocks.map(|block| block.split("```").next().unwrap());
-    blocks.flat_map(str::lines).collect()
-}
 
 /// Stands in for a program that a machine may not have: takes what it is given.
 fn stub(folder: &Path, name: &str) {
@@ -38,7 +31,7 @@ fn every_command_of_the_readme_runs() {
         folder.path().display(),
         fetch.display()
     );
-    let commands = commands();
+    let commands: Vec<_> = commands(README).collect();
     assert!(commands.len() > 10);
     for command in commands {
         let command = command.replace("https://example.com", &server.url(""));

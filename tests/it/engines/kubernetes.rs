@@ -9,8 +9,8 @@ use std::{
 
 use serde_json::Value;
 
-use super::{command, commands, example, said, told, work::Work};
-use crate::support::daemon::Site;
+use super::{command, example, said, told, work::Work};
+use crate::support::{daemon::Site, text::commands};
 
 const README: &str = include_str!("../../../examples/kubernetes/README.md");
 const DOCKERFILE: &str = include_str!("../../../examples/kubernetes/Dockerfile");

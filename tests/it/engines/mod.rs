@@ -75,9 +75,3 @@ fn example(name: &str) -> PathBuf {
         .join("examples")
         .join(name)
 }
-
-/// The lines of a README that a user would type into a shell.
-fn commands(readme: &str) -> impl Iterator<Item = &str> {
-    let blocks = readme.split("```sh\n").skip(1);
-    blocks.flat_map(|block| block.split("```").next().unwrap().lines())
-}

@@ -1,6 +1,7 @@
 //! GNU parallel: one line, by host.
 
-use super::{commands, told, work::Work};
+use super::{told, work::Work};
+use crate::support::text::commands;
 
 const README: &str = include_str!("../../../examples/parallel/README.md");
 

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, fs, path::PathBuf, thread};
 use serde_json::Value;
 
 use super::{
-    command, commands,
+    command,
     namespace::{Namespace, Process},
     said, told, wait_for,
     work::Work,
 };
-use crate::support::{daemon::Site, record::RecordExt as _};
+use crate::support::{daemon::Site, record::RecordExt as _, text::commands};
 
 const README: &str = include_str!("../../../examples/slurm/README.md");
 const SHARDS: usize = 4;

@@ -5,6 +5,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::CANARY;
 
+/// The lines of a README that a user would type into a shell.
+pub(crate) fn commands(readme: &str) -> impl Iterator<Item = &str> {
+    let blocks = readme.split("```sh\n").skip(1);
+    blocks.flat_map(|block| block.split("```").next().unwrap().lines())
+}
+
 /// Decimal fractions become `T`, the ports of the servers `PORT`.
 pub(crate) fn normalised(text: &str, ports: &[u16]) -> String {
     let mut text = text.to_owned();
