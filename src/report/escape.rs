@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use crate::text::is_unsafe;
 
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+/// Looks at every byte, wherever the answer shows: so many are looked at at once.
+fn is_plain(text: &[u8]) -> bool {
+    let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
+    text.iter().fold(true, |all, byte| all & is_plain(byte))
 }
 
 fn escape_with(
@@ -14,7 +16,7 @@ fn escape_with(
     is_unsafe: impl Fn(char) -> bool,
     mut escape: impl FnMut(&mut String, char),
 ) -> Cow<'_, str> {
-    if is_plain(text) {
+    if is_plain(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -50,9 +52,13 @@ pub(super) fn field(text: &str) -> Cow<'_, str> {
     escape(&text.replace(blank, "%20")).into_owned().into()
 }
 
-/// What is inside a JSON string already, with the characters that JSON lets pass but a terminal should not see as `\u….`.
-pub(super) fn json(fragment: &str) -> Cow<'_, str> {
-    escape_with(fragment, is_unsafe, |escaped, c| {
+/// In the JSON from `start` on: the characters that JSON lets pass in a string, but a terminal should not see, become `\u….`
+pub(super) fn json(json: &mut Vec<u8>, start: usize) {
+    if is_plain(&json[start..]) {
+        return;
+    }
+    let text = String::from_utf8(json.split_off(start)).unwrap_or_default();
+    let escaped = escape_with(&text, is_unsafe, |escaped, c| {
         // White space between the tokens of raw JSON: a string does not hold it.
         if matches!(c, '\t' | '\n' | '\r') {
             return escaped.push(' ');
@@ -60,7 +66,8 @@ pub(super) fn json(fragment: &str) -> Cow<'_, str> {
         for unit in c.encode_utf16(&mut [0; 2]) {
             let _ = write!(escaped, "\\u{unit:04x}");
         }
-    })
+    });
+    json.extend_from_slice(escaped.as_bytes());
 }
 
 #[cfg(test)]
@@ -81,11 +88,15 @@ mod tests {
             assert_eq!(escape(text), escaped);
             assert_eq!(field(text), field_);
         }
-        assert_eq!(
-            json("a\u{9b}\u{202e}\u{e0001}"),
-            "a\\u009b\\u202e\\udb40\\udc01"
-        );
-        assert_eq!(json("ü\u{7f}"), "ü\\u007f");
-        assert_eq!(json("[1,\r\t2]"), "[1,  2]");
+        for (text, escaped) in [
+            ("plain ~", "plain ~"),
+            ("a\u{9b}\u{202e}\u{e0001}", "a\\u009b\\u202e\\udb40\\udc01"),
+            ("ü\u{7f}", "ü\\u007f"),
+            ("[1,\r\t2]", "[1,  2]"),
+        ] {
+            let mut bytes = [b"\n", text.as_bytes()].concat();
+            json(&mut bytes, 1);
+            assert_eq!(bytes, [b"\n", escaped.as_bytes()].concat());
+        }
     }
 }
