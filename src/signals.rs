@@ -1,16 +1,19 @@
 //! What ends a run from outside: signals, and a reader that leaves.
 
+use std::os::fd::AsFd as _;
 use std::task::{Context, Poll};
 use std::{future, io, thread};
 
 use futures::stream::{Stream, poll_fn, select};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, fstat};
 use rustix::io::retry_on_intr;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::event::Stop;
-use crate::report::is_pipe;
 
 /// SIGINT and SIGTERM, each time they come.
 ///
@@ -43,30 +46,39 @@ fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
 /// Comes when the reader of standard output has left, also while nothing is
 /// written; never where standard output has no reader, or is not `used`.
 pub(crate) async fn reader_left(used: bool) {
-    let (leave, left) = oneshot::channel();
-    let watch = || {
-        wait_for_reader_to_leave();
-        let _ = leave.send(());
+    let kind = fstat(io::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let left = match kind {
+        Ok(FileType::Fifo) if used => pipe_broke().await,
+        Ok(FileType::Socket) if used => socket_closed().await,
+        _ => None,
     };
-    let watched = used && is_pipe(io::stdout());
-    let watched = watched
-        && thread::Builder::new()
-            .name("watcher".into())
-            .spawn(watch)
-            .is_ok();
-    if !watched || left.await.is_err() {
+    if left.is_none() {
         future::pending::<()>().await;
     }
 }
 
-/// A system call of its own: what tokio watches would have to be non-blocking,
-/// for everyone who shares this pipe.
-fn wait_for_reader_to_leave() {
-    let stdout = io::stdout();
-    // Nothing is asked for: an error is told anyway.
-    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
-    // Where one cannot wait, nobody leaves: writing will tell.
-    if retry_on_intr(|| poll(&mut watched, None)).is_err() {
-        thread::park();
-    }
+/// Comes when nobody has the other end of the pipe that standard output is; with `None` where that cannot be known.
+async fn pipe_broke() -> Option<()> {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().ok()?;
+    // Unchecked: it would be made non-blocking, for everyone who shares this pipe. Nothing is written through it.
+    let stdout = Sender::from_owned_fd_unchecked(stdout).ok()?;
+    stdout.ready(Interest::ERROR).await.ok().map(drop)
+}
+
+/// Comes when the other end of the socket that standard output is has closed it for good. tokio
+/// takes one that sends no more for one that is closed: so this is a thread, and a system call of its own.
+async fn socket_closed() -> Option<()> {
+    let (leave, left) = oneshot::channel();
+    let watch = || {
+        let stdout = io::stdout();
+        // Nothing is asked for: an error is told anyway.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        // Where one cannot wait, nobody leaves: writing will tell.
+        if retry_on_intr(|| poll(&mut watched, None)).is_ok() {
+            let _ = leave.send(());
+        }
+    };
+    let watcher = thread::Builder::new().name("watcher".into());
+    watcher.spawn(watch).ok()?;
+    left.await.ok()
 }

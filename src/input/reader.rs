@@ -14,6 +14,7 @@ use std::{io, thread};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::lines::{Line, Lines};
 use super::parse::{Defaults, parse};
@@ -158,7 +159,8 @@ impl Intake {
 }
 
 /// Starts the reader of `sources`, one after the other. It gives every input that
-/// `take` takes to `plan` before anybody else sees it, in order.
+/// `take` takes to `plan` before anybody else sees it, in order. What was named on the
+/// command line, and is little, needs no thread: it is read when this comes back.
 ///
 /// # Errors
 ///
@@ -169,10 +171,17 @@ pub fn read(
     take: Take,
     plan: impl FnMut(&mut Input) + Send + 'static,
 ) -> io::Result<Intake> {
-    let (sender, receiver) = mpsc::channel(BATCHES);
-    thread::Builder::new()
-        .name("reader".into())
-        .spawn(move || read_all(sources, &defaults, take, plan, &sender))?;
+    let lines: Option<usize> = sources.iter().map(|source| source.lines).sum();
+    let few = lines.filter(|&lines| lines <= BATCH);
+    // No batch is empty, and the end is one message more: these fit without waiting.
+    let room = few.map_or(BATCHES, |lines| lines + 1);
+    let (sender, receiver) = mpsc::channel(room);
+    let read = move || read_all(sources, &defaults, take, plan, &sender);
+    if few.is_some() {
+        read();
+    } else {
+        thread::Builder::new().name("reader".into()).spawn(read)?;
+    }
     Ok(Intake {
         receiver,
         batch: VecDeque::new(),
@@ -326,7 +335,11 @@ impl Outbox<'_> {
     }
 
     fn send(&mut self, message: Message) {
-        self.closed = self.closed || self.sender.blocking_send(message).is_err();
+        let sent = match self.sender.try_send(message) {
+            Err(TrySendError::Full(message)) => self.sender.blocking_send(message).is_ok(),
+            sent => sent.is_ok(),
+        };
+        self.closed |= !sent;
     }
 }
 
@@ -395,6 +408,7 @@ mod tests {
             name: "list".into(),
             bytes: Box::new(io::Cursor::new(list.join("\n"))),
             regular: None,
+            lines: None,
         };
         let counts = [1, 2, 7, 64];
         let mut homes: HashMap<(u32, String), u32> = HashMap::new();

@@ -16,6 +16,8 @@ pub struct Source {
     pub bytes: Box<dyn Read + Send>,
     /// The path, where it is a regular file that can be read twice.
     pub regular: Option<Box<Path>>,
+    /// How many lines it has, where they are in memory already.
+    pub lines: Option<usize>,
 }
 
 /// Why a source cannot be opened.
@@ -48,14 +50,17 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
     while let Some(name) = names.next() {
         if name.contains("://") {
             let mut lines = name.replace('\n', "%0A");
+            let mut count = 1;
             while let Some(next) = names.next_if(|next| next.contains("://")) {
                 lines.push('\n');
                 lines.push_str(&next.replace('\n', "%0A"));
+                count += 1;
             }
             sources.push(Source {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
                 regular: None,
+                lines: Some(count),
             });
         } else if name == "-" {
             if std::mem::replace(&mut stdin_taken, true) {
@@ -65,6 +70,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
                 name: "-".into(),
                 bytes: Box::new(io::stdin()),
                 regular: None,
+                lines: None,
             });
         } else {
             sources.push(open_file(name)?);
@@ -87,5 +93,6 @@ fn open_file(name: &str) -> Result<Source, SourceError> {
         name: name.into(),
         bytes: Box::new(file),
         regular: kind.is_file().then(|| Path::new(name).into()),
+        lines: None,
     })
 }

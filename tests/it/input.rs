@@ -80,6 +80,19 @@ fn an_argument_with_a_scheme_is_a_url() {
 }
 
 #[test]
+fn arguments_may_be_many_and_long() {
+    let server = Server::always(ok("x"));
+    for (count, length) in [(64, 4_000), (65, 4_000), (500, 10)] {
+        let url = |n| server.url(&format!("/{}{n}", "x".repeat(length)));
+        let urls: Vec<_> = (0..count).map(url).collect();
+        let out = Fetch::jsonl().args(&urls).run().exits(0);
+        let records = out.in_order();
+        let asked: Vec<_> = records.iter().map(|record| record.text("url")).collect();
+        assert_eq!(asked, urls);
+    }
+}
+
+#[test]
 fn several_sources_are_read_one_after_the_other_in_one_run() {
     let server = Server::always(ok("x"));
     let out = Fetch::jsonl()

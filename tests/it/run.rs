@@ -327,6 +327,21 @@ fn a_reader_that_leaves_is_noticed_while_the_input_is_idle() {
 }
 
 #[test]
+fn a_reader_behind_a_socket_is_noticed_when_it_leaves_and_not_when_it_sends_no_more() {
+    let server = Server::always(ok("x"));
+    let mut run = Fetch::new().stdout_socket().stdin_open().spawn();
+    run.shut_stdout();
+    for _ in 0..3 {
+        run.write(server.url("/a\n"));
+        run.line();
+    }
+    run.close_stdout();
+    let out = run.wait_with_stdin_open().exits(141);
+    assert_eq!(out.stderr(), "");
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
+#[test]
 fn a_reader_that_was_never_there_is_noticed_before_the_first_result() {
     let server = Server::always(Script::new().silence());
     let mut run = Fetch::new().stdin_open().spawn();

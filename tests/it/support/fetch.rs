@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     io::Write as _,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -31,6 +32,7 @@ enum In {
 
 enum Out {
     Pipe,
+    Socket(UnixStream),
     File(PathBuf),
     Terminal,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Fetch {
     env: Vec<(&'static str, OsString)>,
     stdin: In,
     stdout: Out,
+    /// Our end of it, where it is a socket.
+    socket: Option<UnixStream>,
     stderr: Out,
     columns: u16,
     shell: Option<&'static str>,
@@ -57,6 +61,7 @@ impl Fetch {
             env: Vec::new(),
             stdin: In::Nothing,
             stdout: Out::Pipe,
+            socket: None,
             stderr: Out::Pipe,
             columns: 100,
             shell: None,
@@ -115,6 +120,13 @@ impl Fetch {
 
     pub(crate) fn stderr_to(mut self, path: impl AsRef<Path>) -> Self {
         self.stderr = Out::File(self.folder.path().join(path));
+        self
+    }
+
+    pub(crate) fn stdout_socket(mut self) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        self.stdout = Out::Socket(theirs);
+        self.socket = Some(ours);
         self
     }
 
@@ -207,6 +219,7 @@ impl Fetch {
         let terminal = Terminal::new(self.columns);
         let out = |out: &Out| match out {
             Out::Pipe => Stdio::piped(),
+            Out::Socket(end) => OwnedFd::from(end.try_clone().unwrap()).into(),
             Out::File(path) => fs::OpenOptions::new()
                 .create(true)
                 .append(true)
@@ -241,7 +254,10 @@ impl Fetch {
         }
         Running {
             stdin,
-            stdout: child.stdout.take(),
+            stdout: child.stdout.take().or_else(|| {
+                let socket = self.socket?;
+                Some(OwnedFd::from(socket).into())
+            }),
             unread: Vec::new(),
             lines: String::new(),
             stderr: child.stderr.take().map_or_else(ended, Gathered::from),

@@ -11,6 +11,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    net::{Shutdown, shutdown},
     process::{Pid, Signal, kill_process},
 };
 use serde_json::Value;
@@ -49,6 +50,11 @@ impl Running {
     /// The reader leaves.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
+    }
+
+    /// The reader sends no more, which it never did, and reads on.
+    pub(crate) fn shut_stdout(&self) {
+        shutdown(self.stdout.as_ref().unwrap(), Shutdown::Write).unwrap();
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
