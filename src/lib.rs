@@ -16,11 +16,11 @@
 //! | 1 | [`input`] (sources, lines, shards), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
 //! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
 //!
-//! Three threads always: the reader of the input, who also plans ([`input::read`]),
-//! the engine with its runtime (the main thread), and the printer
-//! ([`report::Reporter`]). Some come where they are needed: those that carry a part of
-//! a long list ([`http::Workers`]), write files ([`save::Threads`]), look up names,
-//! count the input, watch the reader.
+//! Two threads always: the engine with its runtime (the main thread), and the printer
+//! ([`report::Reporter`]). The reader of the input, who also plans ([`input::read`]), is
+//! a third, unless the input is a few URLs on the command line. Some come where they are needed: those
+//! that carry a part of a long list ([`http::Workers`]), write files ([`save::Threads`]), look up names,
+//! count the input, watch a reader behind a socket.
 
 pub mod cli;
 pub mod config;
@@ -44,6 +44,7 @@ mod signals;
 pub mod text;
 
 use std::io;
+use std::mem::{self, ManuallyDrop};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -152,29 +153,10 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
         // Look-ups of names are all that blocks.
         .max_blocking_threads(http::LOOKUPS)
         .build()?;
-    let runtime = Unhurried(Some(runtime));
+    // Never dropped: that would wait for look-ups, which cannot be cancelled, and close one by one what the system closes at once.
+    let runtime = ManuallyDrop::new(runtime);
     let disk = threads.as_ref().and_then(Threads::disk);
     runtime.block_on(fetch(config, fit, disk))
-}
-
-/// A runtime that waits for nobody when it is dropped, not even in a panic: a look-up cannot be cancelled.
-struct Unhurried(Option<tokio::runtime::Runtime>);
-
-impl Unhurried {
-    fn block_on<F: Future<Output = Result<Exit, RunError>>>(&self, future: F) -> F::Output {
-        match &self.0 {
-            Some(runtime) => runtime.block_on(future),
-            None => Ok(Exit::CannotGoOn),
-        }
-    }
-}
-
-impl Drop for Unhurried {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 async fn fetch(
@@ -219,6 +201,8 @@ async fn fetch(
         Err(error) => drafts.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),
         Ok(ControlFlow::Continue(done)) => {
+            // Nothing is on the wire any more. What is open, the system closes.
+            mem::forget(client);
             let exit = done.exit(config.run.exit_zero);
             drafts.finish(&done, exit)?;
             Ok(exit)
