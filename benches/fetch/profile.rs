@@ -143,7 +143,8 @@ fn service(function: &str) -> Option<Service> {
     // A second activation of a function is marked with `'2`.
     let function = function.split('\'').next().unwrap_or(function);
     match function {
-        "malloc" | "calloc" | "realloc" | "free" | "posix_memalign" => Some(Service::Heap),
+        "malloc" | "calloc" | "realloc" | "free" | "posix_memalign" | "mallocx" | "rallocx"
+        | "sdallocx" => Some(Service::Heap),
         _ if function.starts_with("_rjem_") => Some(Service::Heap),
         "bcmp" => Some(Service::Memory),
         _ if ["mem", "__mem"]
