@@ -3,22 +3,21 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
-use reqwest::{Method, Response, StatusCode, Version};
-use tokio::time::sleep;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE};
+use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Options;
 use super::body::{self, BodyError, Received};
-use super::clients::{Clients, Pool, Road, Shared};
+use super::clients::{Pool, Shared};
 use super::failure;
 use super::range;
 use super::redirect::{self, Dead};
 use super::rest;
+use super::send::Sender;
 use super::streams::Stream;
-use super::upload::Upload;
-use super::watch::{Flown, Watch, watched};
+use super::watch::{Flown, Watch};
 use crate::error::{Failure, Kind, Phase};
 use crate::outcome::{Answer, Attempt};
 use crate::request::{Body, Place, Request};
@@ -27,16 +26,6 @@ use crate::text::hex;
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
-
-/// How often a server may say that it has not looked at a request, and get it again on a
-/// connection that others use: one that takes few requests on each says so to all but these.
-const REFUSALS: u32 = 8;
-
-/// So many times it gets it at once.
-const REFUSALS_AT_ONCE: u32 = 3;
-
-/// After these, the pauses grow by this each time.
-const PAUSE: Duration = Duration::from_millis(10);
 
 /// No client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +44,11 @@ pub enum ClientError {
 /// One attempt under way: the request as it stands after the redirects so far.
 #[derive(Debug)]
 pub struct Chain {
-    url: Url,
-    method: Method,
-    body: Option<Body>,
+    pub(super) url: Url,
+    pub(super) method: Method,
+    pub(super) body: Option<Body>,
     /// Some redirect led to another origin; what is for the first one only stays behind for good.
-    left_origin: bool,
+    pub(super) left_origin: bool,
     redirects: u32,
     /// Some hop before the last one was sent.
     sent: bool,
@@ -163,7 +152,7 @@ struct Arriving {
 /// Sends requests.
 pub(super) struct Client {
     options: Options,
-    clients: Clients,
+    sender: Sender,
     store: Option<Store>,
 }
 
@@ -179,10 +168,10 @@ impl Client {
         store: Option<Store>,
         shared: Shared,
     ) -> Result<Self, ClientError> {
-        let clients = Clients::new(options.clone(), pool, shared)?;
+        let sender = Sender::new(options.clone(), pool, shared)?;
         Ok(Self {
             options,
-            clients,
+            sender,
             store,
         })
     }
@@ -376,7 +365,7 @@ impl Client {
                 && part.offset() > 0
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
-        let sent = self.send(request, chain, rest, watch).await;
+        let sent = self.sender.send(request, chain, rest, watch).await;
         let (mut response, mut stream) = sent.map_err(failed)?;
         let mut whole = None;
         if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
@@ -384,7 +373,7 @@ impl Client {
             if whole.is_none() {
                 // One connection at a time.
                 drop((response, stream));
-                let sent = Box::pin(self.send(request, chain, None, watch)).await;
+                let sent = Box::pin(self.sender.send(request, chain, None, watch)).await;
                 (response, stream) = sent.map_err(failed)?;
             }
         }
@@ -422,126 +411,6 @@ impl Client {
         let length = response.content_length();
         let of = range::representation(&request.url, response.headers(), length);
         of.filter(|_| self.is_resumable(request, chain))
-    }
-
-    /// Sends it again where the server says that it has not looked at it, in the end on
-    /// a connection of its own, and once where [`Self::another`] client may help: the
-    /// server closed a kept connection as the request left (RFC 9112, section 9.3.1),
-    /// the head of the answer needs the room, or HTTP/1.1 is wanted.
-    async fn send(
-        &self,
-        request: &Request,
-        chain: &Chain,
-        part: Option<&Part>,
-        watch: &Rc<Watch>,
-    ) -> reqwest::Result<(Response, Option<Stream>)> {
-        let road = if chain.method.is_idempotent() {
-            self.clients.quick(&chain.url)?
-        } else {
-            self.clients.roomy(&chain.url)?
-        };
-        let mut client = road.client.clone();
-        let mut refusals = 0;
-        let mut is_last = false;
-        loop {
-            let sent = self.execute(&client, request, chain, part, watch).await;
-            let error = match sent {
-                Ok(response) => {
-                    // Who got a kept connection has nothing new to tell.
-                    if watch.connected() || response.version() == Version::HTTP_2 {
-                        road.answered.note(&chain.url, response.version());
-                    }
-                    return Ok((response, road.stream));
-                }
-                Err(error) => error,
-            };
-            if failure::is_refused(&error) && refusals <= REFUSALS {
-                refusals += 1;
-                sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE)).await;
-                client = if refusals <= REFUSALS {
-                    road.client.clone()
-                } else {
-                    self.clients.fresh()?
-                };
-                continue;
-            }
-            match self.another(&error, &road, chain, watch)? {
-                Some(another) if !is_last => client = another,
-                _ => return Err(error),
-            }
-            is_last = true;
-        }
-    }
-
-    /// The client to try it with once more, where a kept connection, or the version, was to blame.
-    fn another(
-        &self,
-        error: &reqwest::Error,
-        road: &Road,
-        chain: &Chain,
-        watch: &Watch,
-    ) -> reqwest::Result<Option<reqwest::Client>> {
-        if failure::wants_http1(error) {
-            return self.clients.http1().map(Some);
-        }
-        let was_kept = || !watch.connected() || road.answered.contains(&chain.url);
-        let closed = || failure::lost_before_answer(error) && was_kept();
-        if !chain.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
-            Ok(None)
-        } else if road.answered.over_http2(&chain.url) {
-            // The pool has no other such connection, which could be closed as well.
-            Ok(Some(road.client.clone()))
-        } else {
-            self.clients.fresh().map(Some)
-        }
-    }
-
-    fn execute(
-        &self,
-        client: &reqwest::Client,
-        request: &Request,
-        chain: &Chain,
-        part: Option<&Part>,
-        watch: &Rc<Watch>,
-    ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut message = self.message(request, chain, watch);
-        if let Some(part) = part {
-            range::ask(part, message.headers_mut());
-        }
-        watched(watch.clone(), client.execute(message))
-    }
-
-    /// The request on the wire; what is for the origin that was asked goes to no other.
-    fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
-        let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
-        let mut headers = HeaderMap::clone(&self.options.headers);
-        if !chain.left_origin {
-            for name in request.headers.keys() {
-                headers.remove(name);
-            }
-            for (name, value) in request.headers.iter() {
-                headers.append(name, value.clone());
-            }
-            if let Some(authorization) = &request.authorization {
-                headers.insert(AUTHORIZATION, authorization.clone());
-            }
-        }
-        if let Some(body) = &chain.body {
-            if let Some(content_type) = &body.content_type {
-                headers.insert(CONTENT_TYPE, content_type.clone());
-            }
-            let (upload, left) = Upload::new(body.bytes.clone());
-            *message.body_mut() = Some(reqwest::Body::wrap(upload));
-            watch.uploads(left);
-        }
-        // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
-        let content = matches!(chain.method, Method::POST | Method::PUT | Method::PATCH);
-        if content || chain.body.is_some() {
-            let length = chain.body.as_ref().map_or(0, |body| body.bytes.len());
-            headers.insert(CONTENT_LENGTH, length.into());
-        }
-        *message.headers_mut() = headers;
-        message
     }
 
     fn answer(&self, response: &Response, ttfb: Duration) -> Answer {

@@ -1,6 +1,6 @@
 //! HTTP: one hop of one request on the wire, bounded in every direction.
 //!
-//! [`hop::Client::hop`] sends what a [`Chain`] asks for next and reads the answer
+//! [`hop::Client::hop`] sends what a [`Chain`] asks for next ([`send`]) and reads the answer
 //! to its end ([`body`]), under the clock of [`watch`]. [`redirect`] decides
 //! what an answer leads to, [`clients`] which connection carries it, [`workers`]
 //! which thread, and [`failure`] finds the words for what goes wrong.
@@ -16,6 +16,7 @@ mod range;
 mod redirect;
 mod resolver;
 mod rest;
+mod send;
 mod streams;
 mod tls;
 mod upload;

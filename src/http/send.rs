@@ -1,0 +1,171 @@
+//! A request on its way out: what stands in it, which client carries it, and when another one has to.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, Response, Version};
+use tokio::time::sleep;
+
+use super::Options;
+use super::clients::{Clients, Pool, Road, Shared};
+use super::failure;
+use super::hop::Chain;
+use super::range;
+use super::streams::Stream;
+use super::upload::Upload;
+use super::watch::{Watch, watched};
+use crate::request::Request;
+use crate::save::Part;
+
+/// How often a server may say that it has not looked at a request, and get it again on a
+/// connection that others use: one that takes few requests on each says so to all but these.
+const REFUSALS: u32 = 8;
+
+/// So many times it gets it at once.
+const REFUSALS_AT_ONCE: u32 = 3;
+
+/// After these, the pauses grow by this each time.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Sends requests until one is answered.
+pub(super) struct Sender {
+    /// Sent to every origin.
+    headers: Arc<HeaderMap>,
+    clients: Clients,
+}
+
+impl Sender {
+    /// A sender that opens nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// The libraries below refuse the options.
+    pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
+        Ok(Self {
+            headers: options.headers.clone(),
+            clients: Clients::new(options, pool, shared)?,
+        })
+    }
+
+    /// Sends it again where the server says that it has not looked at it, in the end on
+    /// a connection of its own, and once where [`Self::another`] client may help: the
+    /// server closed a kept connection as the request left (RFC 9112, section 9.3.1),
+    /// the head of the answer needs the room, or HTTP/1.1 is wanted.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        part: Option<&Part>,
+        watch: &Rc<Watch>,
+    ) -> reqwest::Result<(Response, Option<Stream>)> {
+        let road = if chain.method.is_idempotent() {
+            self.clients.quick(&chain.url)?
+        } else {
+            self.clients.roomy(&chain.url)?
+        };
+        let mut client = road.client.clone();
+        let mut refusals = 0;
+        let mut is_last = false;
+        loop {
+            let sent = self.execute(&client, request, chain, part, watch).await;
+            let error = match sent {
+                Ok(response) => {
+                    // Who got a kept connection has nothing new to tell.
+                    if watch.connected() || response.version() == Version::HTTP_2 {
+                        road.answered.note(&chain.url, response.version());
+                    }
+                    return Ok((response, road.stream));
+                }
+                Err(error) => error,
+            };
+            if failure::is_refused(&error) && refusals <= REFUSALS {
+                refusals += 1;
+                sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE)).await;
+                client = if refusals <= REFUSALS {
+                    road.client.clone()
+                } else {
+                    self.clients.fresh()?
+                };
+                continue;
+            }
+            match self.another(&error, &road, chain, watch)? {
+                Some(another) if !is_last => client = another,
+                _ => return Err(error),
+            }
+            is_last = true;
+        }
+    }
+
+    /// The client to try it with once more, where a kept connection, or the version, was to blame.
+    fn another(
+        &self,
+        error: &reqwest::Error,
+        road: &Road,
+        chain: &Chain,
+        watch: &Watch,
+    ) -> reqwest::Result<Option<reqwest::Client>> {
+        if failure::wants_http1(error) {
+            return self.clients.http1().map(Some);
+        }
+        let was_kept = || !watch.connected() || road.answered.contains(&chain.url);
+        let closed = || failure::lost_before_answer(error) && was_kept();
+        if !chain.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
+            Ok(None)
+        } else if road.answered.over_http2(&chain.url) {
+            // The pool has no other such connection, which could be closed as well.
+            Ok(Some(road.client.clone()))
+        } else {
+            self.clients.fresh().map(Some)
+        }
+    }
+
+    fn execute(
+        &self,
+        client: &reqwest::Client,
+        request: &Request,
+        chain: &Chain,
+        part: Option<&Part>,
+        watch: &Rc<Watch>,
+    ) -> impl Future<Output = reqwest::Result<Response>> {
+        let mut message = self.message(request, chain, watch);
+        if let Some(part) = part {
+            range::ask(part, message.headers_mut());
+        }
+        watched(watch.clone(), client.execute(message))
+    }
+
+    /// The request on the wire; what is for the origin that was asked goes to no other.
+    fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
+        let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
+        let mut headers = HeaderMap::clone(&self.headers);
+        if !chain.left_origin {
+            for name in request.headers.keys() {
+                headers.remove(name);
+            }
+            for (name, value) in request.headers.iter() {
+                headers.append(name, value.clone());
+            }
+            if let Some(authorization) = &request.authorization {
+                headers.insert(AUTHORIZATION, authorization.clone());
+            }
+        }
+        if let Some(body) = &chain.body {
+            if let Some(content_type) = &body.content_type {
+                headers.insert(CONTENT_TYPE, content_type.clone());
+            }
+            let (upload, left) = Upload::new(body.bytes.clone());
+            *message.body_mut() = Some(reqwest::Body::wrap(upload));
+            watch.uploads(left);
+        }
+        // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
+        let content = matches!(chain.method, Method::POST | Method::PUT | Method::PATCH);
+        if content || chain.body.is_some() {
+            let length = chain.body.as_ref().map_or(0, |body| body.bytes.len());
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        *message.headers_mut() = headers;
+        message
+    }
+}
