@@ -9,6 +9,7 @@ use std::{env, fs};
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use rustix::fs::FileType;
 
 use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
 use crate::connecting::{ConnectingError, connecting};
@@ -480,7 +481,11 @@ fn dumb() -> bool {
 
 fn run(cli: &Cli) -> Run {
     // Behind a pipe there may be another program on the same terminal: `| less`.
-    let alone = cli.results.is_some() || !report::is_pipe(io::stdout());
+    let piped = matches!(
+        report::kind(io::stdout()),
+        Some(FileType::Fifo | FileType::Socket)
+    );
+    let alone = cli.results.is_some() || !piped;
     let bar = !cli.quiet
         && !cli.no_progress
         && !cli.dry_run

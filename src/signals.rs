@@ -6,7 +6,7 @@ use std::{future, io, thread};
 
 use futures::stream::{Stream, poll_fn, select};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::FileType;
 use rustix::io::retry_on_intr;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::event::Stop;
+use crate::report;
 
 /// SIGINT and SIGTERM, each time they come.
 ///
@@ -46,10 +47,9 @@ fn of(mut signal: Signal, stop: Stop) -> impl Stream<Item = Stop> {
 /// Comes when the reader of standard output has left, also while nothing is
 /// written; never where standard output has no reader, or is not `used`.
 pub(crate) async fn reader_left(used: bool) {
-    let kind = fstat(io::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    let left = match kind {
-        Ok(FileType::Fifo) if used => pipe_broke().await,
-        Ok(FileType::Socket) if used => socket_closed().await,
+    let left = match report::kind(io::stdout()) {
+        Some(FileType::Fifo) if used => pipe_broke().await,
+        Some(FileType::Socket) if used => socket_closed().await,
         _ => None,
     };
     if left.is_none() {

@@ -49,10 +49,17 @@ impl Sender {
         })
     }
 
+    /// Sends what `chain` asks for next, with `part` only the rest of it. Gives the head of the
+    /// answer, and its place where the connection is for many.
+    ///
     /// Sends it again where the server says that it has not looked at it, in the end on
     /// a connection of its own, and once where [`Self::another`] client may help: the
     /// server closed a kept connection as the request left (RFC 9112, section 9.3.1),
     /// the head of the answer needs the room, or HTTP/1.1 is wanted.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer.
     pub(super) async fn send(
         &self,
         request: &Request,

@@ -3,19 +3,18 @@
 use serde::Serialize;
 
 use super::escape;
-use super::record::Record;
 
-/// Writes `record`, without a line end.
-pub(super) fn write(record: &Record<'_>, to: &mut Vec<u8>) {
+/// Writes `value`, a record or one value of it, without a line end.
+pub(super) fn write(value: &impl Serialize, to: &mut Vec<u8>) {
     let start = to.len();
     // Writing to memory does not fail, and every key is a string.
-    let _ = serde_json::to_writer(&mut *to, record);
+    let _ = serde_json::to_writer(&mut *to, value);
     escape::json(to, start);
 }
 
 /// One value of a record.
 pub(super) fn text(value: &impl Serialize) -> String {
-    let mut json = serde_json::to_vec(value).unwrap_or_default();
-    escape::json(&mut json, 0);
+    let mut json = Vec::new();
+    write(value, &mut json);
     String::from_utf8(json).unwrap_or_default()
 }

@@ -16,7 +16,7 @@ mod template;
 mod text;
 
 pub use journal::{Journal, JournalError, Past, Prior};
-pub use printer::{Gate, PrintError, Printed, Streams, is_pipe, printed, say};
+pub use printer::{Gate, PrintError, Printed, Streams, kind, printed, say};
 pub use receipts::Unwritten;
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
 pub use table::Separator;

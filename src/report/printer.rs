@@ -320,14 +320,10 @@ pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 
-/// Whether a reader of `stream` could leave it.
-pub fn is_pipe(stream: impl AsFd) -> bool {
-    fstat(stream).is_ok_and(|stat| {
-        matches!(
-            FileType::from_raw_mode(stat.st_mode),
-            FileType::Fifo | FileType::Socket
-        )
-    })
+/// What `stream` is, if the system says so.
+pub fn kind(stream: impl AsFd) -> Option<FileType> {
+    let stat = fstat(stream).ok()?;
+    Some(FileType::from_raw_mode(stat.st_mode))
 }
 
 /// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    Fetch, Gate, PATIENCE, Script, Server, answer, ok, port::Refusing, redirect, text::normalised,
-    tls,
+    Fetch, Gate, PATIENCE, Running, Script, Server, answer, ok, port::Refusing, redirect,
+    text::normalised, tls,
 };
 
 #[test]
@@ -286,6 +286,15 @@ fn verbose_tells_of_attempts_and_redirects() {
     );
 }
 
+/// The reader does, and the run notices at once, although its input may still come.
+#[track_caller]
+fn leaves(mut run: Running) {
+    run.close_stdout();
+    let out = run.wait_with_stdin_open().exits(141);
+    assert_eq!(out.stderr(), "");
+    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+}
+
 #[test]
 fn a_reader_that_leaves_ends_the_run_quietly() {
     let server = Server::always(ok("x"));
@@ -308,10 +317,7 @@ fn a_reader_that_leaves_is_noticed_while_requests_are_on_the_wire() {
         .stdin(server.list(9))
         .spawn();
     run.line();
-    run.close_stdout();
-    let out = run.wait().exits(141);
-    assert_eq!(out.stderr(), "");
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    leaves(run);
 }
 
 #[test]
@@ -320,10 +326,7 @@ fn a_reader_that_leaves_is_noticed_while_the_input_is_idle() {
     let mut run = Fetch::new().stdin_open().spawn();
     run.write(server.url("/a\n"));
     run.line();
-    run.close_stdout();
-    let out = run.wait_with_stdin_open().exits(141);
-    assert_eq!(out.stderr(), "");
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    leaves(run);
 }
 
 #[test]
@@ -335,10 +338,7 @@ fn a_reader_behind_a_socket_is_noticed_when_it_leaves_and_not_when_it_sends_no_m
         run.write(server.url("/a\n"));
         run.line();
     }
-    run.close_stdout();
-    let out = run.wait_with_stdin_open().exits(141);
-    assert_eq!(out.stderr(), "");
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    leaves(run);
 }
 
 #[test]
@@ -347,9 +347,7 @@ fn a_reader_that_was_never_there_is_noticed_before_the_first_result() {
     let mut run = Fetch::new().stdin_open().spawn();
     run.write(server.url("/a\n"));
     server.wait_for_requests(1);
-    run.close_stdout();
-    let out = run.wait_with_stdin_open().exits(141);
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    leaves(run);
 }
 
 #[test]

@@ -32,7 +32,7 @@ enum In {
 
 enum Out {
     Pipe,
-    Socket(UnixStream),
+    Socket,
     File(PathBuf),
     Terminal,
 }
@@ -43,8 +43,6 @@ pub(crate) struct Fetch {
     env: Vec<(&'static str, OsString)>,
     stdin: In,
     stdout: Out,
-    /// Our end of it, where it is a socket.
-    socket: Option<UnixStream>,
     stderr: Out,
     columns: u16,
     shell: Option<&'static str>,
@@ -61,7 +59,6 @@ impl Fetch {
             env: Vec::new(),
             stdin: In::Nothing,
             stdout: Out::Pipe,
-            socket: None,
             stderr: Out::Pipe,
             columns: 100,
             shell: None,
@@ -124,9 +121,7 @@ impl Fetch {
     }
 
     pub(crate) fn stdout_socket(mut self) -> Self {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        self.stdout = Out::Socket(theirs);
-        self.socket = Some(ours);
+        self.stdout = Out::Socket;
         self
     }
 
@@ -217,9 +212,14 @@ impl Fetch {
 
     pub(crate) fn spawn(self) -> Running {
         let terminal = Terminal::new(self.columns);
-        let out = |out: &Out| match out {
+        let mut socket = None;
+        let mut out = |out: &Out| match out {
             Out::Pipe => Stdio::piped(),
-            Out::Socket(end) => OwnedFd::from(end.try_clone().unwrap()).into(),
+            Out::Socket => {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                socket = Some(OwnedFd::from(ours).into());
+                OwnedFd::from(theirs).into()
+            }
             Out::File(path) => fs::OpenOptions::new()
                 .create(true)
                 .append(true)
@@ -254,10 +254,7 @@ impl Fetch {
         }
         Running {
             stdin,
-            stdout: child.stdout.take().or_else(|| {
-                let socket = self.socket?;
-                Some(OwnedFd::from(socket).into())
-            }),
+            stdout: child.stdout.take().or(socket),
             unread: Vec::new(),
             lines: String::new(),
             stderr: child.stderr.take().map_or_else(ended, Gathered::from),
