@@ -4,11 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, Version};
 use tokio::time::sleep;
+use url::{Position, Url};
 
-use super::Options;
 use super::clients::{Clients, Pool, Road, Shared};
 use super::failure;
 use super::hop::Chain;
@@ -16,6 +16,7 @@ use super::range;
 use super::streams::Stream;
 use super::upload::Upload;
 use super::watch::{Watch, watched};
+use super::{Options, Versions};
 use crate::request::Request;
 use crate::save::Part;
 
@@ -33,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Sender {
     /// Sent to every origin.
     headers: Arc<HeaderMap>,
+    /// The same behind a `Host` that is still to be filled in, where that is ours to send.
+    after_host: Option<HeaderMap>,
     clients: Clients,
 }
 
@@ -43,8 +46,16 @@ impl Sender {
     ///
     /// The libraries below refuse the options.
     pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
+        let headers = options.headers.clone();
+        let after_host = || {
+            let mut after_host = HeaderMap::with_capacity(headers.capacity() + 1);
+            after_host.insert(HOST, HeaderValue::from_static(""));
+            after_host.extend(HeaderMap::clone(&headers));
+            after_host
+        };
         Ok(Self {
-            headers: options.headers.clone(),
+            after_host: (options.versions != Versions::Http2).then(after_host),
+            headers,
             clients: Clients::new(options, pool, shared)?,
         })
     }
@@ -143,10 +154,24 @@ impl Sender {
         watched(watch.clone(), client.execute(message))
     }
 
+    /// What is sent to the origin of `url` as to every other. `Host` comes first where
+    /// that is certain to be HTTP/1.1 (RFC 9110, section 7.2); hyper would put it last.
+    fn headers(&self, url: &Url) -> HeaderMap {
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        match (&self.after_host, HeaderValue::from_str(host)) {
+            (Some(after_host), Ok(host)) if url.scheme() == "http" => {
+                let mut headers = after_host.clone();
+                headers.insert(HOST, host);
+                headers
+            }
+            _ => HeaderMap::clone(&self.headers),
+        }
+    }
+
     /// The request on the wire; what is for the origin that was asked goes to no other.
     fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
         let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
-        let mut headers = HeaderMap::clone(&self.headers);
+        let mut headers = self.headers(&chain.url);
         if !chain.left_origin {
             for name in request.headers.keys() {
                 headers.remove(name);

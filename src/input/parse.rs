@@ -204,23 +204,20 @@ fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request,
     request(url, Some(object), defaults)
 }
 
-/// Whether `://` stands where a scheme ends, not in a path or a query.
-fn has_scheme(text: &str) -> bool {
-    text.find("://")
-        .is_some_and(|at| !text[..at].contains(['/', '?', '#']))
+/// What follows `://` where that ends a scheme, and does not stand in a path or a query.
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    (!scheme.contains(['/', '?', '#'])).then_some(rest)
 }
 
 /// The URL that `text` means, its userinfo still in it; `shown` becomes what records show of it.
 fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
     // Where there is no authority, the parser would take the path for one.
-    let after_scheme = text.split_once("://").filter(|_| has_scheme(text));
-    if after_scheme
-        .map_or(text, |(_, rest)| rest)
-        .starts_with(['/', '\\'])
-    {
+    let after_scheme = after_scheme(text);
+    if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
         return Err(Invalid::NoHost);
     }
-    let url = if has_scheme(text) {
+    let url = if after_scheme.is_some() {
         Url::parse(text)?
     } else {
         for scheme in ["http:", "https:"] {

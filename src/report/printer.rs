@@ -9,10 +9,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::task::{Context, Poll};
-use std::thread;
-use std::time::Instant;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -29,6 +29,10 @@ use super::{JournalError, Total};
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;
+
+/// How long the printer rests after it has written: being woken for every turn of
+/// the engine took a twentieth of the processor's time.
+const REST: Duration = Duration::from_millis(1);
 
 /// Where lines and notes go.
 pub struct Streams {
@@ -81,6 +85,17 @@ struct Waiting {
 pub(super) struct Queue {
     sender: mpsc::Sender<Page>,
     waiting: Arc<Waiting>,
+    /// Dropped after the sender, whose end it tells of.
+    _wake: Wake,
+}
+
+/// Ends the rest of the printer when it is dropped.
+struct Wake(Thread);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
 }
 
 impl Queue {
@@ -181,7 +196,7 @@ pub(super) fn start(
         page: Page::default(),
         last: None,
     };
-    thread::Builder::new()
+    let handle = thread::Builder::new()
         .name("printer".into())
         .spawn(move || {
             let result = thread.run();
@@ -190,7 +205,12 @@ pub(super) fn start(
             }
             let _ = end.send(result);
         })?;
-    Ok((Queue { sender, waiting }, printed))
+    let queue = Queue {
+        sender,
+        waiting,
+        _wake: Wake(handle.thread().clone()),
+    };
+    Ok((queue, printed))
 }
 
 struct Printer {
@@ -221,6 +241,10 @@ impl Printer {
                 let total = self.total.load(Ordering::Relaxed);
                 bar.show(self.page.counts, Some(total).filter(|&total| total > 0));
             }
+            // With a journal, the engine waits for what is recorded.
+            if self.streams.journal.is_none() {
+                thread::park_timeout(REST);
+            }
         }
     }
 
@@ -238,10 +262,12 @@ impl Printer {
             return false;
         };
         self.append(first);
-        while self.page.len() < BOUND
-            && let Ok(page) = self.pages.try_recv()
-        {
-            self.append(page);
+        while self.page.len() < BOUND {
+            match self.pages.try_recv() {
+                Ok(page) => self.append(page),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return false,
+            }
         }
         true
     }

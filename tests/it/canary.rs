@@ -39,7 +39,7 @@ fn head(fetch: Fetch) -> String {
 fn every_run_sends_it_and_the_server_hides_it() {
     let bare = Fetch::new().without_canary("it is what the test is about");
     let version = env!("CARGO_PKG_VERSION");
-    let rest = format!("accept: */*\r\nuser-agent: fetch/{version}\r\nhost: HOST\r\n\r\n");
+    let rest = format!("host: HOST\r\naccept: */*\r\nuser-agent: fetch/{version}\r\n\r\n");
     assert_eq!(head(bare), format!("GET / HTTP/1.1\r\n{rest}"));
     let sent = head(Fetch::new());
     let header = format!("\r\nx-canary: {CANARY}\r\n");
