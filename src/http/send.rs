@@ -157,15 +157,16 @@ impl Sender {
     /// What is sent to the origin of `url` as to every other. `Host` comes first where
     /// that is certain to be HTTP/1.1 (RFC 9110, section 7.2); hyper would put it last.
     fn headers(&self, url: &Url) -> HeaderMap {
-        let host = &url[Position::BeforeHost..Position::AfterPort];
-        match (&self.after_host, HeaderValue::from_str(host)) {
-            (Some(after_host), Ok(host)) if url.scheme() == "http" => {
-                let mut headers = after_host.clone();
-                headers.insert(HOST, host);
-                headers
-            }
-            _ => HeaderMap::clone(&self.headers),
-        }
+        let after_host = self.after_host.as_ref();
+        let Some(after_host) = after_host.filter(|_| url.scheme() == "http") else {
+            return HeaderMap::clone(&self.headers);
+        };
+        let mut headers = after_host.clone();
+        match HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]) {
+            Ok(host) => headers.insert(HOST, host),
+            Err(_) => headers.remove(HOST),
+        };
+        headers
     }
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
