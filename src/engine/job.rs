@@ -145,7 +145,8 @@ impl Job {
             _ => false,
         };
         let failure = failure.cloned().or(extra);
-        self.outcome(verdict, slow, failure)
+        let ended = self.last.as_ref().map(|(_, ended)| *ended);
+        self.outcome(verdict, slow, failure, ended.unwrap_or_else(Instant::now))
     }
 
     /// Whether there is a request to be sent.
@@ -159,18 +160,18 @@ impl Job {
             (Err(failure), _) | (Ok(_), Plan::Refuse(failure)) => failure.clone(),
             (Ok(_), Plan::Skip { file, .. }) => {
                 let file = file.clone();
-                let outcome = self.outcome(Verdict::Skipped, false, None);
+                let outcome = self.outcome(Verdict::Skipped, false, None, Instant::now());
                 return Outcome { file, ..outcome };
             }
             (Ok(_), Plan::Send) => return self.cancel(Stop::Interrupted),
         };
-        self.outcome(Verdict::Error, false, Some(failure))
+        self.outcome(Verdict::Error, false, Some(failure), Instant::now())
     }
 
     /// The run ends while it waits, and no attempt is under way.
     pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
         let failure = cancelled(why, Phase::Input);
-        self.outcome(Verdict::Cancelled, false, Some(failure))
+        self.outcome(Verdict::Cancelled, false, Some(failure), Instant::now())
     }
 
     fn outcome(
@@ -178,6 +179,7 @@ impl Job {
         verdict: Verdict,
         slow: bool,
         failure: Option<Failure>,
+        ended: Instant,
     ) -> Outcome {
         let answer = self
             .last
@@ -191,7 +193,9 @@ impl Job {
             input: self.input,
             verdict,
             started: self.started.map(|started| started.time),
-            elapsed: self.started.map(|started| started.instant.elapsed()),
+            elapsed: self
+                .started
+                .map(|started| ended.duration_since(started.instant)),
             slow,
             attempts: self.attempts,
             last: self.last.map(|(last, _)| last),

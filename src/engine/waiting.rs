@@ -128,8 +128,8 @@ impl Waiting {
                 return Some(job);
             }
         }
-        let now = Instant::now();
         while let Some(host) = self.ready.pop_front() {
+            let now = Instant::now();
             let Some(lane) = self.lanes.get_mut(&host) else {
                 continue;
             };

@@ -234,7 +234,7 @@ impl Client {
         let _stream = asked.stream.take();
         let (response, whole) = (&asked.response, asked.whole);
         watch.reached(Phase::Headers);
-        let ttfb = chain.spent + watch.elapsed();
+        let ttfb = chain.spent + watch.until_heard();
         let status = response.status();
         arriving.answer = Some(self.answer(response, ttfb));
         check_head(response.headers())?;
@@ -244,7 +244,7 @@ impl Client {
                 .map(|target| Exchanged::Redirect(status, target))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
-        watch.reached(Phase::Body);
+        watch.enters(Phase::Body);
         let failed = |error: BodyError| self.body_failure(error, chain, watch);
         let received = &mut arriving.received;
         let accepted = self.options.accept.contains(status.as_u16());
@@ -427,7 +427,7 @@ impl Client {
             headers: self.options.keep.headers.then(|| Box::new(headers.clone())),
             body: None,
             ttfb,
-            retry_after: rest::asked_for(response.status(), headers, SystemTime::now()),
+            retry_after: rest::asked_for(response.status(), headers, SystemTime::now),
             saved: None,
         }
     }

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 pub(super) fn asked_for(
     status: StatusCode,
     headers: &HeaderMap,
-    now: SystemTime,
+    now: impl FnOnce() -> SystemTime,
 ) -> Option<Duration> {
     if !matches!(status.as_u16(), 429 | 503) {
         return None;
@@ -19,7 +19,7 @@ pub(super) fn asked_for(
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+    Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
             let status = StatusCode::from_u16(status).unwrap();
-            let found = asked_for(status, &headers, now).map(|rest| rest.as_secs());
+            let found = asked_for(status, &headers, || now).map(|rest| rest.as_secs());
             assert_eq!(found, rest, "{value}");
         }
     }

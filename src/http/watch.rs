@@ -93,6 +93,12 @@ impl Watch {
         self.started.elapsed().saturating_sub(self.excused())
     }
 
+    /// On the wire, from the start to the last sign of the server.
+    pub(super) fn until_heard(&self) -> Duration {
+        let heard = self.heard.get().duration_since(self.started);
+        heard.saturating_sub(self.excused())
+    }
+
     fn excused(&self) -> Duration {
         let aside = self.aside.get().map(|since| since.elapsed());
         self.excused.get() + aside.unwrap_or_default()
@@ -134,10 +140,15 @@ impl Watch {
         self.upload.replace(Some(left));
     }
 
-    /// The hop has come this far.
+    /// The hop has come this far, and that is a sign of the server.
     pub(super) fn reached(&self, phase: Phase) {
+        self.enters(phase);
+        self.heard();
+    }
+
+    /// The hop has come this far.
+    pub(super) fn enters(&self, phase: Phase) {
         self.phase.set(phase);
-        self.heard.set(Instant::now());
     }
 
     /// The server sent something.
@@ -152,6 +163,7 @@ impl Watch {
 
     /// Ends with a failure when a limit runs out. `spent` is what the attempt had used before this hop.
     pub(super) async fn run_out(&self, limits: &Limits, spent: Duration) -> Failure {
+        let mut waited = None;
         loop {
             self.notice();
             let end = limits
@@ -165,9 +177,11 @@ impl Watch {
             let Some(next) = end.into_iter().chain(silence).min() else {
                 return std::future::pending().await;
             };
-            let now = Instant::now();
             match (limits.total, limits.silence) {
-                _ if next > now => sleep_until(next).await,
+                _ if Some(next) > waited => {
+                    sleep_until(next).await;
+                    waited = Some(next);
+                }
                 (Some(total), _) if Some(next) == end => {
                     return self.timeout(format!("not done within {total:?} (--timeout)"));
                 }
