@@ -43,9 +43,10 @@ fn expected(input: &[u8]) -> usize {
         .count()
 }
 
-/// Whether the line has white space at its edges of which one may think this or that.
+/// Whether no line has white space at its edges of which one may think this or that.
 fn is_plain_about_white_space(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     text.split('\n').all(|line| {
         line.trim() == line.trim_matches(|character: char| character.is_ascii_whitespace())
     })
