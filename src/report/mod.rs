@@ -198,19 +198,12 @@ impl Reporter {
     }
 
     fn stopping(&mut self, why: Stop, waiting_for: usize) {
-        let again = "the same signal again ends them";
-        match (why, waiting_for) {
-            (Stop::Interrupted, 1..) => {
-                self.warn(&format!(
-                    "interrupted; {waiting_for} requests are waited for, {again}"
-                ));
-            }
-            (Stop::Terminated, 1..) => {
-                self.warn(&format!(
-                    "terminated; {waiting_for} requests are waited for, {again}"
-                ));
-            }
-            _ => {}
+        let waits = match waiting_for {
+            1 => "1 request is waited for, the same signal again ends it".to_owned(),
+            _ => format!("{waiting_for} requests are waited for, the same signal again ends them"),
+        };
+        if why.is_signal() && waiting_for > 0 {
+            self.warn(&format!("{}; {waits}", why.name()));
         }
         self.flush();
     }

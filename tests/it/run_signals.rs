@@ -57,6 +57,27 @@ fn the_first_lets_what_is_on_the_wire_end_and_cancels_the_rest() {
 }
 
 #[test]
+fn the_first_says_what_is_waited_for() {
+    let waits = [
+        "1 request is waited for, the same signal again ends it",
+        "2 requests are waited for, the same signal again ends them",
+    ];
+    for ((signal, code, name), (jobs, wait)) in BOTH
+        .into_iter()
+        .flat_map(|way| (1..).zip(waits).map(move |wait| (way, wait)))
+    {
+        let server = Server::always(Script::new().silence());
+        let list = server.list(6);
+        let run = Fetch::jsonl().arg(format!("-j{jobs}")).stdin(list).spawn();
+        server.wait_for_requests(jobs);
+        run.signal(signal);
+        run.stderr.wait_for(&format!("warning: {name}; {wait}\n"));
+        run.signal(signal);
+        run.wait().exits(code);
+    }
+}
+
+#[test]
 fn the_second_cancels_what_is_on_the_wire() {
     for (signal, code, _) in BOTH {
         let server = Server::always(Script::new().silence());
