@@ -145,8 +145,7 @@ impl Job {
             _ => false,
         };
         let failure = failure.cloned().or(extra);
-        let ended = self.last.as_ref().map(|(_, ended)| *ended);
-        self.outcome(verdict, slow, failure, ended.unwrap_or_else(Instant::now))
+        self.outcome(verdict, slow, failure)
     }
 
     /// Whether there is a request to be sent.
@@ -160,18 +159,18 @@ impl Job {
             (Err(failure), _) | (Ok(_), Plan::Refuse(failure)) => failure.clone(),
             (Ok(_), Plan::Skip { file, .. }) => {
                 let file = file.clone();
-                let outcome = self.outcome(Verdict::Skipped, false, None, Instant::now());
+                let outcome = self.outcome(Verdict::Skipped, false, None);
                 return Outcome { file, ..outcome };
             }
             (Ok(_), Plan::Send) => return self.cancel(Stop::Interrupted),
         };
-        self.outcome(Verdict::Error, false, Some(failure), Instant::now())
+        self.outcome(Verdict::Error, false, Some(failure))
     }
 
     /// The run ends while it waits, and no attempt is under way.
     pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
         let failure = cancelled(why, Phase::Input);
-        self.outcome(Verdict::Cancelled, false, Some(failure), Instant::now())
+        self.outcome(Verdict::Cancelled, false, Some(failure))
     }
 
     fn outcome(
@@ -179,7 +178,6 @@ impl Job {
         verdict: Verdict,
         slow: bool,
         failure: Option<Failure>,
-        ended: Instant,
     ) -> Outcome {
         let answer = self
             .last
@@ -193,9 +191,7 @@ impl Job {
             input: self.input,
             verdict,
             started: self.started.map(|started| started.time),
-            elapsed: self
-                .started
-                .map(|started| ended.duration_since(started.instant)),
+            elapsed: self.started.map(|started| started.instant.elapsed()),
             slow,
             attempts: self.attempts,
             last: self.last.map(|(last, _)| last),
