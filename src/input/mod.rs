@@ -1,8 +1,8 @@
 //! Input: sources → lines → parsed inputs, read by a thread of its own.
 //!
 //! [`Source`] opens what was named, [`lines`] cuts bytes into lines, [`parse`]
-//! makes an [`Input`](crate::request::Input) of a line, [`reader`] does this
-//! ahead of the engine, in bounded batches, and leaves out what belongs to another
+//! makes an [`Input`](crate::request::Input) of a line, [`urls`] of its text
+//! a URL; [`reader`] does this ahead of the engine, in bounded batches, and leaves out what belongs to another
 //! [`shard`]; [`mod@survey`] says beforehand what each shard will have.
 
 mod lines;
@@ -11,11 +11,13 @@ mod reader;
 mod shard;
 mod source;
 mod survey;
+mod urls;
 
-pub use parse::{Content, Defaults, Scheme, basic};
+pub use parse::{Content, Defaults, basic};
 #[cfg(test)]
 pub(crate) use reader::inputs;
 pub use reader::{Intake, ReadError, Take, Totals, count, read};
 pub use shard::{BadShard, By, HASH, Shard};
 pub use source::{Source, SourceError, open};
 pub use survey::{Load, Survey, survey};
+pub use urls::Scheme;

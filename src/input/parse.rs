@@ -15,23 +15,15 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
+use super::urls::{BadUrl, Scheme, Urls};
 use crate::error::{Failure, Kind, Phase};
-use crate::request::{Body, Input, MAX_URL, Plan, Request, header, mask_text, mask_url, method};
+use crate::request::{Body, Input, Plan, Request, header, mask_text, mask_url, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;
 
 /// How deep `meta` may be nested.
 const MAX_DEPTH: u32 = 100;
-
-/// The scheme of lines without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// `https://`
-    Https,
-    /// `http://`
-    Http,
-}
 
 /// What a line does not say itself.
 #[derive(Clone, Debug)]
@@ -90,16 +82,8 @@ enum Invalid {
     Json(String),
     #[error("{0}")]
     Key(String),
-    #[error("not a URL: {0}")]
-    Url(#[from] url::ParseError),
-    #[error("not a URL: `{0}` is followed by //")]
-    Slashes(&'static str),
-    #[error("not a URL: no host before the path")]
-    NoHost,
-    #[error("longer than {MAX_URL} bytes once encoded")]
-    UrlTooLong,
-    #[error("the scheme is `{0}`, not http or https")]
-    Scheme(String),
+    #[error(transparent)]
+    Url(#[from] BadUrl),
     #[error("the scheme is http (--https-only)")]
     NotHttps,
 }
@@ -108,61 +92,95 @@ impl Invalid {
     fn kind(&self) -> Kind {
         match self {
             Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
-            Self::Url(_) | Self::NoHost | Self::UrlTooLong | Self::Slashes(_) | Self::Scheme(_) => {
-                Kind::InvalidUrl
-            }
+            Self::Url(_) => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
     }
 }
 
-/// The input on `line`, the `number`th of `source`; `None` where it is blank or a comment.
-pub(super) fn parse(
-    line: &Line<'_>,
-    source: &Arc<str>,
-    number: u64,
-    index: u64,
-    defaults: &Defaults,
-) -> Option<Input> {
-    if !line.is_input() {
-        return None;
-    }
-    let mut input = Input {
-        index,
-        turn: index,
-        source: source.clone(),
-        line: number,
-        shown: String::new(),
-        id: None,
-        meta: None,
-        request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
-        plan: Plan::Send,
-    };
-    let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
-    let parsed = match line {
-        Line::TooLong(_) => Err(Invalid::TooLong),
-        Line::Whole(bytes) => text(bytes).and_then(|text| {
-            if text.is_empty() {
-                Ok(None)
-            } else if text.starts_with('{') {
-                object(text, defaults, &mut input).map(Some)
-            } else {
-                plain(text, defaults, &mut input).map(Some)
-            }
-        }),
-    };
-    input.request = match parsed {
-        Ok(None) => return None,
-        Ok(Some(request)) => Ok(Arc::new(request)),
-        Err(invalid) => {
-            if input.shown.is_empty() {
-                input.shown = shown(&shown_part(bytes));
-            }
-            let message = format!("{source}:{number}: {invalid}");
-            Err(Failure::new(invalid.kind(), Phase::Input, message))
+/// Makes inputs of lines.
+pub(super) struct Parser<'a> {
+    defaults: &'a Defaults,
+    urls: Urls,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(defaults: &'a Defaults) -> Self {
+        Self {
+            defaults,
+            urls: Urls::new(defaults.scheme),
         }
-    };
-    Some(input)
+    }
+
+    /// The input on `line`, the `number`th of `source`; `None` where it is blank or a comment.
+    pub(super) fn parse(
+        &mut self,
+        line: &Line<'_>,
+        source: &Arc<str>,
+        number: u64,
+        index: u64,
+    ) -> Option<Input> {
+        if !line.is_input() {
+            return None;
+        }
+        let mut input = Input {
+            index,
+            turn: index,
+            source: source.clone(),
+            line: number,
+            shown: String::new(),
+            id: None,
+            meta: None,
+            request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
+            plan: Plan::Send,
+        };
+        let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
+        let parsed = match line {
+            Line::TooLong(_) => Err(Invalid::TooLong),
+            Line::Whole(bytes) => text(bytes).and_then(|text| {
+                if text.is_empty() {
+                    Ok(None)
+                } else if text.starts_with('{') {
+                    self.object(text, &mut input).map(Some)
+                } else {
+                    self.plain(text, &mut input).map(Some)
+                }
+            }),
+        };
+        input.request = match parsed {
+            Ok(None) => return None,
+            Ok(Some(request)) => Ok(Arc::new(request)),
+            Err(invalid) => {
+                if input.shown.is_empty() {
+                    input.shown = shown(&shown_part(bytes));
+                }
+                let message = format!("{source}:{number}: {invalid}");
+                Err(Failure::new(invalid.kind(), Phase::Input, message))
+            }
+        };
+        Some(input)
+    }
+
+    fn plain(&mut self, text: &str, input: &mut Input) -> Result<Request, Invalid> {
+        let url = self.urls.parse(text)?;
+        input.shown = shown_url(text, &url);
+        request(url, None, self.defaults)
+    }
+
+    fn object(&mut self, text: &str, input: &mut Input) -> Result<Request, Invalid> {
+        let object: Object<'_> =
+            serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
+        input.shown = shown(&object.url);
+        input.id.clone_from(&object.id);
+        if let Some(meta) = &object.meta {
+            check_depth(meta.get())?;
+        }
+        input.meta.clone_from(&object.meta);
+        let text = object.url.trim();
+        let url = self.urls.parse(text)?;
+        input.shown = shown_url(text, &url);
+        request(url, Some(object), self.defaults)
+    }
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Invalid> {
@@ -187,65 +205,13 @@ fn shown_part(line: &[u8]) -> Cow<'_, str> {
     serde_json::from_slice(line).map_or("{…}".into(), |object: Url<'_>| object.url)
 }
 
-fn plain(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request, Invalid> {
-    let url = url(text, defaults.scheme, &mut input.shown)?;
-    request(url, None, defaults)
-}
-
-fn object(text: &str, defaults: &Defaults, input: &mut Input) -> Result<Request, Invalid> {
-    let object: Object<'_> = serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
-    input.shown = shown(&object.url);
-    input.id.clone_from(&object.id);
-    if let Some(meta) = &object.meta {
-        check_depth(meta.get())?;
-    }
-    input.meta.clone_from(&object.meta);
-    let url = url(object.url.trim(), defaults.scheme, &mut input.shown)?;
-    request(url, Some(object), defaults)
-}
-
-/// What follows `://` where that ends a scheme, and does not stand in a path or a query.
-fn after_scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once("://")?;
-    (!scheme.contains(['/', '?', '#'])).then_some(rest)
-}
-
-/// The URL that `text` means, its userinfo still in it; `shown` becomes what records show of it.
-fn url(text: &str, scheme: Scheme, shown: &mut String) -> Result<Url, Invalid> {
-    // Where there is no authority, the parser would take the path for one.
-    let after_scheme = after_scheme(text);
-    if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
-        return Err(Invalid::NoHost);
-    }
-    let url = if after_scheme.is_some() {
-        Url::parse(text)?
-    } else {
-        for scheme in ["http:", "https:"] {
-            if text
-                .get(..scheme.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-            {
-                return Err(Invalid::Slashes(scheme));
-            }
-        }
-        let scheme = match scheme {
-            Scheme::Https => "https://",
-            Scheme::Http => "http://",
-        };
-        Url::parse(&format!("{scheme}{text}"))?
-    };
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(Invalid::Scheme(url.scheme().to_owned()));
-    }
-    if url.as_str().len() > MAX_URL {
-        return Err(Invalid::UrlTooLong);
-    }
-    *shown = if url.username().is_empty() && url.password().is_none() {
+/// What records show of `text`, which `url` was made of.
+fn shown_url(text: &str, url: &Url) -> String {
+    if url.username().is_empty() && url.password().is_none() {
         text.to_owned()
     } else {
-        mask_url(&url)
-    };
-    Ok(url)
+        mask_url(url)
+    }
 }
 
 /// Readers of the record give up on what is nested deeper.
@@ -400,7 +366,7 @@ mod tests {
             content: None,
         };
         let source = Arc::from("list");
-        parse(&Line::Whole(line.as_bytes()), &source, 7, 0, &defaults)
+        Parser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::lines::{Line, Lines};
-use super::parse::{Defaults, parse};
+use super::parse::{Defaults, Parser};
 use super::shard::{By, Shard, fingerprint, number};
 use super::source::Source;
 use crate::error::plain;
@@ -255,6 +255,7 @@ pub(super) fn walk(
     mut visit: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Option<List>, ReadError> {
     let mut digest = digest.then(Sha256::new);
+    let mut parser = Parser::new(defaults);
     let (mut inputs, mut all) = (0, 0_u64);
     for source in sources {
         let mut lines = Lines::new(Digested {
@@ -269,7 +270,7 @@ pub(super) fn walk(
                     return;
                 }
                 number += 1;
-                if let Some(input) = parse(&line, &source.name, number, inputs, defaults) {
+                if let Some(input) = parser.parse(&line, &source.name, number, inputs) {
                     all = all.wrapping_add(fingerprint(inputs));
                     inputs += 1;
                     flow = visit(Step::Input(input, line));
@@ -373,10 +374,11 @@ fn test_defaults() -> Defaults {
 #[cfg(test)]
 pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
     let defaults = test_defaults();
+    let mut parser = Parser::new(&defaults);
     let source = Arc::from("list");
     let batch = (0..).zip(lines).filter_map(|(index, line)| {
         let line = Line::Whole(line.as_bytes());
-        parse(&line, &source, index + 1, index, &defaults)
+        parser.parse(&line, &source, index + 1, index)
     });
     let batch: VecDeque<_> = batch.collect();
     let inputs = batch.len() as u64;

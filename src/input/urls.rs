@@ -1,0 +1,161 @@
+//! Text → URL.
+
+use url::Url;
+
+use crate::request::MAX_URL;
+
+/// The scheme of lines without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `https://`
+    Https,
+    /// `http://`
+    Http,
+}
+
+/// Why a text is no URL that can be fetched.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadUrl {
+    #[error("not a URL: {0}")]
+    Syntax(#[from] url::ParseError),
+    #[error("not a URL: `{0}` is followed by //")]
+    Slashes(&'static str),
+    #[error("not a URL: no host before the path")]
+    NoHost,
+    #[error("longer than {MAX_URL} bytes once encoded")]
+    TooLong,
+    #[error("the scheme is `{0}`, not http or https")]
+    Scheme(String),
+}
+
+/// Makes URLs of texts. Where one begins as the one before did, up to its path, only
+/// the rest is parsed: of a short URL, the host is most of the work.
+#[derive(Debug)]
+pub(super) struct Urls {
+    /// Of texts without one.
+    scheme: Scheme,
+    /// How the last URL began, up to its path, and the URL.
+    last: Option<(String, Url)>,
+}
+
+impl Urls {
+    pub(super) fn new(scheme: Scheme) -> Self {
+        Self { scheme, last: None }
+    }
+
+    /// The URL that `text` means, its userinfo still in it.
+    ///
+    /// # Errors
+    ///
+    /// It is none for us.
+    pub(super) fn parse(&mut self, text: &str) -> Result<Url, BadUrl> {
+        let path = path(text);
+        let start = &text[..text.len() - path.len()];
+        let url = match &self.last {
+            Some((last, base)) if last == start && is_path_only(path) => base.join(path)?,
+            _ => self.parse_whole(text, start)?,
+        };
+        if url.as_str().len() > MAX_URL {
+            return Err(BadUrl::TooLong);
+        }
+        Ok(url)
+    }
+
+    fn parse_whole(&mut self, text: &str, start: &str) -> Result<Url, BadUrl> {
+        // Where there is no authority, the parser would take the path for one.
+        let after_scheme = after_scheme(text);
+        if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
+            return Err(BadUrl::NoHost);
+        }
+        let url = if after_scheme.is_some() {
+            Url::parse(text)?
+        } else {
+            for scheme in ["http:", "https:"] {
+                if text
+                    .get(..scheme.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+                {
+                    return Err(BadUrl::Slashes(scheme));
+                }
+            }
+            let scheme = match self.scheme {
+                Scheme::Https => "https://",
+                Scheme::Http => "http://",
+            };
+            Url::parse(&format!("{scheme}{text}"))?
+        };
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(BadUrl::Scheme(url.scheme().to_owned()));
+        }
+        self.last = Some((start.to_owned(), url.clone()));
+        Ok(url)
+    }
+}
+
+/// What follows `://` where that ends a scheme, and does not stand in a path or a query.
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    (!scheme.contains(['/', '?', '#'])).then_some(rest)
+}
+
+/// What follows the authority of `text`.
+fn path(text: &str) -> &str {
+    let authority = after_scheme(text).unwrap_or(text);
+    let end = authority.find(['/', '\\', '?', '#']);
+    end.map_or("", |end| &authority[end..])
+}
+
+/// Whether `path`, seen from a URL, is a path, and not the authority of another URL. The
+/// parser leaves out tabs and ends of lines wherever they stand.
+fn is_path_only(path: &str) -> bool {
+    path.strip_prefix('/')
+        .is_some_and(|rest| !rest.starts_with(['/', '\\', '\t', '\n', '\r']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// How URLs may begin, and how they may go on.
+    fn text() -> impl Strategy<Value = String> {
+        let start = prop_oneof![
+            "((http|https|HTTP|ftp|h\tttp)://)?([a-cA@:é%. \\[\\]]{0,6}|127\\.1|u:p@a:8080)",
+            "http://a",
+            "a",
+        ];
+        (start, r"([/\\?#\ta.%é &:@]{0,8}|/[a-c./?#]{0,8})").prop_map(|(start, rest)| start + &rest)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn what_came_before_does_not_matter(texts in prop::collection::vec(text(), 1..4)) {
+            let mut urls = Urls::new(Scheme::Http);
+            for text in texts {
+                prop_assert_eq!(urls.parse(&text), Urls::new(Scheme::Http).parse(&text), "{:?}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_may_look_like_another_host() -> Result<(), BadUrl> {
+        let mut urls = Urls::new(Scheme::Http);
+        for (text, url) in [
+            ("http://u@a/x", "http://u@a/x"),
+            ("http://u@a/y?z#w", "http://u@a/y?z#w"),
+            ("http://u@a//b/", "http://u@a//b/"),
+            ("http://u@a/\\b/", "http://u@a//b/"),
+            ("http://u@a/\t/b/", "http://u@a//b/"),
+            ("http://u@a\\b/", "http://u@a/b/"),
+            ("http://u@a?b/", "http://u@a/?b/"),
+            ("http://u@a", "http://u@a/"),
+            ("http://u@a/http://b/", "http://u@a/http://b/"),
+            ("http://u@a/../:b", "http://u@a/:b"),
+        ] {
+            assert_eq!(urls.parse(text)?.as_str(), url, "{text:?}");
+        }
+        Ok(())
+    }
+}
