@@ -111,8 +111,8 @@ impl Answer {
 /// One attempt at a request, redirects included.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The last answer, whole or not.
-    pub answer: Option<Answer>,
+    /// The last answer, whole or not. Boxed: it is handed on many times.
+    pub answer: Option<Box<Answer>>,
     /// Why there is no whole answer.
     pub failure: Option<Failure>,
     /// The URL of the last hop.
@@ -141,8 +141,8 @@ pub struct AttemptSummary {
 /// What became of one input: the source of its one record.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was asked.
-    pub input: Input,
+    /// What was asked. Boxed like the answer.
+    pub input: Box<Input>,
     /// What became of it.
     pub verdict: Verdict,
     /// When the first attempt started.
@@ -167,7 +167,7 @@ impl Outcome {
     /// The last answer, whole or not.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
-        self.last.as_ref()?.answer.as_ref()
+        self.last.as_ref()?.answer.as_deref()
     }
 }
 

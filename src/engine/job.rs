@@ -18,7 +18,7 @@ use crate::request::{Authority, Input, Plan, Request};
 /// One input between its line and its record.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) input: Input,
+    pub(super) input: Box<Input>,
     /// The attempt under way, while it is not on the wire.
     pub(super) chain: Option<Box<Chain>>,
     /// The host whose turn it has.
@@ -47,7 +47,7 @@ impl Started {
 
 impl Job {
     /// Boxed: it is handed on many times.
-    pub(super) fn new(input: Input) -> Box<Self> {
+    pub(super) fn new(input: Box<Input>) -> Box<Self> {
         Box::new(Self {
             input,
             chain: None,
@@ -92,7 +92,7 @@ impl Job {
     }
 
     /// The attempt under way ended so.
-    pub(super) fn end_attempt(&mut self, answer: Option<Answer>, failure: Option<Failure>) {
+    pub(super) fn end_attempt(&mut self, answer: Option<Box<Answer>>, failure: Option<Failure>) {
         let Some(chain) = self.chain.take() else {
             return;
         };

@@ -138,7 +138,7 @@ mod tests {
 
     fn attempt(answer: Option<Answer>, failure: Option<(Kind, Phase)>) -> Attempt {
         Attempt {
-            answer,
+            answer: answer.map(Box::new),
             failure: failure.map(|(kind, phase)| Failure::new(kind, phase, "")),
             final_url: "http://a/".parse().unwrap(),
             redirects: 0,

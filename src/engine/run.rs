@@ -156,7 +156,7 @@ where
     fn land(&mut self, Landed(mut job, hop): Landed) {
         self.schedule.borrow_mut().landed(&mut job);
         match hop {
-            Some(Hop::Redirected(status, to)) => self.redirect(job, status, to),
+            Some(Hop::Redirected(status, to)) => self.redirect(job, status, *to),
             Some(Hop::Ended(answer, failure)) => {
                 job.end_attempt(answer, failure);
                 self.attempted(job);

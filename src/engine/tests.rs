@@ -89,13 +89,13 @@ impl Wire {
         let hop = hops.entry(number).or_default();
         *hop += 1;
         if *hop <= page.redirects {
-            return Hop::Redirected(StatusCode::FOUND, request.url.clone());
+            return Hop::Redirected(StatusCode::FOUND, request.url.clone().into());
         }
         let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
         if page.fails {
             Hop::Ended(None, Some(failure))
         } else {
-            Hop::Ended(Some(Answer::of(200)), None)
+            Hop::Ended(Some(Answer::of(200).into()), None)
         }
     }
 }

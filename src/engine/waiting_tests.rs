@@ -173,7 +173,7 @@ impl Wire {
         let reply = self.pages[number].replies.get(seen.hops[number]);
         seen.hops[number] += 1;
         match reply.copied().unwrap_or(Reply::Ok) {
-            Reply::Ok => Hop::Ended(Some(Answer::of(200)), None),
+            Reply::Ok => Hop::Ended(Some(Answer::of(200).into()), None),
             Reply::Fail => {
                 let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
                 Hop::Ended(None, Some(failure))
@@ -189,12 +189,12 @@ impl Wire {
                     retry_after: Some(rest),
                     ..Answer::of(503)
                 };
-                Hop::Ended(Some(answer), None)
+                Hop::Ended(Some(answer.into()), None)
             }
             Reply::Redirect(to) => {
                 seen.states[number] = State::Between(to);
                 let to = Url::parse(&format!("http://{to}.h/{number}")).unwrap();
-                Hop::Redirected(StatusCode::FOUND, to)
+                Hop::Redirected(StatusCode::FOUND, to.into())
             }
         }
     }

@@ -210,7 +210,7 @@ pub(super) fn check_transfer(headers: &HeaderMap) -> Result<(), BodyError> {
 
 /// Reads the body of `response` to its end into `received`; `uploaded` is whether the request had content.
 pub(super) async fn receive(
-    response: Response,
+    response: Box<Response>,
     decode: bool,
     uploaded: bool,
     watch: &Watch,
@@ -222,7 +222,7 @@ pub(super) async fn receive(
         Ok(None)
     };
     let over_http2 = response.version() == Version::HTTP_2;
-    let mut body = Body::from(response);
+    let mut body = Body::from(*response);
     match coding {
         Ok(None) => receive_plain(&mut body, watch, received).await?,
         // Few need it, and all would have to hold the room.

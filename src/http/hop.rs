@@ -88,7 +88,7 @@ impl Chain {
 
     /// The attempt as it ended.
     #[must_use]
-    pub fn end(self, answer: Option<Answer>, failure: Option<Failure>) -> Attempt {
+    pub fn end(self, answer: Option<Box<Answer>>, failure: Option<Failure>) -> Attempt {
         Attempt {
             answer,
             failure,
@@ -121,20 +121,20 @@ impl Chain {
 #[derive(Debug)]
 pub enum Hop {
     /// Elsewhere: [`Chain::follow`] it.
-    Redirected(StatusCode, Url),
+    Redirected(StatusCode, Box<Url>),
     /// To the end of the attempt, with the last answer as far as it came.
-    Ended(Option<Answer>, Option<Failure>),
+    Ended(Option<Box<Answer>>, Option<Failure>),
 }
 
 /// What came of an exchange that did not fail.
 enum Exchanged {
     Whole,
-    Redirect(StatusCode, Url),
+    Redirect(StatusCode, Box<Url>),
 }
 
 /// An answer to what was asked.
 struct Asked {
-    response: Response,
+    response: Box<Response>,
     /// What an earlier attempt left.
     part: Option<Box<Part>>,
     /// Bytes in all, where the answer continues that.
@@ -145,7 +145,7 @@ struct Asked {
 
 /// An answer as far as it has come.
 struct Arriving {
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
     received: Received,
 }
 
@@ -236,12 +236,12 @@ impl Client {
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.until_heard();
         let status = response.status();
-        arriving.answer = Some(self.answer(response, ttfb));
+        arriving.answer = Some(Box::new(self.answer(response, ttfb)));
         check_head(response.headers())?;
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             return self
                 .redirect(chain, response)
-                .map(|target| Exchanged::Redirect(status, target))
+                .map(|target| Exchanged::Redirect(status, Box::new(target)))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
         watch.enters(Phase::Body);
@@ -278,7 +278,7 @@ impl Client {
         chain: &Chain,
         asked: Asked,
         received: &mut Received,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Box<Response>, Failure> {
         let Asked {
             response,
             part,

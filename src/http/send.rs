@@ -77,7 +77,7 @@ impl Sender {
         chain: &Chain,
         part: Option<&Part>,
         watch: &Rc<Watch>,
-    ) -> reqwest::Result<(Response, Option<Stream>)> {
+    ) -> reqwest::Result<(Box<Response>, Option<Stream>)> {
         let road = if chain.method.is_idempotent() {
             self.clients.quick(&chain.url)?
         } else {
@@ -94,7 +94,7 @@ impl Sender {
                     if watch.connected() || response.version() == Version::HTTP_2 {
                         road.answered.note(&chain.url, response.version());
                     }
-                    return Ok((response, road.stream));
+                    return Ok((Box::new(response), road.stream));
                 }
                 Err(error) => error,
             };

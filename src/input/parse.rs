@@ -119,11 +119,11 @@ impl<'a> Parser<'a> {
         source: &Arc<str>,
         number: u64,
         index: u64,
-    ) -> Option<Input> {
+    ) -> Option<Box<Input>> {
         if !line.is_input() {
             return None;
         }
-        let mut input = Input {
+        let mut input = Box::new(Input {
             index,
             turn: index,
             source: source.clone(),
@@ -133,7 +133,7 @@ impl<'a> Parser<'a> {
             meta: None,
             request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
             plan: Plan::Send,
-        };
+        });
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
         let parsed = match line {
             Line::TooLong(_) => Err(Invalid::TooLong),
@@ -149,7 +149,7 @@ impl<'a> Parser<'a> {
         };
         input.request = match parsed {
             Ok(None) => return None,
-            Ok(Some(request)) => Ok(Arc::new(request)),
+            Ok(Some(request)) => Ok(request),
             Err(invalid) => {
                 if input.shown.is_empty() {
                     input.shown = shown(&shown_part(bytes));
@@ -161,13 +161,13 @@ impl<'a> Parser<'a> {
         Some(input)
     }
 
-    fn plain(&mut self, text: &str, input: &mut Input) -> Result<Request, Invalid> {
+    fn plain(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, Invalid> {
         let url = self.urls.parse(text)?;
         input.shown = shown_url(text, &url);
         request(url, None, self.defaults)
     }
 
-    fn object(&mut self, text: &str, input: &mut Input) -> Result<Request, Invalid> {
+    fn object(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, Invalid> {
         let object: Object<'_> =
             serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
         input.shown = shown(&object.url);
@@ -239,7 +239,7 @@ fn request(
     mut url: Url,
     object: Option<Object<'_>>,
     defaults: &Defaults,
-) -> Result<Request, Invalid> {
+) -> Result<Arc<Request>, Invalid> {
     if defaults.https_only && url.scheme() != "https" {
         return Err(Invalid::NotHttps);
     }
@@ -283,7 +283,7 @@ fn request(
         content_type: (!request.headers.contains_key(CONTENT_TYPE))
             .then(|| HeaderValue::from_static("application/x-www-form-urlencoded")),
     });
-    Ok(request)
+    Ok(Arc::new(request))
 }
 
 fn add_headers(
@@ -356,7 +356,7 @@ impl Invalid {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Option<Input> {
+    fn parsed(line: &str) -> Option<Box<Input>> {
         let defaults = Defaults {
             scheme: Scheme::Https,
             https_only: false,

@@ -28,7 +28,7 @@ use crate::request::Input;
 const BATCH: usize = 64;
 
 /// Batches that wait for the engine at most.
-const BATCHES: usize = 8;
+const BATCHES: usize = 4;
 
 /// Which inputs are this run's, and what is to be known of the whole list.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ pub struct ReadError {
 }
 
 enum Message {
-    Batch(Vec<Input>),
+    Batch(VecDeque<Box<Input>>),
     Failed(ReadError),
     End(List),
 }
@@ -74,7 +74,7 @@ enum Message {
 /// The engine's end of the reader: parsed inputs, in order.
 pub struct Intake {
     receiver: mpsc::Receiver<Message>,
-    batch: VecDeque<Input>,
+    batch: VecDeque<Box<Input>>,
     state: State,
 }
 
@@ -109,7 +109,10 @@ impl Intake {
     /// # Errors
     ///
     /// A source that broke, once; nothing is read after it.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Input, ReadError>>> {
+    pub fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Box<Input>, ReadError>>> {
         loop {
             if let Some(input) = self.batch.pop_front() {
                 return Poll::Ready(Some(Ok(input)));
@@ -118,7 +121,7 @@ impl Intake {
                 return Poll::Ready(None);
             }
             match std::task::ready!(self.receiver.poll_recv(cx)) {
-                Some(Message::Batch(batch)) => self.batch = batch.into(),
+                Some(Message::Batch(batch)) => self.batch = batch,
                 Some(Message::End(list)) => self.state = State::Ended(Totals::Complete(list)),
                 Some(Message::Failed(error)) => {
                     self.state = State::Ended(Totals::Cut);
@@ -131,10 +134,10 @@ impl Intake {
 
     /// Stops the reader and gives what it had handed over, and the source that
     /// broke. What the reader still holds counts as not read.
-    pub fn stop(&mut self) -> (Vec<Input>, Option<ReadError>) {
+    pub fn stop(&mut self) -> (Vec<Box<Input>>, Option<ReadError>) {
         let mut broken = None;
         self.receiver.close();
-        let mut read: Vec<Input> = self.batch.drain(..).collect();
+        let mut read: Vec<Box<Input>> = self.batch.drain(..).collect();
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Batch(batch) => read.extend(batch),
@@ -199,7 +202,7 @@ fn read_all(
 ) {
     let mut outbox = Outbox {
         sender,
-        batch: Vec::new(),
+        batch: VecDeque::new(),
         closed: false,
     };
     let (mut taken, mut mine) = (0, 0_u64);
@@ -238,7 +241,7 @@ fn read_all(
 /// What comes of reading a list.
 pub(super) enum Step<'a> {
     /// An input, and the line that holds it.
-    Input(Input, Line<'a>),
+    Input(Box<Input>, Line<'a>),
     /// The source may pause now.
     Pause,
 }
@@ -316,13 +319,13 @@ impl<R: Read> Read for Digested<'_, R> {
 
 struct Outbox<'a> {
     sender: &'a mpsc::Sender<Message>,
-    batch: Vec<Input>,
+    batch: VecDeque<Box<Input>>,
     closed: bool,
 }
 
 impl Outbox<'_> {
-    fn push(&mut self, input: Input) {
-        self.batch.push(input);
+    fn push(&mut self, input: Box<Input>) {
+        self.batch.push_back(input);
         if self.batch.len() == BATCH {
             self.flush();
         }

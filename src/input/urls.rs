@@ -94,8 +94,8 @@ impl Urls {
 
 /// What follows `://` where that ends a scheme, and does not stand in a path or a query.
 fn after_scheme(text: &str) -> Option<&str> {
-    let (scheme, rest) = text.split_once("://")?;
-    (!scheme.contains(['/', '?', '#'])).then_some(rest)
+    let (scheme, rest) = text.split_at(text.find(['/', '?', '#'])?);
+    rest.strip_prefix("//").filter(|_| scheme.ends_with(':'))
 }
 
 /// What follows the authority of `text`.

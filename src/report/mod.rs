@@ -145,7 +145,7 @@ impl Reporter {
     pub fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Completed(outcome) if self.journal => self.record(outcome),
-            Event::Done(outcome) => self.done(*outcome),
+            Event::Done(mut outcome) => self.done(&mut outcome),
             Event::Attempted { input, attempt } if self.options.notes.tell_steps() => {
                 self.note(&attempted(input, attempt));
             }
@@ -181,13 +181,13 @@ impl Reporter {
         self.queue.add_unrecorded();
     }
 
-    fn done(&mut self, mut outcome: Outcome) {
-        self.summary.add(&outcome);
-        self.page.receipts += self.receipts.push(&mut outcome);
+    fn done(&mut self, outcome: &mut Outcome) {
+        self.summary.add(outcome);
+        self.page.receipts += self.receipts.push(outcome);
         let lines = &mut self.page.lines;
-        let record = || Record::new(&outcome, self.options.keep);
+        let record = || Record::new(outcome, self.options.keep);
         match &self.options.format {
-            Format::Text(look) => text::write(*look, &outcome, lines),
+            Format::Text(look) => text::write(*look, outcome, lines),
             Format::Jsonl => {
                 jsonl::write(&record(), lines);
                 lines.push(b'\n');
