@@ -134,10 +134,10 @@ impl Intake {
 
     /// Stops the reader and gives what it had handed over, and the source that
     /// broke. What the reader still holds counts as not read.
-    pub fn stop(&mut self) -> (Vec<Box<Input>>, Option<ReadError>) {
+    pub fn stop(&mut self) -> (VecDeque<Box<Input>>, Option<ReadError>) {
         let mut broken = None;
         self.receiver.close();
-        let mut read: Vec<Box<Input>> = self.batch.drain(..).collect();
+        let mut read = std::mem::take(&mut self.batch);
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Batch(batch) => read.extend(batch),

@@ -30,7 +30,6 @@ pub(super) enum BadUrl {
 
 /// Makes URLs of texts. Where one begins as the one before did, up to its path, only
 /// the rest is parsed: of a short URL, the host is most of the work.
-#[derive(Debug)]
 pub(super) struct Urls {
     /// Of texts without one.
     scheme: Scheme,
@@ -49,11 +48,12 @@ impl Urls {
     ///
     /// It is none for us.
     pub(super) fn parse(&mut self, text: &str) -> Result<Url, BadUrl> {
-        let path = path(text);
+        let after_scheme = after_scheme(text);
+        let path = path(after_scheme.unwrap_or(text));
         let start = &text[..text.len() - path.len()];
         let url = match &self.last {
             Some((last, base)) if last == start && is_path_only(path) => base.join(path)?,
-            _ => self.parse_whole(text, start)?,
+            _ => self.parse_whole(text, after_scheme, start)?,
         };
         if url.as_str().len() > MAX_URL {
             return Err(BadUrl::TooLong);
@@ -61,9 +61,13 @@ impl Urls {
         Ok(url)
     }
 
-    fn parse_whole(&mut self, text: &str, start: &str) -> Result<Url, BadUrl> {
+    fn parse_whole(
+        &mut self,
+        text: &str,
+        after_scheme: Option<&str>,
+        start: &str,
+    ) -> Result<Url, BadUrl> {
         // Where there is no authority, the parser would take the path for one.
-        let after_scheme = after_scheme(text);
         if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
             return Err(BadUrl::NoHost);
         }
@@ -98,11 +102,10 @@ fn after_scheme(text: &str) -> Option<&str> {
     rest.strip_prefix("//").filter(|_| scheme.ends_with(':'))
 }
 
-/// What follows the authority of `text`.
+/// What follows the authority that `text` begins with.
 fn path(text: &str) -> &str {
-    let authority = after_scheme(text).unwrap_or(text);
-    let end = authority.find(['/', '\\', '?', '#']);
-    end.map_or("", |end| &authority[end..])
+    let end = text.find(['/', '\\', '?', '#']);
+    end.map_or("", |end| &text[end..])
 }
 
 /// Whether `path`, seen from a URL, is a path, and not the authority of another URL. The
