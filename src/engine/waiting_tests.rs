@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::stream;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -369,7 +370,11 @@ fn assert_paced(starts: &[Instant], interval: Option<Duration>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig {
+        cases: 1_500,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("failed"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nothing_is_lost_exceeded_or_owed(

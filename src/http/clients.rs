@@ -274,8 +274,8 @@ fn builder(
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        // Ours to do, and its own copies every request.
-        .retry(reqwest::retry::never())
+        // Ours to do, and its own copies every request that it may try again.
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE)
         .connector_layer(layer_fn(move |connector| Counted {

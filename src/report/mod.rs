@@ -175,7 +175,8 @@ impl Reporter {
         }
         self.page.receipts += self.receipts.push(outcome);
         let journal = &mut self.page.journal;
-        jsonl::write(&Record::new(outcome, self.options.keep), journal);
+        let keep = self.options.keep;
+        jsonl::write(Record { outcome, keep }, journal);
         journal.push(b'\n');
         self.page.unrecorded += 1;
         self.queue.add_unrecorded();
@@ -185,15 +186,16 @@ impl Reporter {
         self.summary.add(outcome);
         self.page.receipts += self.receipts.push(outcome);
         let lines = &mut self.page.lines;
-        let record = || Record::new(outcome, self.options.keep);
+        let keep = self.options.keep;
+        let record = Record { outcome, keep };
         match &self.options.format {
             Format::Text(look) => text::write(*look, outcome, lines),
             Format::Jsonl => {
-                jsonl::write(&record(), lines);
+                jsonl::write(record, lines);
                 lines.push(b'\n');
             }
-            Format::Table(separator) => table::write(*separator, &record(), lines),
-            Format::Template(template) => template.write(&record(), lines),
+            Format::Table(separator) => table::write(*separator, outcome, lines),
+            Format::Template(template) => template.write(record, lines),
         }
     }
 
@@ -227,7 +229,8 @@ impl Reporter {
 
     fn flush(&mut self) {
         if !self.page.is_empty() || self.bar {
-            let mut page = std::mem::take(&mut self.page);
+            let next = self.page.next();
+            let mut page = std::mem::replace(&mut self.page, next);
             page.counts = self.summary.counts();
             self.queue.push(page);
         }

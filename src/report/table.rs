@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::escape::escape;
-use super::record::Record;
+use super::record::seconds;
+use crate::outcome::Outcome;
 
 const COLUMNS: [&str; 11] = [
     "index",
@@ -37,25 +38,27 @@ pub(super) fn write_header(separator: Separator, to: &mut Vec<u8>) {
 }
 
 /// Writes one row.
-pub(super) fn write(separator: Separator, record: &Record<'_>, to: &mut Vec<u8>) {
+pub(super) fn write(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     fn number(number: Option<impl ToString>) -> Cow<'static, str> {
         number
             .map(|number| number.to_string())
             .unwrap_or_default()
             .into()
     }
+    let (answer, last) = (outcome.answer(), outcome.last.as_ref());
+    let failure = outcome.failure.as_ref();
     let row = [
-        number(Some(record.index)),
-        cell(record.url),
-        record.outcome.name().into(),
-        number(record.status),
-        number(record.time_total),
-        number(record.size),
-        number(Some(record.attempts.len())),
-        cell(record.final_url.unwrap_or_default()),
-        cell(record.file.unwrap_or_default()),
-        record.error.map_or("", |error| error.kind.name()).into(),
-        cell(record.error.map_or("", |error| &error.message)),
+        number(Some(outcome.input.index)),
+        cell(&outcome.input.shown),
+        outcome.verdict.name().into(),
+        number(answer.map(|answer| answer.status)),
+        number(last.map(|attempt| seconds(attempt.total))),
+        number(answer.map(|answer| answer.size)),
+        number(Some(outcome.attempts.len())),
+        cell(last.map_or("", |attempt| attempt.final_url.as_str())),
+        cell(outcome.file.as_deref().unwrap_or_default()),
+        failure.map_or("", |failure| failure.kind.name()).into(),
+        cell(failure.map_or("", |failure| &failure.message)),
     ];
     write_row(separator, &row, to);
 }

@@ -1,11 +1,13 @@
 //! `-w`: a line made of `%{key}`, as curl's.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::str::FromStr;
+
+use humantime::format_rfc3339_micros;
 
 use super::escape::escape;
 use super::jsonl;
-use super::record::{KEYS, Record, Show};
+use super::record::{Find, KEYS, Record, Value, seconds};
 use crate::http::Keep;
 
 /// A parsed template.
@@ -15,7 +17,7 @@ pub struct Template(Vec<Piece>);
 #[derive(Clone, Debug)]
 enum Piece {
     Text(String),
-    Key(&'static str, Show),
+    Key(&'static str, Find),
     Curl(Curl),
 }
 
@@ -99,9 +101,9 @@ fn piece(name: &str) -> Result<Piece, BadTemplate> {
                 "urlnum" => "index",
                 name => name,
             };
-            let key = KEYS.into_iter().find(|(key, _)| *key == name);
+            let key = KEYS.iter().find(|key| key.name == name);
             return key
-                .map(|(key, show)| Piece::Key(key, show))
+                .map(|key| Piece::Key(key.name, key.find))
                 .ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
         }
     };
@@ -125,31 +127,54 @@ impl Template {
     }
 
     /// Writes the line of `record`.
-    pub(super) fn write(&self, record: &Record<'_>, to: &mut Vec<u8>) {
-        let mut line = String::new();
+    pub(super) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => line.push_str(text),
-                Piece::Key(_, show) => show(record, &mut line),
-                Piece::Curl(curl) => curl.write(record, &mut line),
+                Piece::Text(text) => to.extend_from_slice(text.as_bytes()),
+                Piece::Key(_, find) => show(&find(record), to),
+                Piece::Curl(curl) => curl.write(record, to),
             }
         }
-        to.extend_from_slice(line.as_bytes());
     }
 }
 
+/// Strings as they are, null as nothing, lists and objects as JSON.
+fn show(value: &Value<'_>, to: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = match value {
+        Value::Absent | Value::Null => Ok(()),
+        Value::Flag(flag) => write!(to, "{flag}"),
+        Value::Number(number) => write!(to, "{number}"),
+        Value::Seconds(duration) => write!(to, "{}", seconds(*duration)),
+        Value::Text(text) => write!(to, "{}", escape(text)),
+        Value::Address(address) => write!(to, "{address}"),
+        Value::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
+        Value::Json(_) | Value::Failure(_) | Value::Attempts(_) | Value::Headers(_) => {
+            jsonl::write_value(value, to);
+            Ok(())
+        }
+    };
+}
+
 impl Curl {
-    fn write(self, record: &Record<'_>, to: &mut String) {
+    fn write(self, record: Record<'_>, to: &mut Vec<u8>) {
+        let answer = record.answer();
+        let outcome = record.outcome;
         let _ = match self {
-            Self::HttpCode => write!(to, "{:03}", record.status.unwrap_or_default()),
-            Self::NumRetries => write!(to, "{}", record.attempts.len().saturating_sub(1)),
+            Self::HttpCode => write!(to, "{:03}", answer.map_or(0, |answer| answer.status)),
+            Self::NumRetries => write!(to, "{}", outcome.attempts.len().saturating_sub(1)),
             Self::Errormsg => {
-                to.write_str(&escape(record.error.map_or("", |error| &error.message)))
+                let failure = outcome.failure.as_ref();
+                let message = failure.map_or("", |failure| &failure.message);
+                write!(to, "{}", escape(message))
             }
-            Self::RemoteIp => record
-                .remote_addr
-                .map_or(Ok(()), |addr| write!(to, "{}", addr.0.ip())),
-            Self::Json => to.write_str(&jsonl::text(record)),
+            Self::RemoteIp => answer
+                .and_then(|answer| answer.remote_addr)
+                .map_or(Ok(()), |address| write!(to, "{}", address.ip())),
+            Self::Json => {
+                jsonl::write(record, to);
+                Ok(())
+            }
         };
     }
 }

@@ -1,7 +1,7 @@
 //! `STATUS  TIME  SIZE  URL  [FLAG] message`, for eyes and for awk.
 
-use std::fmt::Display;
 use std::io::Write as _;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -12,6 +12,9 @@ use crate::request::{Plan, Skip};
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// So that times are rounded to the nearest millisecond.
+const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,21 +35,25 @@ pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
     };
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
-    match (outcome.verdict, answer) {
-        (Verdict::Skipped, _) => paint(look, style, "-", to),
-        (_, Some(answer)) => paint(look, style, answer.status, to),
-        (_, None) => paint(look, style, "ERR", to),
-    }
+    // Not by `write!`, whose ways would be most of what a line takes.
+    let mut digits = itoa::Buffer::new();
+    let status = match (outcome.verdict, answer) {
+        (Verdict::Skipped, _) => "-",
+        (_, Some(answer)) => digits.format(answer.status),
+        (_, None) => "ERR",
+    };
+    paint(look, style, status, to);
     let width = |width: usize| if look.aligned { width } else { 0 };
-    let (time, size) = (width(7), width(9));
-    let _ = match &outcome.last {
-        Some(last) => write!(to, "  {:>time$.3}", last.total.as_secs_f64()),
-        None => write!(to, "  {:>time$}", "-"),
-    };
-    let _ = match outcome.answer() {
-        Some(answer) => write!(to, "  {:>size$}", answer.size),
-        None => write!(to, "  {:>size$}", "-"),
-    };
+    if let Some(last) = &outcome.last {
+        let time = last.total + HALF_A_MILLI;
+        push_column(digits.format(time.as_secs()), width(3), to);
+        to.push(b'.');
+        to.extend_from_slice(&digits.format(1000 + time.subsec_millis()).as_bytes()[1..]);
+    } else {
+        push_column("-", width(7), to);
+    }
+    let size = outcome.answer().map(|answer| digits.format(answer.size));
+    push_column(size.unwrap_or("-"), width(9), to);
     let url = match outcome.input.shown.as_str() {
         "" => "-",
         url => &field(url),
@@ -88,10 +95,17 @@ fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
     }
 }
 
-fn paint(look: Look, style: Style, text: impl Display, to: &mut Vec<u8>) {
-    let _ = if look.color {
-        write!(to, "{style}{text}{style:#}")
+/// What stands to the right in a column of `width`, or wider.
+fn push_column(text: &str, width: usize, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"  ");
+    to.resize(to.len() + width.saturating_sub(text.len()), b' ');
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn paint(look: Look, style: Style, text: &str, to: &mut Vec<u8>) {
+    if look.color {
+        let _ = write!(to, "{style}{text}{style:#}");
     } else {
-        write!(to, "{text}")
-    };
+        to.extend_from_slice(text.as_bytes());
+    }
 }
