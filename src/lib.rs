@@ -143,6 +143,7 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     let cores = sched_getaffinity(None).map_or(1, |cores| cores.count() as usize);
     let runtimes = cores.clamp(1, RUNTIMES).min(config.engine.jobs);
     let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
+    http::make_room(fit.descriptors());
     // Dropped last: what is being written when the run is over comes to its end.
     let threads = match &config.save {
         Some(save) => Some(Threads::start(save.options.fsync)?),

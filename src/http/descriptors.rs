@@ -1,7 +1,10 @@
 //! File descriptors: how many there are, and what fits into them.
 
-use super::Pool;
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::stdio::stdin;
+
+use super::Pool;
 
 /// Look-ups of names at a time, each in a thread of its own.
 pub const LOOKUPS: usize = 16;
@@ -26,6 +29,15 @@ pub struct Fit {
     pub pool: Pool,
     /// The hard limit, where it made `jobs` less than asked.
     pub limit: Option<u64>,
+}
+
+impl Fit {
+    /// How many descriptors the connections of a run take, and all else; more of them are open only
+    /// where slow answers keep pools alive.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        RESERVE + self.jobs + self.runtimes * self.pool.share
+    }
 }
 
 /// Fewer than this, and nothing runs.
@@ -63,6 +75,15 @@ pub fn fit_jobs(
     }
 }
 
+/// Has the system make room for `descriptors` now. Once there are several threads, Linux lets all of them
+/// wait each time that its table of files doubles: ten milliseconds and more at 64, 256, 512, ….
+pub fn make_room(descriptors: usize) {
+    if let Ok(last) = i32::try_from(descriptors) {
+        // What cannot be made now is made when it is needed.
+        drop(fcntl_dupfd_cloexec(stdin(), last));
+    }
+}
+
 fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: usize) -> Fit {
     let available = match limit {
         None => usize::MAX,
@@ -89,12 +110,12 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     }
 }
 
-/// How many of `jobs` requests one of so many runtimes carries before others are asked:
+/// How many of `requests` one of so many runtimes carries before others are asked:
 /// more than its part, so that hosts can stay where their connections are.
-pub(super) fn room(jobs: usize, runtimes: usize) -> usize {
+pub(super) fn room(requests: usize, runtimes: usize) -> usize {
     match runtimes {
-        0 | 1 => jobs,
-        _ => jobs.saturating_mul(4).div_ceil(3 * runtimes),
+        0 | 1 => requests,
+        _ => requests.saturating_mul(4).div_ceil(3 * runtimes),
     }
 }
 

@@ -25,7 +25,7 @@ mod workers;
 
 pub use body::CODINGS;
 pub use clients::Pool;
-pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs};
+pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs, make_room};
 pub use guard::{Family, Guard};
 pub use hop::{Chain, ClientError, Hop};
 

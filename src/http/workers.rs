@@ -4,10 +4,10 @@
 //! list, other threads join in, each with a runtime, a client and so a pool of its
 //! own; the engine hands them hops and gets them back. Whose a hop is, its host
 //! says, so that connections find their requests again. Where many are on the
-//! wire, and a connection carries one at a time anyway, hops past a runtime's room
-//! go to the next one: so a list of one host keeps all of them busy, and still
-//! opens no more connections than it has requests on the wire.
-//!
+//! wire, and a connection carries one at a time anyway, hops past a runtime's share
+//! of them go to the next one: so a list of one host keeps all of them busy, and
+//! still opens no more connections than it has requests on the wire.
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ use crate::save::Store;
 
 /// Hops after which a list is long enough for more threads.
 const LONG: u64 = 32;
+
+/// Hops under way that one runtime carries as well as more would.
+const FEW: usize = 32;
 
 /// Origins over TLS that are known not to speak HTTP/2, at most: where there are
 /// more, their hosts keep the runtimes busy.
@@ -56,8 +59,6 @@ pub struct Workers {
     hops: Cell<u64>,
     /// Under way, by runtime.
     load: Vec<Cell<usize>>,
-    /// How much that may be before others are asked.
-    room: usize,
     over_http1: RefCell<HashSet<u64>>,
     /// Who was asked before the others joined in, and has a connection.
     early: RefCell<HashSet<u64>>,
@@ -112,7 +113,6 @@ impl Workers {
             spread,
             hops: Cell::new(0),
             load: vec![Cell::default(); spread.runtimes],
-            room: room(spread.jobs, spread.runtimes),
             over_http1: RefCell::default(),
             early: RefCell::default(),
         })
@@ -160,7 +160,9 @@ impl Workers {
         } else {
             usize::try_from(server % runtimes as u64).unwrap_or_default()
         };
-        let has_room = |number: &usize| self.load[*number].get() < self.room;
+        let under_way: usize = self.load.iter().map(Cell::get).sum();
+        let room = room(under_way + 1, runtimes).max(FEW);
+        let has_room = |number: &usize| self.load[*number].get() < room;
         let mut in_turn = (own..runtimes).chain(0..own);
         let number = if self.may_spread(url, server) {
             in_turn.find(has_room).unwrap_or(own)
@@ -179,7 +181,7 @@ impl Workers {
     /// Whether connections to the server of `url` are for one request at a time, and their number is not limited.
     fn may_spread(&self, url: &Url, server: u64) -> bool {
         // With less room, the first may have more connections already than it will need.
-        let may_share = self.spread.hosts && self.room as u64 >= LONG;
+        let may_share = self.spread.hosts && room(self.spread.jobs, self.spread.runtimes) >= FEW;
         may_share
             && match self.plan.options.versions {
                 Versions::Http1 => true,

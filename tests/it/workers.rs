@@ -41,6 +41,23 @@ fn a_long_list_is_carried_by_more_threads_than_a_short_one() {
 }
 
 #[test]
+fn there_is_room_for_all_descriptors_before_they_are_needed() {
+    for (jobs, least) in [(10, 64), (100, 256), (900, 1024)] {
+        let gate = Gate::new();
+        let server = held(&gate);
+        let run = Fetch::jsonl()
+            .args(["-j", &jobs.to_string()])
+            .stdin(server.list(1))
+            .spawn();
+        server.wait_for_requests(1);
+        let room = run.room_for_descriptors();
+        gate.open();
+        assert_eq!(run.wait().exits(0).records().len(), 1);
+        assert!(room >= least, "{jobs} {room}");
+    }
+}
+
+#[test]
 fn a_long_list_of_one_origin_over_http2_keeps_to_one_connection() {
     let server = Server::build()
         .tls(tls::server(&["127.0.0.1"], &["h2"]))

@@ -82,12 +82,19 @@ impl Running {
 
     /// The most memory that it ever had, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.stands("VmHWM:")
+    }
+
+    /// For how many descriptors the system has made room.
+    pub(crate) fn room_for_descriptors(&self) -> u64 {
+        self.stands("FDSize:")
+    }
+
+    fn stands(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
-        line.trim_end_matches("kB").trim().parse().unwrap()
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let value = value.unwrap().trim_end_matches("kB");
+        value.trim().parse().unwrap()
     }
 
     /// How many threads it has at the moment.
