@@ -8,11 +8,14 @@ use tokio::time::Instant;
 /// many turns a second that would add up.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
+/// The same where turns are further apart than that: as late as one timer is.
+const LATE: Duration = Duration::from_millis(2);
+
 /// A clock cannot add what is longer than its range.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Turns of one rate. Over any time `t` it gives at most `t / interval + 1`, and
-/// what fits into [`CATCH_UP`] more where the interval is shorter than that.
+/// what fits into [`CATCH_UP`] more, or into [`LATE`] where the interval is longer than that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     interval: Duration,
@@ -36,7 +39,7 @@ impl Pace {
         let late = if self.interval < CATCH_UP {
             CATCH_UP
         } else {
-            Duration::ZERO
+            LATE
         };
         let base = match now.checked_sub(late) {
             Some(earliest) => self.next.max(earliest),
@@ -53,7 +56,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn turns_are_even_and_lateness_is_caught_up_where_they_are_many() {
         for (interval_millis, late_micros, turns) in
-            [(100, 1_000, 10), (100, 0, 10), (1, 1_000, 990)]
+            [(100, 1_000, 10), (100, 0, 10), (10, 1_500, 99), (1, 1_000, 990)]
         {
             let interval = Duration::from_millis(interval_millis);
             let mut pace = Pace::new(interval);

@@ -193,8 +193,7 @@ impl Client {
             answer: None,
             received: Received::new(keep, self.options.max_size),
         };
-        // Larger than a kilobyte, the future of a hop is too large for the quick part of `malloc`.
-        let exchange = Box::pin(self.exchange(request, chain, &watch, &mut arriving));
+        let exchange = self.exchange(request, chain, &watch, &mut arriving);
         let result = tokio::select! {
             biased;
             result = exchange => Some(result),

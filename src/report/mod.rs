@@ -229,8 +229,7 @@ impl Reporter {
 
     fn flush(&mut self) {
         if !self.page.is_empty() || self.bar {
-            let next = self.page.next();
-            let mut page = std::mem::replace(&mut self.page, next);
+            let mut page = std::mem::take(&mut self.page);
             page.counts = self.summary.counts();
             self.queue.push(page);
         }

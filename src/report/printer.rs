@@ -63,15 +63,6 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// An empty one with room for as much.
-    pub(super) fn next(&self) -> Self {
-        Self {
-            lines: Vec::with_capacity(self.lines.len()),
-            journal: Vec::with_capacity(self.journal.len()),
-            ..Self::default()
-        }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.lines.len() + self.notes.len() + self.journal.len()
     }
