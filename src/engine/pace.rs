@@ -55,9 +55,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn turns_are_even_and_lateness_is_caught_up_where_they_are_many() {
-        for (interval_millis, late_micros, turns) in
-            [(100, 1_000, 10), (100, 0, 10), (10, 1_500, 99), (1, 1_000, 990)]
-        {
+        for (interval_millis, late_micros, turns) in [
+            (100, 1_000, 10),
+            (100, 0, 10),
+            (10, 1_500, 99),
+            (1, 1_000, 990),
+        ] {
             let interval = Duration::from_millis(interval_millis);
             let mut pace = Pace::new(interval);
             let start = Instant::now();
