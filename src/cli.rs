@@ -20,10 +20,10 @@ use crate::outcome::Accept;
     after_help = "\
 Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.
 
-Keys for --write-out: index source line id meta url method outcome status final_url redirects
-  http_version remote_addr content_type size started time_ttfb time_total time_elapsed slow
-  attempts file sha256 error headers body body_base64, and as in curl http_code response_code
-  url_effective size_download time_starttransfer num_redirects num_retries errormsg
+Keys for --write-out: index source line id meta url method request_sha256 outcome status
+  final_url redirects http_version remote_addr content_type size started time_ttfb time_total
+  time_elapsed slow attempts file sha256 error headers body body_base64, and as in curl http_code
+  response_code url_effective size_download time_starttransfer num_redirects num_retries errormsg
   filename_effective remote_ip urlnum json. \\n and \\t are what they are in curl.
 
 Exit codes: 0 all ok, 1 some URL is not, 2 usage, 3 the run could not go on, 130 and 143 stopped

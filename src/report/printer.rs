@@ -231,6 +231,9 @@ impl Printer {
         loop {
             let more = self.take();
             self.record()?;
+            if !more && let Some(bar) = self.bar.take() {
+                bar.clear();
+            }
             if self.is_due() || !more {
                 self.write()?;
             }

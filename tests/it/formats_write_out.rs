@@ -56,6 +56,16 @@ fn the_names_of_curl_mean_the_same() {
 }
 
 #[test]
+fn the_help_lists_every_key_in_the_order_of_the_record() {
+    let out = Fetch::new().arg("--help").run().exits(0);
+    let (_, keys) = out.stdout().split_once("--write-out: index").unwrap();
+    let keys = format!("index{}", keys.replace(',', ""));
+    let listed = keys.split_whitespace().take(28);
+    let all = record::KEYS.into_iter().chain(record::ON_DEMAND);
+    assert_eq!(listed.collect::<Vec<_>>(), all.collect::<Vec<_>>());
+}
+
+#[test]
 fn every_key_of_the_record_is_a_name() {
     for key in record::KEYS.into_iter().chain(record::ON_DEMAND) {
         let line = written(&format!("<%{{{key}}}>"));

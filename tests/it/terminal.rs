@@ -150,6 +150,8 @@ fn bar_shows(fetch: Fetch, text: &str) -> (Server, Vec<String>) {
     run.screen.wait_for(text);
     gate.open();
     let out = run.wait().exits(1);
+    let (_, end) = out.screen().split_once("OK 19/20").unwrap();
+    assert!(!end.contains("/20"), "drawn once more: {end:?}");
     (server, rendered(out.screen()))
 }
 
