@@ -9,15 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::Version;
 use reqwest::header::HeaderMap;
-use serde::Serialize;
 use url::Url;
 
 use crate::error::Failure;
 use crate::request::Input;
 
 /// The one word for what became of an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Answered whole, with an accepted status.
     Ok,

@@ -74,8 +74,9 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     }
 
     /// The next job for the wire; `None` when there will be none. Whoever gets
-    /// `Pending` is woken by the intake, the gate or a timer, or has jobs on the
-    /// wire and polls again when one has come back.
+    /// `Pending` is woken by the intake, the gate or a timer, at once where only
+    /// others are to go first, or has jobs on the wire and polls again when one has
+    /// come back.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         if self.on_wire >= self.most {
             cx.waker().wake_by_ref();
