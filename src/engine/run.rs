@@ -144,10 +144,7 @@ where
             match landed {
                 Poll::Ready(Some(landed)) => self.land(landed),
                 Poll::Ready(None) => return Poll::Ready(false),
-                Poll::Pending if taken == 0 => {
-                    self.schedule.borrow_mut().new_turn();
-                    return Poll::Pending;
-                }
+                Poll::Pending if taken == 0 => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(true),
             }
             if taken >= CHUNK {

@@ -26,9 +26,6 @@ const ORDERED_BYTES: usize = 16 * 1024 * 1024;
 /// Inputs without a request to be sent that are set aside at a time at most.
 const UNSENT: usize = 64;
 
-/// Jobs more on the wire after each turn at most: what is connected goes on before others are.
-const RAMP: usize = 16;
-
 /// Holds everything that is not on the wire.
 pub(super) struct Schedule<G> {
     intake: Intake,
@@ -42,8 +39,6 @@ pub(super) struct Schedule<G> {
     /// Inputs without a request to be sent: they need no slot.
     unsent: VecDeque<Box<Job>>,
     on_wire: usize,
-    /// How many that may be in this turn.
-    most: usize,
     taken: u64,
     /// How far the intake may go, with `--ordered`.
     window: Option<u64>,
@@ -65,7 +60,6 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             pace: options.interval.map(pace),
             unsent: VecDeque::new(),
             on_wire: 0,
-            most: RAMP,
             taken: 0,
             window: options.ordered.then_some(ORDERED_WINDOW),
             stopped: false,
@@ -74,14 +68,9 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     }
 
     /// The next job for the wire; `None` when there will be none. Whoever gets
-    /// `Pending` is woken by the intake, the gate or a timer, at once where only
-    /// others are to go first, or has jobs on the wire and polls again when one has
-    /// come back.
+    /// `Pending` is woken by the intake, the gate or a timer, or has jobs on the
+    /// wire and polls again when one has come back.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
-        if self.on_wire >= self.most {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         self.waiting.poll_timers(cx);
         if self.poll_pace(cx).is_pending() {
             // Only to know whether there is anything to wait for.
@@ -169,11 +158,6 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
         self.on_wire += 1;
         Poll::Ready(Some(job))
-    }
-
-    /// What is on the wire has a turn now.
-    pub(super) fn new_turn(&mut self) {
-        self.most = self.on_wire + RAMP;
     }
 
     /// A job came off the wire.
