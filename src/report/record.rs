@@ -190,58 +190,26 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-impl From<u64> for Value<'_> {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
+macro_rules! values {
+    ($($kind:ident($of:ty),)*) => {
+        $(impl<'a> From<$of> for Value<'a> {
+            fn from(value: $of) -> Self {
+                Self::$kind(value.into())
+            }
+        })*
+    };
 }
 
-impl From<Duration> for Value<'_> {
-    fn from(duration: Duration) -> Self {
-        Self::Seconds(duration)
-    }
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Value<'_> {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<SocketAddr> for Value<'_> {
-    fn from(address: SocketAddr) -> Self {
-        Self::Address(address)
-    }
-}
-
-impl From<SystemTime> for Value<'_> {
-    fn from(time: SystemTime) -> Self {
-        Self::Time(time)
-    }
-}
-
-impl<'a> From<&'a RawValue> for Value<'a> {
-    fn from(json: &'a RawValue) -> Self {
-        Self::Json(json)
-    }
-}
-
-impl<'a> From<&'a Failure> for Value<'a> {
-    fn from(failure: &'a Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
-
-impl<'a> From<&'a HeaderMap> for Value<'a> {
-    fn from(headers: &'a HeaderMap) -> Self {
-        Self::Headers(headers)
-    }
+values! {
+    Number(u64),
+    Seconds(Duration),
+    Text(&'a str),
+    Text(String),
+    Address(SocketAddr),
+    Time(SystemTime),
+    Json(&'a RawValue),
+    Failure(&'a Failure),
+    Headers(&'a HeaderMap),
 }
 
 /// Seconds, to the microsecond.

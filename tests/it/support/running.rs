@@ -82,15 +82,15 @@ impl Running {
 
     /// The most memory that it ever had, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
-        self.stands("VmHWM:")
+        self.in_status("VmHWM:")
     }
 
     /// For how many descriptors the system has made room.
     pub(crate) fn room_for_descriptors(&self) -> u64 {
-        self.stands("FDSize:")
+        self.in_status("FDSize:")
     }
 
-    fn stands(&self, name: &str) -> u64 {
+    fn in_status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let value = status.lines().find_map(|line| line.strip_prefix(name));
         let value = value.unwrap().trim_end_matches("kB");
