@@ -17,12 +17,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::future::join;
 use hyper_util::client::legacy::connect::Connection;
 use reqwest::Version;
 use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
+use super::burst::Burst;
 use super::opening::Openings;
 use super::resolver::Resolver;
 use super::streams::{Stream, Streams};
@@ -282,6 +284,7 @@ fn builder(
             connector: Arc::new(Mutex::new(connector)),
             opened: opened.clone(),
             openings: openings.clone(),
+            burst: Burst::default(),
         }));
     let connecting = &options.connecting;
     builder = connecting
@@ -321,7 +324,7 @@ fn ping_after(silence: Option<Duration>) -> Duration {
     silence.map_or(PING, |silence| PING.min(silence / 3))
 }
 
-/// A connector that counts what it opens, and tells the hop it opens it for.
+/// A connector that counts what it opens, a few at a time, and tells the hop it opens it for.
 ///
 /// hyper clones its connector for every request, reqwest several times more,
 /// each time through boxes: this one is shared instead.
@@ -330,6 +333,7 @@ struct Counted<C> {
     opened: Arc<AtomicUsize>,
     /// Where connections can be for many requests.
     openings: Option<Openings>,
+    burst: Burst,
 }
 
 impl<C> Clone for Counted<C> {
@@ -338,6 +342,7 @@ impl<C> Clone for Counted<C> {
             connector: self.connector.clone(),
             opened: self.opened.clone(),
             openings: self.openings.clone(),
+            burst: self.burst.clone(),
         }
     }
 }
@@ -352,7 +357,9 @@ impl<C> Counted<C> {
 
 impl<C, R> Service<R> for Counted<C>
 where
-    C: Service<R, Response: Connection, Error: Into<BoxError>, Future: Send> + Send + 'static,
+    C: Service<R, Response: Connection + Send, Error: Into<BoxError> + Send, Future: Send>
+        + Send
+        + 'static,
     R: Send + 'static,
 {
     type Response = C::Response;
@@ -372,9 +379,11 @@ where
                 (Some(openings), Some(origin)) => Some(in_time(openings.turn(origin)).await?),
                 _ => None,
             };
+            let admitted = in_time(counted.burst.admit()).await?;
             counted.opened.fetch_add(1, Ordering::Relaxed);
             let connecting = counted.connector().call(request);
-            let connection = connecting.await.map_err(Into::into)?;
+            let (connection, ()) = join(connecting, admitted.end()).await;
+            let connection = connection.map_err(Into::into)?;
             if let Some(opening) = opening {
                 opening.opened(connection.connected().is_negotiated_h2());
             }
@@ -411,3 +420,59 @@ async fn in_time<T>(turn: impl Future<Output = T>) -> Result<T, BoxError> {
 #[derive(Debug, thiserror::Error)]
 #[error("the request got another connection")]
 struct Overtaken;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use futures::future::{Ready, join_all, ready};
+    use hyper_util::client::legacy::connect::Connected;
+
+    /// Connects at once, and counts how often.
+    #[derive(Clone, Default)]
+    struct Connector(Arc<AtomicUsize>);
+
+    struct Peer;
+
+    impl Connection for Peer {
+        fn connected(&self) -> Connected {
+            Connected::new()
+        }
+    }
+
+    impl Service<()> for Connector {
+        type Response = Peer;
+        type Error = BoxError;
+        type Future = Ready<Result<Peer, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            ready(Ok(Peer))
+        }
+    }
+
+    #[tokio::test]
+    async fn connections_are_begun_a_few_at_a_time() {
+        let begun = Arc::<AtomicUsize>::default();
+        let mut counted = Counted {
+            connector: Arc::new(Mutex::new(Connector(begun.clone()))),
+            opened: Arc::default(),
+            openings: None,
+            burst: Burst::default(),
+        };
+        let url = Url::parse("http://a/").unwrap();
+        let mut all = Box::pin(watch::watched(
+            Rc::new(watch::Watch::start(&url, None)),
+            join_all((0..20).map(|_| counted.call(()))),
+        ));
+        assert!((&mut all).now_or_never().is_none());
+        assert_eq!(begun.load(Ordering::Relaxed), 16);
+        assert!(all.await.iter().all(Result::is_ok));
+        assert_eq!(begun.load(Ordering::Relaxed), 20);
+    }
+}

@@ -6,6 +6,7 @@
 //! which thread, and [`failure`] finds the words for what goes wrong.
 
 mod body;
+mod burst;
 mod clients;
 mod descriptors;
 mod failure;
