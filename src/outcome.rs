@@ -114,7 +114,7 @@ pub struct Attempt {
     /// Why there is no whole answer.
     pub failure: Option<Failure>,
     /// The URL of the last hop.
-    pub final_url: Url,
+    pub final_url: Arc<Url>,
     /// How many redirects led there.
     pub redirects: u32,
     /// Some of it may have reached a server.

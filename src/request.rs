@@ -28,7 +28,7 @@ pub struct Input {
     /// The URL as asked, its userinfo masked.
     pub shown: String,
     /// The `id` of a JSON line.
-    pub id: Option<String>,
+    pub id: Option<Box<str>>,
     /// The `meta` of a JSON line, echoed as it is.
     pub meta: Option<Box<RawValue>>,
     /// The request, or why the line holds none.
@@ -89,7 +89,7 @@ pub enum Existing {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Without userinfo, which is in `authorization`.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// The method of the first hop.
     pub method: Method,
     /// What `-H` and JSON lines add; it stays with the origin of `url`.
@@ -97,7 +97,7 @@ pub struct Request {
     /// From the URL's userinfo or `-u`; it stays with the origin of `url`.
     pub authorization: Option<HeaderValue>,
     /// What is sent as content.
-    pub body: Option<Body>,
+    pub body: Option<Arc<Body>>,
     /// What the content that is received must hash to.
     pub sha256: Option<[u8; 32]>,
     /// The name that the line gives to the file.

@@ -20,6 +20,8 @@ pub(crate) enum Peer {
     Curl,
     Copy,
     Aria2,
+    /// A load generator, which keeps nothing of an answer: the limit.
+    H2load,
 }
 
 /// What a program has to do.
@@ -37,6 +39,8 @@ pub(crate) enum Work {
 
 /// The same URLs in the two ways in which they can be given.
 pub(crate) struct Lists {
+    /// How many.
+    pub(crate) count: usize,
     pub(crate) urls: PathBuf,
     /// With `output = /dev/null` for each.
     pub(crate) curl: PathBuf,
@@ -66,6 +70,7 @@ impl Peer {
             Self::Curl => "curl",
             Self::Copy => "cp -r",
             Self::Aria2 => "aria2",
+            Self::H2load => "h2load --h1",
         }
     }
 
@@ -76,6 +81,7 @@ impl Peer {
             Self::Curl => "curl".to_owned(),
             Self::Copy => "cp".to_owned(),
             Self::Aria2 => "aria2c".to_owned(),
+            Self::H2load => "h2load".to_owned(),
         }
     }
 
@@ -108,6 +114,7 @@ impl Peer {
             Self::Curl => tell_curl(&mut command, work, manner),
             Self::Copy => tell_copy(&mut command, work),
             Self::Aria2 => tell_aria2(&mut command, work, manner),
+            Self::H2load => tell_h2load(&mut command, work, manner),
         }
         command.env("SSL_CERT_FILE", &manner.roots);
         // Each would add to it, or come before it.
@@ -181,6 +188,18 @@ fn tell_aria2(command: &mut Command, work: &Work, manner: &Manner) {
             &manner.jobs.to_string(),
         ]);
         command.arg("-d").arg(to).arg("-i").arg(&lists.urls);
+    }
+}
+
+fn tell_h2load(command: &mut Command, work: &Work, manner: &Manner) {
+    if let Work::List(lists) = work {
+        let threads = match manner.client {
+            Cores::All => "2",
+            Cores::Second => "1",
+        };
+        command.args(["--h1", "-t", threads, "-c", &manner.jobs.to_string()]);
+        command.arg("-n").arg(lists.count.to_string());
+        command.arg("-i").arg(&lists.urls);
     }
 }
 

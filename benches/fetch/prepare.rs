@@ -52,6 +52,7 @@ fn lists(
     prompt: impl Fn(usize) -> String,
 ) -> Result<Lists> {
     let lists = Lists {
+        count,
         urls: folder.join("urls"),
         curl: folder.join("urls.curl"),
         prompt: folder.join("urls.prompt"),

@@ -96,7 +96,11 @@ const SMALL: &[Against] = &[
     Versus(Peer::Wget2, Some(0.80)),
     Versus(Peer::Curl, Some(0.40)),
 ];
-const SMALL_CPU: &[Against] = &[Versus(Peer::Wget2, Some(0.90)), Versus(Peer::Curl, None)];
+const SMALL_CPU: &[Against] = &[
+    Versus(Peer::Wget2, Some(0.90)),
+    Versus(Peer::Curl, None),
+    Versus(Peer::H2load, None),
+];
 const HTTP2: &[Against] = &[
     Versus(Peer::Wget2, Some(0.65)),
     Versus(Peer::Wget2OneConnection, None),
@@ -177,14 +181,14 @@ pub(crate) const ROWS: &[Row] = &[
         "40,000 × 100 bytes after 50 ms, `-j 1000`",
         Delayed(40_000, Duration::from_millis(50)),
         1_000,
-        &[Ideal(1.08)],
+        &[Ideal(1.08), Versus(Peer::H2load, None)],
     ),
     row(
         "delay-5000",
         "100,000 × 100 bytes after 50 ms, `-j 5000`",
         Delayed(100_000, Duration::from_millis(50)),
         5_000,
-        &[Ideal(1.60)],
+        &[Ideal(1.60), Versus(Peer::H2load, None)],
     ),
     row(
         "one-http",

@@ -62,7 +62,7 @@ impl Job {
     pub(super) fn host(&self) -> Host {
         let url = match (&self.chain, &self.input.request) {
             (Some(chain), _) => Some(chain.url()),
-            (None, Ok(request)) => Some(&request.url),
+            (None, Ok(request)) => Some(&*request.url),
             (None, Err(_)) => None,
         };
         url.map_or_else(Host::default, host)
@@ -131,7 +131,7 @@ impl Job {
     }
 
     /// What became of it; `extra` is what the last attempt does not say itself.
-    pub(super) fn finish(self: Box<Self>, options: &Options, extra: Option<Failure>) -> Outcome {
+    pub(super) fn finish(self, options: &Options, extra: Option<Failure>) -> Outcome {
         let last = self.last();
         let failure = last.and_then(|last| last.failure.as_ref());
         let verdict = match (failure, last.and_then(|last| last.answer.as_ref())) {
@@ -154,7 +154,7 @@ impl Job {
     }
 
     /// No request is sent.
-    pub(super) fn settle(self: Box<Self>) -> Outcome {
+    pub(super) fn settle(self) -> Outcome {
         let failure = match (&self.input.request, &self.input.plan) {
             (Err(failure), _) | (Ok(_), Plan::Refuse(failure)) => failure.clone(),
             (Ok(_), Plan::Skip { file, .. }) => {
@@ -168,17 +168,12 @@ impl Job {
     }
 
     /// The run ends while it waits, and no attempt is under way.
-    pub(super) fn cancel(self: Box<Self>, why: Stop) -> Outcome {
+    pub(super) fn cancel(self, why: Stop) -> Outcome {
         let failure = cancelled(why, Phase::Input);
         self.outcome(Verdict::Cancelled, false, Some(failure))
     }
 
-    fn outcome(
-        mut self: Box<Self>,
-        verdict: Verdict,
-        slow: bool,
-        failure: Option<Failure>,
-    ) -> Outcome {
+    fn outcome(mut self, verdict: Verdict, slow: bool, failure: Option<Failure>) -> Outcome {
         let answer = self
             .last
             .as_mut()

@@ -124,6 +124,7 @@ mod tests {
     use super::*;
     use crate::error::{Failure, Phase};
     use crate::outcome::Answer;
+    use url::Url;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -140,7 +141,7 @@ mod tests {
         Attempt {
             answer: answer.map(Box::new),
             failure: failure.map(|(kind, phase)| Failure::new(kind, phase, "")),
-            final_url: "http://a/".parse().unwrap(),
+            final_url: "http://a/".parse::<Url>().unwrap().into(),
             redirects: 0,
             sent: failure
                 .is_none_or(|(_, phase)| !matches!(phase, Phase::Resolve | Phase::Connect)),

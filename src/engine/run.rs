@@ -90,12 +90,8 @@ async fn sleep(duration: Option<Duration>) {
 }
 
 async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Box<Job>) -> Landed {
-    let attempt = if abort.is_cancelled() {
-        None
-    } else {
-        job.attempt()
-    };
-    let Some((request, chain)) = attempt else {
+    let goes_on = !abort.is_cancelled();
+    let Some((request, chain)) = goes_on.then(|| job.attempt()).flatten() else {
         return Landed(job, None);
     };
     let (chain, hop) = transport.hop(request, chain, abort).await;

@@ -135,7 +135,7 @@ pub(super) struct Received {
     /// Boxed: few ask for it, and every request on the wire has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
-    pub(super) writer: Option<Writer>,
+    pub(super) writer: Option<Box<Writer>>,
 }
 
 impl Received {
@@ -154,7 +154,7 @@ impl Received {
         // The writer has it hashed, where that does not hold up the network.
         self.hash = None;
         self.size = size;
-        self.writer = Some(writer);
+        self.writer = Some(Box::new(writer));
     }
 
     /// The hash of what has come.
@@ -168,13 +168,8 @@ impl Received {
         self.kept
     }
 
-    /// Takes the next piece; `share` makes one of it that can be handed on.
-    async fn take(
-        &mut self,
-        bytes: &[u8],
-        share: impl FnOnce() -> Bytes,
-        watch: &Watch,
-    ) -> Result<(), BodyError> {
+    /// Takes the next piece. Gives who is to write it, if the body becomes a file.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut Writer>, BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -185,10 +180,7 @@ impl Received {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
-        if let Some(writer) = &mut self.writer {
-            Box::pin(watch.aside(writer.write(share()))).await?;
-        }
-        Ok(())
+        Ok(self.writer.as_deref_mut())
     }
 }
 
@@ -272,11 +264,15 @@ async fn receive_plain(
     watch: &Watch,
     received: &mut Received,
 ) -> Result<(), BodyError> {
-    while let Some(bytes) = poll_fn(|cx| poll_data(body, watch, cx)).await {
-        let bytes = bytes?;
-        received.take(&bytes, || bytes.clone(), watch).await?;
+    loop {
+        let piece = poll_fn(|cx| poll_data(body, watch, cx)).await;
+        let Some(piece) = piece.transpose()? else {
+            return Ok(());
+        };
+        if let Some(writer) = received.take(&piece)? {
+            Box::pin(watch.aside(writer.write(piece))).await?;
+        }
     }
-    Ok(())
 }
 
 async fn receive_coded(
@@ -299,9 +295,11 @@ async fn receive_coded(
         match decoder.read(&mut buffer).await {
             Ok(0) => break,
             Ok(read) => {
-                let bytes = &buffer[..read];
-                let share = || Bytes::copy_from_slice(bytes);
-                received.take(bytes, share, watch).await?;
+                let piece = &buffer[..read];
+                if let Some(writer) = received.take(piece)? {
+                    let piece = Bytes::copy_from_slice(piece);
+                    Box::pin(watch.aside(writer.write(piece))).await?;
+                }
             }
             Err(error) => return Err(unwrap(error, coding)),
         }

@@ -1,6 +1,8 @@
 //! One hop: a request, its answer, and where that leads.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE};
@@ -44,9 +46,9 @@ pub enum ClientError {
 /// One attempt under way: the request as it stands after the redirects so far.
 #[derive(Debug)]
 pub struct Chain {
-    pub(super) url: Url,
+    pub(super) url: Arc<Url>,
     pub(super) method: Method,
-    pub(super) body: Option<Body>,
+    pub(super) body: Option<Arc<Body>>,
     /// Some redirect led to another origin; what is for the first one only stays behind for good.
     pub(super) left_origin: bool,
     redirects: u32,
@@ -107,7 +109,7 @@ impl Chain {
         }
         self.method = method;
         self.left_origin |= self.url.origin() != target.origin();
-        self.url = target;
+        self.url = Arc::new(target);
         self.redirects += 1;
         self.sent = true;
         self.spent += self
@@ -139,8 +141,15 @@ struct Asked {
     part: Option<Box<Part>>,
     /// Bytes in all, where the answer continues that.
     whole: Option<u64>,
-    /// Kept to the end of the answer.
-    stream: Option<Stream>,
+}
+
+/// An answer whose body is to come.
+struct Coming {
+    response: Box<Response>,
+    /// Bytes that it must have in all.
+    whole: Option<u64>,
+    /// Its status is one that succeeds.
+    accepted: bool,
 }
 
 /// An answer as far as it has come.
@@ -203,7 +212,7 @@ impl Client {
         chain.flown = Some(watch.flown());
         let result = result?;
         if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
-            leave(writer, failure).await;
+            leave(*writer, failure).await;
         }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
@@ -229,45 +238,62 @@ impl Client {
         arriving: &mut Arriving,
     ) -> Result<Exchanged, Failure> {
         self.options.connecting.guard.check_url(&chain.url)?;
-        let mut asked = self.ask(request, chain, watch).await?;
-        let _stream = asked.stream.take();
-        let (response, whole) = (&asked.response, asked.whole);
+        let (asked, _stream) = self.ask(request, chain, watch).await?;
+        let coming = match self.begin(request, chain, asked, watch, arriving)? {
+            ControlFlow::Continue(coming) => coming,
+            ControlFlow::Break(exchanged) => return Ok(exchanged),
+        };
+        let (decode, uploaded) = (self.options.decode, chain.body.is_some());
+        let received = &mut arriving.received;
+        body::receive(coming.response, decode, uploaded, watch, received)
+            .await
+            .map_err(|error| self.body_failure(error, chain, watch))?;
+        if coming.whole.is_some_and(|whole| whole != received.size) {
+            return Err(self.body_failure(BodyError::Length, chain, watch));
+        }
+        if coming.accepted {
+            self.conclude(request, watch, arriving)
+                .await
+                .map_err(|error| self.body_failure(error, chain, watch))?;
+        }
+        Ok(Exchanged::Whole)
+    }
+
+    /// The head of an answer is there: what it says, and whether a body is to come.
+    fn begin(
+        &self,
+        request: &Request,
+        chain: &Chain,
+        asked: Asked,
+        watch: &Watch,
+        arriving: &mut Arriving,
+    ) -> Result<ControlFlow<Exchanged, Coming>, Failure> {
         watch.reached(Phase::Headers);
         let ttfb = chain.spent + watch.until_heard();
-        let status = response.status();
-        arriving.answer = Some(Box::new(self.answer(response, ttfb)));
-        check_head(response.headers())?;
+        let (status, whole) = (asked.response.status(), asked.whole);
+        arriving.answer = Some(Box::new(self.answer(&asked.response, ttfb)));
+        check_head(asked.response.headers())?;
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             return self
-                .redirect(chain, response)
-                .map(|target| Exchanged::Redirect(status, Box::new(target)))
+                .redirect(chain, &asked.response)
+                .map(|target| ControlFlow::Break(Exchanged::Redirect(status, Box::new(target))))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
         watch.enters(Phase::Body);
-        let failed = |error: BodyError| self.body_failure(error, chain, watch);
-        let received = &mut arriving.received;
         let accepted = self.options.accept.contains(status.as_u16());
         let response = if accepted {
-            self.save(request, chain, asked, received)?
+            self.save(request, chain, asked, &mut arriving.received)?
         } else {
             asked.response
         };
-        self.check_length(chain, &response, received.size)
-            .map_err(failed)?;
-        body::check_transfer(response.headers()).map_err(failed)?;
-        let uploaded = chain.body.is_some();
-        body::receive(response, self.options.decode, uploaded, watch, received)
-            .await
-            .map_err(failed)?;
-        if whole.is_some_and(|whole| whole != received.size) {
-            return Err(failed(BodyError::Length));
-        }
-        if accepted {
-            self.conclude(request, watch, arriving)
-                .await
-                .map_err(failed)?;
-        }
-        Ok(Exchanged::Whole)
+        self.check_length(chain, &response, arriving.received.size)
+            .and_then(|()| body::check_transfer(response.headers()))
+            .map_err(|error| self.body_failure(error, chain, watch))?;
+        Ok(ControlFlow::Continue(Coming {
+            response,
+            whole,
+            accepted,
+        }))
     }
 
     /// The body of this accepted answer becomes a file, if it has a place.
@@ -282,7 +308,6 @@ impl Client {
             response,
             part,
             whole,
-            ..
         } = asked;
         let Some((store, place)) = self.place(request) else {
             return Ok(response);
@@ -345,14 +370,14 @@ impl Client {
     }
 
     /// Asks for what an earlier attempt left undone, or for all; for all too where
-    /// the answer does not continue what there is.
+    /// the answer does not continue what there is. Its place in a connection for
+    /// many is to be kept to the end of the answer.
     async fn ask(
         &self,
         request: &Request,
         chain: &Chain,
         watch: &Rc<Watch>,
-    ) -> Result<Asked, Failure> {
-        let failed = |error: reqwest::Error| self.wire_failure(&error, chain, watch);
+    ) -> Result<(Asked, Option<Stream>), Failure> {
         let part = if self.is_resumable(request, chain) {
             Box::pin(self.part(request, watch)).await?.map(Box::new)
         } else {
@@ -365,7 +390,8 @@ impl Client {
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
         let sent = self.sender.send(request, chain, rest, watch).await;
-        let (mut response, mut stream) = sent.map_err(failed)?;
+        let (mut response, mut stream) =
+            sent.map_err(|error| self.wire_failure(&error, chain, watch))?;
         let mut whole = None;
         if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
             whole = range::whole_length(part, &response);
@@ -373,15 +399,16 @@ impl Client {
                 // One connection at a time.
                 drop((response, stream));
                 let sent = Box::pin(self.sender.send(request, chain, None, watch)).await;
-                (response, stream) = sent.map_err(failed)?;
+                (response, stream) =
+                    sent.map_err(|error| self.wire_failure(&error, chain, watch))?;
             }
         }
-        Ok(Asked {
+        let asked = Asked {
             response,
             part,
             whole,
-            stream,
-        })
+        };
+        Ok((asked, stream))
     }
 
     /// What an earlier attempt left of the file that is asked for.

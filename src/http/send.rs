@@ -88,19 +88,19 @@ impl Sender {
         let mut is_last = false;
         loop {
             let sent = self.execute(&client, request, chain, part, watch).await;
-            let error = match sent {
+            let error = match sent.map(Box::new) {
                 Ok(response) => {
                     // Who got a kept connection has nothing new to tell.
                     if watch.connected() || response.version() == Version::HTTP_2 {
                         road.answered.note(&chain.url, response.version());
                     }
-                    return Ok((Box::new(response), road.stream));
+                    return Ok((response, road.stream));
                 }
                 Err(error) => error,
             };
             if failure::is_refused(&error) && refusals <= REFUSALS {
                 refusals += 1;
-                sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE)).await;
+                Box::pin(sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE))).await;
                 client = if refusals <= REFUSALS {
                     road.client.clone()
                 } else {
@@ -171,7 +171,7 @@ impl Sender {
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
     fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
-        let mut message = reqwest::Request::new(chain.method.clone(), chain.url.clone());
+        let mut message = reqwest::Request::new(chain.method.clone(), Url::clone(&chain.url));
         let mut headers = self.headers(&chain.url);
         if !chain.left_origin {
             for name in request.headers.keys() {

@@ -65,7 +65,7 @@ struct Object<'a> {
     method: Option<String>,
     headers: Option<serde_json::Map<String, serde_json::Value>>,
     body: Option<String>,
-    id: Option<String>,
+    id: Option<Box<str>>,
     meta: Option<Box<RawValue>>,
     name: Option<String>,
     sha256: Option<String>,
@@ -245,7 +245,7 @@ fn request(
     }
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {
-        url,
+        url: Arc::new(url),
         method: Method::GET,
         headers: defaults.headers.clone(),
         authorization: userinfo.or_else(|| defaults.authorization.clone()),
@@ -277,11 +277,13 @@ fn request(
     } else {
         Method::GET
     });
-    request.body = content.map(|Content { bytes, sha256 }| Body {
-        bytes,
-        sha256,
-        content_type: (!request.headers.contains_key(CONTENT_TYPE))
-            .then(|| HeaderValue::from_static("application/x-www-form-urlencoded")),
+    request.body = content.map(|Content { bytes, sha256 }| {
+        Arc::new(Body {
+            bytes,
+            sha256,
+            content_type: (!request.headers.contains_key(CONTENT_TYPE))
+                .then(|| HeaderValue::from_static("application/x-www-form-urlencoded")),
+        })
     });
     Ok(Arc::new(request))
 }
@@ -462,7 +464,7 @@ mod tests {
         assert_eq!(request.method, Method::POST);
         assert_eq!(request.authorization, None);
         assert_eq!(request.headers[AUTHORIZATION], "x");
-        let content_type = request.body.clone().unwrap().content_type.unwrap();
-        assert_eq!(content_type, "application/x-www-form-urlencoded");
+        let content_type = request.body.as_ref().unwrap().content_type.clone();
+        assert_eq!(content_type.unwrap(), "application/x-www-form-urlencoded");
     }
 }

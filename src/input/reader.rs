@@ -51,7 +51,7 @@ impl Take {
 
 /// The number of the shard, of `count`, of `input`, which stood on `line`.
 pub(super) fn shard_of(input: &Input, line: &Line<'_>, by: By, count: u32) -> u32 {
-    let url = input.request.as_ref().ok().map(|request| &request.url);
+    let url = input.request.as_ref().ok().map(|request| &*request.url);
     number(url, line.bytes(), by, count)
 }
 
