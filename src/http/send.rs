@@ -48,7 +48,8 @@ impl Sender {
     pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
         let headers = options.headers.clone();
         let after_host = || {
-            let mut after_host = HeaderMap::with_capacity(headers.capacity() + 1);
+            // A full map would grow when hyper looks whether there is a `Host`.
+            let mut after_host = HeaderMap::with_capacity(headers.len() + 2);
             after_host.insert(HOST, HeaderValue::from_static(""));
             after_host.extend(HeaderMap::clone(&headers));
             after_host
