@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures::future::join;
 use hyper_util::client::legacy::connect::Connection;
 use reqwest::Version;
+use tokio::time::Instant;
 use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
@@ -392,7 +393,7 @@ where
         Box::pin(poll_fn(move |cx| {
             // hyper goes on in the background when the request got another connection first.
             if !watch::has_current() {
-                overtaken.store(true, Ordering::Relaxed);
+                overtaken.get_or_init(Instant::now);
             }
             let connected = ready!(connecting.as_mut().poll(cx));
             if connected.is_ok() {

@@ -189,9 +189,9 @@ impl Sender {
             if let Some(content_type) = &body.content_type {
                 headers.insert(CONTENT_TYPE, content_type.clone());
             }
-            let (upload, left) = Upload::new(body.bytes.clone());
+            let (upload, progress) = Upload::new(body.bytes.clone());
             *message.body_mut() = Some(reqwest::Body::wrap(upload));
-            watch.uploads(left);
+            watch.uploads(progress);
         }
         // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
         let content = matches!(chain.method, Method::POST | Method::PUT | Method::PATCH);

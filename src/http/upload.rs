@@ -2,40 +2,60 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 /// Bytes given to the connection at a time.
 const PIECE: usize = 64 * 1024;
 
-/// Bytes that the connection has not taken yet.
-#[derive(Clone, Debug)]
-pub(super) struct Left(Arc<AtomicUsize>);
+/// How far the connection has come with a body.
+#[derive(Debug)]
+struct Taken {
+    left: usize,
+    last: Option<Instant>,
+}
 
-impl Left {
-    pub(super) fn bytes(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+/// What the connection has taken of a body, and what not.
+#[derive(Clone, Debug)]
+pub(super) struct Progress(Arc<Mutex<Taken>>);
+
+impl Progress {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes that the connection has not taken yet.
+    pub(super) fn left(&self) -> usize {
+        self.taken().left
+    }
+
+    /// When it took some for the last time.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.taken().last
     }
 }
 
 /// A body of `bytes`.
 pub(super) struct Upload {
     bytes: Bytes,
-    left: Left,
+    progress: Progress,
 }
 
 impl Upload {
-    pub(super) fn new(bytes: Bytes) -> (Self, Left) {
-        let left = Left(Arc::new(AtomicUsize::new(bytes.len())));
+    pub(super) fn new(bytes: Bytes) -> (Self, Progress) {
+        let progress = Progress(Arc::new(Mutex::new(Taken {
+            left: bytes.len(),
+            last: None,
+        })));
         let upload = Self {
             bytes,
-            left: left.clone(),
+            progress: progress.clone(),
         };
-        (upload, left)
+        (upload, progress)
     }
 }
 
@@ -52,7 +72,10 @@ impl Body for Upload {
         }
         let length = self.bytes.len().min(PIECE);
         let piece = self.bytes.split_to(length);
-        self.left.0.store(self.bytes.len(), Ordering::Relaxed);
+        *self.progress.taken() = Taken {
+            left: self.bytes.len(),
+            last: Some(Instant::now()),
+        };
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

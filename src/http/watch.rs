@@ -3,15 +3,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use url::{Position, Url};
 
 use super::Limits;
-use super::upload::Left;
+use super::upload::Progress;
 use crate::error::{Failure, Kind, Phase};
 
 tokio::task_local! {
@@ -31,12 +30,10 @@ pub(crate) struct Watch {
     tls_origin: Option<u64>,
     started: Instant,
     heard: Cell<Instant>,
-    /// Set when the connection this hop asked for is no longer what it waits for.
-    overtaken: RefCell<Option<Arc<AtomicBool>>>,
+    /// When the connection this hop asked for was no longer what it waits for.
+    overtaken: RefCell<Option<Arc<OnceLock<Instant>>>>,
     /// The content under way to the server.
-    upload: RefCell<Option<Left>>,
-    /// What was left of it when one last looked.
-    left: Cell<usize>,
+    upload: RefCell<Option<Progress>>,
     connected: Cell<bool>,
     /// Since when nothing is asked of the wire.
     aside: Cell<Option<Instant>>,
@@ -73,7 +70,6 @@ impl Watch {
             heard: Cell::new(now),
             overtaken: RefCell::default(),
             upload: RefCell::default(),
-            left: Cell::new(usize::MAX),
             connected: Cell::new(false),
             aside: Cell::new(None),
             excused: Cell::new(Duration::ZERO),
@@ -116,28 +112,25 @@ impl Watch {
 
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.get() {
-            Phase::Resolve | Phase::Connect if self.is_overtaken() => Phase::Headers,
+            Phase::Resolve | Phase::Connect if self.overtaken().is_some() => Phase::Headers,
             Phase::Headers if self.to_upload() > 0 => Phase::Request,
             phase => phase,
         }
     }
 
     /// What it waited for is not what it got: the pool was faster.
-    fn is_overtaken(&self) -> bool {
-        let overtaken = self.overtaken.borrow();
-        overtaken
-            .as_ref()
-            .is_some_and(|overtaken| overtaken.load(Ordering::Relaxed))
+    fn overtaken(&self) -> Option<Instant> {
+        self.overtaken.borrow().as_ref()?.get().copied()
     }
 
     /// How much of the content is under way.
     fn to_upload(&self) -> usize {
-        self.upload.borrow().as_ref().map_or(0, Left::bytes)
+        self.upload.borrow().as_ref().map_or(0, Progress::left)
     }
 
     /// This content goes out.
-    pub(super) fn uploads(&self, left: Left) {
-        self.upload.replace(Some(left));
+    pub(super) fn uploads(&self, progress: Progress) {
+        self.upload.replace(Some(progress));
     }
 
     /// The hop has come this far, and that is a sign of the server.
@@ -199,13 +192,16 @@ impl Watch {
             self.heard();
         }
         if self.phase.get() != self.phase() && self.phase() == Phase::Headers {
-            self.reached(Phase::Headers);
+            self.enters(Phase::Headers);
+            self.heard_at(self.overtaken());
         }
         // What the server takes, it gave a sign for.
-        let left = self.to_upload();
-        if self.left.replace(left) > left {
-            self.heard();
-        }
+        self.heard_at(self.upload.borrow().as_ref().and_then(Progress::last));
+    }
+
+    fn heard_at(&self, sign: Option<Instant>) {
+        self.heard
+            .set(self.heard.get().max(sign.unwrap_or(self.started)));
     }
 
     fn timeout(&self, message: String) -> Failure {
@@ -251,8 +247,8 @@ pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
 
 /// The hop being polled waits for a new connection, until what this gives is set:
 /// then it got one that another request left in the pool.
-pub(super) fn current_connects() -> Arc<AtomicBool> {
-    let overtaken = Arc::<AtomicBool>::default();
+pub(super) fn current_connects() -> Arc<OnceLock<Instant>> {
+    let overtaken = Arc::<OnceLock<Instant>>::default();
     let _ = CURRENT.try_with(|watch| {
         watch.overtaken.replace(Some(overtaken.clone()));
         watch.reached(Phase::Connect);

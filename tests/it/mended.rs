@@ -188,7 +188,7 @@ fn silence_after_the_head_ends_at_the_read_timeout_and_not_twice_as_late() {
                 .send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"))
                 .silence(),
         );
-        for args in [&[][..], &["-t", "0"]] {
+        for args in [&[][..], &["-t", "0"], &["-d", "x"]] {
             let record = Fetch::jsonl()
                 .args(["--read-timeout", "400ms"])
                 .args(args)
@@ -201,6 +201,19 @@ fn silence_after_the_head_ends_at_the_read_timeout_and_not_twice_as_late() {
             assert!((0.4..0.7).contains(&total), "{total} {head} {args:?}");
         }
     }
+}
+
+#[test]
+fn content_that_is_sent_at_once_does_not_double_the_read_timeout() {
+    let server = Server::always(Script::new().silence());
+    let record = Fetch::jsonl()
+        .args(["--read-timeout", "400ms", "-d", "x", &server.url("/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error timeout/headers");
+    let total = record["time_total"].as_f64().unwrap();
+    assert!((0.4..0.7).contains(&total), "{total}");
 }
 
 #[test]
