@@ -85,7 +85,7 @@ pub enum Existing {
     Replace,
 }
 
-/// One request as asked. Every clone is cheap but for the URL's.
+/// One request as asked. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Without userinfo, which is in `authorization`.

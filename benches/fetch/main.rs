@@ -100,6 +100,7 @@ fn about(quick: bool) -> String {
         Peer::Curl,
         Peer::Copy,
         Peer::Aria2,
+        Peer::H2load,
     ];
     let mut versions: Vec<_> = peers.into_iter().filter_map(Peer::version).collect();
     versions.extend(match server::nginx_program() {
