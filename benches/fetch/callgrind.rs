@@ -46,7 +46,7 @@ pub(crate) fn report(quick: bool, servers: &Servers, folder: &Path) -> Result<St
 fn profile(origin: Origin, requests: u32, servers: &Servers, folder: &Path) -> Result<Profile> {
     let load = Load::Small(origin, requests.try_into()?);
     let prepared = prepare::prepare(load, servers, folder)?;
-    let Some((Work::List(lists), _)) = prepared else {
+    let Some(Work::List(lists)) = prepared else {
         anyhow::bail!("there is no list");
     };
     let out: PathBuf = folder.join("callgrind.out");

@@ -31,9 +31,10 @@ pub(crate) fn compare(
     if row.client == Cores::Second && !peers::is_installed("taskset") {
         return Ok(vec![missing("fetch", "taskset is not installed")]);
     }
-    let Some((work, requests)) = prepare::prepare(load, servers, folder)? else {
+    let Some(work) = prepare::prepare(load, servers, folder)? else {
         return Ok(vec![missing("fetch", "nginx is not installed")]);
     };
+    let requests = work.requests();
     let manner = Manner {
         jobs: row.jobs,
         client: row.client,

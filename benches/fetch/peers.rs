@@ -37,6 +37,16 @@ pub(crate) enum Work {
     Url(String),
 }
 
+impl Work {
+    /// How many requests it is.
+    pub(crate) fn requests(&self) -> usize {
+        match self {
+            Self::List(lists) | Self::Save { lists, .. } => lists.count,
+            Self::Url(_) => 1,
+        }
+    }
+}
+
 /// The same URLs in the two ways in which they can be given.
 pub(crate) struct Lists {
     /// How many.
@@ -198,7 +208,7 @@ fn tell_h2load(command: &mut Command, work: &Work, manner: &Manner) {
             Cores::Second => "1",
         };
         command.args(["--h1", "-t", threads, "-c", &manner.jobs.to_string()]);
-        command.arg("-n").arg(lists.count.to_string());
+        command.arg("-n").arg(work.requests().to_string());
         command.arg("-i").arg(&lists.urls);
     }
 }

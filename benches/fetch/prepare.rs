@@ -12,12 +12,8 @@ use crate::server::{Origin, Servers};
 
 const FILE: usize = 10 * 1024 * 1024;
 
-/// What is to be done, and how many requests that is; `None` where no server can answer.
-pub(crate) fn prepare(
-    load: Load,
-    servers: &Servers,
-    folder: &Path,
-) -> Result<Option<(Work, usize)>> {
+/// What is to be done; `None` where no server can answer.
+pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Option<Work>> {
     let numbered = |base: String, count: usize| -> Result<Work> {
         let url = |number| format!("{base}{number}");
         let prompt = servers.base(Origin::Plain).unwrap_or_default();
@@ -26,22 +22,22 @@ pub(crate) fn prepare(
     };
     Ok(match load {
         Load::Small(origin, count) => match servers.base(origin) {
-            Some(base) => Some((numbered(base, count)?, count)),
+            Some(base) => Some(numbered(base, count)?),
             None => None,
         },
-        Load::Delayed(count, pause) => Some((numbered(servers.delayed(pause), count)?, count)),
+        Load::Delayed(count, pause) => Some(numbered(servers.delayed(pause), count)?),
         Load::Hosts(count) => {
             if servers.host(0).is_none() {
                 return Ok(None);
             }
             let url = |host| servers.host(host).unwrap_or_default();
-            Some((Work::List(lists(folder, count, url, url)?), count))
+            Some(Work::List(lists(folder, count, url, url)?))
         }
         Load::Files(count) => match servers.files() {
-            Some(base) => Some((files(folder, count, &base)?, count)),
+            Some(base) => Some(files(folder, count, &base)?),
             None => None,
         },
-        Load::Single(origin) => servers.base(origin).map(|url| (Work::Url(url), 1)),
+        Load::Single(origin) => servers.base(origin).map(Work::Url),
     })
 }
 

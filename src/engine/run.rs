@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -152,7 +153,7 @@ where
     fn land(&mut self, Landed(mut job, hop): Landed) {
         self.schedule.borrow_mut().landed(&mut job);
         match hop {
-            Some(Hop::Redirected(status, to)) => self.redirect(job, status, *to),
+            Some(Hop::Redirected(status, to)) => self.redirect(job, status, to),
             Some(Hop::Ended(answer, failure)) => {
                 job.end_attempt(answer, failure);
                 self.attempted(job);
@@ -161,7 +162,7 @@ where
         }
     }
 
-    fn redirect(&mut self, mut job: Box<Job>, status: StatusCode, to: Url) {
+    fn redirect(&mut self, mut job: Box<Job>, status: StatusCode, to: Arc<Url>) {
         let input = &job.input;
         (self.tell)(Event::Redirected {
             input,

@@ -89,7 +89,7 @@ impl Wire {
         let hop = hops.entry(number).or_default();
         *hop += 1;
         if *hop <= page.redirects {
-            return Hop::Redirected(StatusCode::FOUND, (*request.url).clone().into());
+            return Hop::Redirected(StatusCode::FOUND, request.url.clone());
         }
         let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
         if page.fails {

@@ -431,7 +431,6 @@ mod tests {
     use hyper_util::client::legacy::connect::Connected;
 
     /// Connects at once, and counts how often.
-    #[derive(Clone, Default)]
     struct Connector(Arc<AtomicUsize>);
 
     struct Peer;

@@ -102,14 +102,14 @@ impl Chain {
     }
 
     /// The next hop goes to `target`, as an answer with `status` said.
-    pub fn follow(&mut self, status: StatusCode, target: Url) {
+    pub fn follow(&mut self, status: StatusCode, target: Arc<Url>) {
         let method = redirect::method(status, &self.method);
         if method != self.method {
             self.body = None;
         }
         self.method = method;
         self.left_origin |= self.url.origin() != target.origin();
-        self.url = Arc::new(target);
+        self.url = target;
         self.redirects += 1;
         self.sent = true;
         self.spent += self
@@ -123,7 +123,7 @@ impl Chain {
 #[derive(Debug)]
 pub enum Hop {
     /// Elsewhere: [`Chain::follow`] it.
-    Redirected(StatusCode, Box<Url>),
+    Redirected(StatusCode, Arc<Url>),
     /// To the end of the attempt, with the last answer as far as it came.
     Ended(Option<Box<Answer>>, Option<Failure>),
 }
@@ -131,7 +131,7 @@ pub enum Hop {
 /// What came of an exchange that did not fail.
 enum Exchanged {
     Whole,
-    Redirect(StatusCode, Box<Url>),
+    Redirect(StatusCode, Arc<Url>),
 }
 
 /// An answer to what was asked.
@@ -276,7 +276,7 @@ impl Client {
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             return self
                 .redirect(chain, &asked.response)
-                .map(|target| ControlFlow::Break(Exchanged::Redirect(status, Box::new(target))))
+                .map(|target| ControlFlow::Break(Exchanged::Redirect(status, Arc::new(target))))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
         watch.enters(Phase::Body);

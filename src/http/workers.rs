@@ -6,7 +6,8 @@
 //! says, so that connections find their requests again. Where many are on the
 //! wire, and a connection carries one at a time anyway, hops past a runtime's share
 //! of them go to the next one: so a list of one host keeps all of them busy, and
-//! still needs no more connections than it has requests on the wire.
+//! still needs no more connections than it has requests on the wire. Over TLS the
+//! first runtime may have opened one for each of them already when the version shows.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
