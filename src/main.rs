@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ContextKind;
-use fetch::RunError;
 use fetch::cli::Cli;
 use fetch::config::Config;
-use fetch::exit::Exit;
+use fetch::model::exit::Exit;
 use fetch::report::say;
+use fetch::run::RunError;
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -52,7 +52,7 @@ fn refuse(error: &clap::Error) -> Exit {
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
     if !cli.merge.is_empty() {
-        return Ok(fetch::merge::run(&cli.merge)?);
+        return Ok(fetch::run::merge::run(&cli.merge)?);
     }
-    Ok(fetch::run(Config::new(cli)?)?)
+    Ok(fetch::run::run(Config::new(cli)?)?)
 }

@@ -9,11 +9,11 @@ use url::Url;
 use super::Options;
 use super::retry::{self, Next, Retry};
 use super::waiting::Host;
-use crate::error::{Failure, Kind, Phase};
-use crate::event::Stop;
 use crate::http::Chain;
-use crate::outcome::{Accept, Answer, Attempt, AttemptSummary, Outcome, Verdict};
-use crate::request::{Authority, Input, Plan, Request};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::event::Stop;
+use crate::model::outcome::{Accept, Answer, Attempt, AttemptSummary, Outcome, Verdict};
+use crate::model::request::{Authority, Input, Plan, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]

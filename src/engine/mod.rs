@@ -29,8 +29,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::{Chain, Hop, Workers};
-use crate::outcome::Accept;
-use crate::request::Request;
+use crate::model::outcome::Accept;
+use crate::model::request::Request;
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::outcome::Outcome;
+use crate::model::outcome::Outcome;
 
 /// Holds outcomes back until those before them are there.
 #[derive(Default)]

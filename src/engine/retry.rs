@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use crate::error::Kind;
-use crate::outcome::{Accept, Attempt, AttemptSummary};
+use crate::model::error::Kind;
+use crate::model::outcome::{Accept, Attempt, AttemptSummary};
 
 /// What the rules need to know.
 #[derive(Clone, Debug)]
@@ -122,8 +122,8 @@ fn backoff(retry: &Retry, made: u32) -> Duration {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::error::{Failure, Phase};
-    use crate::outcome::Answer;
+    use crate::model::error::{Failure, Phase};
+    use crate::model::outcome::Answer;
     use url::Url;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -18,11 +18,11 @@ use super::order::Order;
 use super::retry::{self, Next};
 use super::schedule::Schedule;
 use super::{Options, Transport};
-use crate::error::{Failure, Kind, Phase};
-use crate::event::{Ended, Event, Stop};
 use crate::http::{Chain, Hop};
 use crate::input::{Intake, Totals};
-use crate::outcome::{Outcome, Verdict};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::event::{Ended, Event, Stop};
+use crate::model::outcome::{Outcome, Verdict};
 
 /// Jobs that are taken off the wire at a time at most.
 const CHUNK: usize = 64;

@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Options, PerHost, Retry, Transport, run};
-use crate::error::{Failure, Kind, Phase};
-use crate::event::{Ended, Event, Stop};
 use crate::http::{Chain, Hop};
 use crate::input::{Intake, inputs};
-use crate::outcome::{Answer, Verdict};
-use crate::request::Request;
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::event::{Ended, Event, Stop};
+use crate::model::outcome::{Answer, Verdict};
+use crate::model::request::Request;
 
 /// What the fake wire does with one URL.
 #[derive(Clone, Debug)]
@@ -231,7 +231,7 @@ fn as_completed_is_the_default_and_input_order_an_option() {
 
 #[test]
 fn a_slow_first_url_stops_the_intake_of_an_ordered_run_at_a_bound() {
-    let window = usize::try_from(super::schedule::ORDERED_WINDOW).unwrap();
+    let window = usize::try_from(crate::engine::schedule::ORDERED_WINDOW).unwrap();
     let pages = std::iter::once(page(60_000)).chain(vec![page(1); 2 * window]);
     let wire = Wire::of(pages);
     let ordered = Options {

@@ -16,12 +16,12 @@ use url::Url;
 
 use super::tests::paused;
 use super::{Options, PerHost, Transport, run};
-use crate::error::{Failure, Kind, Phase};
-use crate::event::Event;
 use crate::http::{Chain, Hop};
 use crate::input::inputs;
-use crate::outcome::{Answer, Verdict};
-use crate::request::Request;
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::event::Event;
+use crate::model::outcome::{Answer, Verdict};
+use crate::model::request::Request;
 
 /// What one hop of a page leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Wire {
             let free = seen.on_wire.iter().sum::<usize>() < self.options.jobs;
             let waiting = seen.states.iter().enumerate();
             let waiting = waiting.filter(|(_, state)| **state != State::Away);
-            for (number, state) in waiting.take(super::schedule::LOOK_AHEAD) {
+            for (number, state) in waiting.take(crate::engine::schedule::LOOK_AHEAD) {
                 let host = match *state {
                     State::New => self.pages[number].host,
                     State::Between(host) => host,
@@ -218,7 +218,7 @@ impl Transport for Wire {
 }
 
 fn options(jobs: usize) -> Options {
-    let mut options = super::tests::options(jobs);
+    let mut options = crate::engine::tests::options(jobs);
     options.retry.max = 5;
     options
 }
@@ -310,7 +310,7 @@ fn a_back_off_holds_no_slot() {
 
 #[test]
 fn what_waits_is_bounded_and_what_stands_behind_it_waits_no_longer() {
-    let bound = super::schedule::LOOK_AHEAD;
+    let bound = crate::engine::schedule::LOOK_AHEAD;
     let behind = |before: usize| {
         let mut pages = vec![page(0, 100); before];
         pages.push(page(1, 0));

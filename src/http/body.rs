@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
-use super::watch::Watch;
+use super::clock::Watch;
 use super::{Keep, SizeLimit};
 use crate::save::{SaveError, Writer};
 

@@ -10,10 +10,10 @@ use std::io;
 use url::Url;
 
 use super::Limits;
-use super::resolver::ResolveError;
-use super::watch::Watch;
-use crate::error::{Failure, Kind, Phase, plain};
-use crate::request::Authority;
+use super::clock::Watch;
+use super::connect::resolver::ResolveError;
+use crate::model::error::{Failure, Kind, Phase, plain};
+use crate::model::request::Authority;
 
 /// The causes of `error`, itself first. What an [`io::Error`] wraps is a cause too.
 pub(super) fn causes<'a>(

@@ -1,37 +1,29 @@
 //! HTTP: one hop of one request on the wire, bounded in every direction.
 //!
-//! [`hop::Client::hop`] sends what a [`Chain`] asks for next ([`send`]) and reads the answer
-//! to its end ([`body`]), under the clock of [`watch`]. [`redirect`] decides
-//! what an answer leads to, [`clients`] which connection carries it, [`workers`]
+//! [`exchange::Client::hop`] sends what a [`Chain`] asks for next ([`send`]) and reads the answer
+//! to its end ([`body`]), under the clock of [`clock`]. [`redirect`] decides
+//! what an answer leads to, [`connect`] which connection carries it, [`workers`]
 //! which thread, and [`failure`] finds the words for what goes wrong.
 
 mod body;
-mod burst;
-mod clients;
-mod descriptors;
+mod clock;
+mod connect;
+mod exchange;
 mod failure;
-mod guard;
-mod hop;
-mod opening;
 mod range;
 mod redirect;
-mod resolver;
-mod rest;
+mod retry_after;
 mod send;
-mod streams;
-mod tls;
 mod upload;
-mod watch;
 mod workers;
 
 pub use body::CODINGS;
-pub use clients::Pool;
-pub use descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs, make_room};
-pub use guard::{Family, Guard};
-pub use hop::{Chain, ClientError, Hop};
-
-pub use resolver::Overrides;
-pub use tls::{Checked, Identity, Trust};
+pub use connect::descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs, make_room};
+pub use connect::guard::{Family, Guard};
+pub use connect::pool::Pool;
+pub use connect::resolver::Overrides;
+pub use connect::tls::{Checked, Identity, Trust};
+pub use exchange::{Chain, ClientError, Hop};
 pub use workers::{Spread, Workers};
 
 use std::path::PathBuf;
@@ -42,7 +34,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use crate::outcome::Accept;
+use crate::model::outcome::Accept;
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use crate::request::MAX_URL;
+use crate::model::request::MAX_URL;
 
 /// Why a redirect cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ mod tests {
             ),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
-            let found = super::target(&from, StatusCode::FOUND, &headers, false);
+            let found = crate::http::redirect::target(&from, StatusCode::FOUND, &headers, false);
             let found = found.map(String::from).map_err(|dead| dead.to_string());
             assert_eq!(
                 found,

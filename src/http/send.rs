@@ -9,15 +9,15 @@ use reqwest::{Method, Response, Version};
 use tokio::time::sleep;
 use url::{Position, Url};
 
-use super::clients::{Clients, Pool, Road, Shared};
+use super::clock::{Watch, watched};
+use super::connect::pool::{Clients, Pool, Road, Shared};
+use super::connect::streams::Stream;
+use super::exchange::Chain;
 use super::failure;
-use super::hop::Chain;
 use super::range;
-use super::streams::Stream;
 use super::upload::Upload;
-use super::watch::{Watch, watched};
 use super::{Options, Versions};
-use crate::request::Request;
+use crate::model::request::Request;
 use crate::save::Part;
 
 /// How often a server may say that it has not looked at a request, and get it again on a

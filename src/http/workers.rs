@@ -21,13 +21,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::clients::{Pool, Shared};
-use super::descriptors::room;
-use super::hop::{Chain, Client, ClientError, Hop};
-use super::{LOOKUPS, Options, Versions, watch};
-use crate::error::{Failure, Kind, Phase};
-use crate::outcome::Answer;
-use crate::request::Request;
+use super::connect::descriptors::room;
+use super::connect::pool::{Pool, Shared};
+use super::exchange::{Chain, Client, ClientError, Hop};
+use super::{LOOKUPS, Options, Versions, clock};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::outcome::Answer;
+use crate::model::request::Request;
 use crate::save::Store;
 
 /// Hops after which a list is long enough for more threads.
@@ -131,7 +131,7 @@ impl Workers {
             let hop = Box::pin(self.first.hop(&request, &mut chain, abort)).await;
             return (chain, hop);
         }
-        let server = watch::server(chain.url());
+        let server = clock::server(chain.url());
         let (number, worker) = self.choose(chain.url(), server);
         let _load = Load::on(&self.load[number]);
         let (chain, hop) = match worker {

@@ -16,8 +16,8 @@ use url::Url;
 
 use super::lines::{Line, MAX_LINE};
 use super::urls::{BadUrl, Scheme, Urls};
-use crate::error::{Failure, Kind, Phase};
-use crate::request::{Body, Input, Plan, Request, header, mask_text, mask_url, method};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::request::{Body, Input, Plan, Request, header, mask_text, mask_url, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;

@@ -20,9 +20,9 @@ use super::lines::{Line, Lines};
 use super::parse::{Defaults, Parser};
 use super::shard::{By, Shard, fingerprint, number};
 use super::source::Source;
-use crate::error::plain;
-use crate::event::List;
-use crate::request::Input;
+use crate::model::error::plain;
+use crate::model::event::List;
+use crate::model::request::Input;
 
 /// Lines a batch holds at most.
 const BATCH: usize = 64;
@@ -364,7 +364,7 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
 #[cfg(test)]
 fn test_defaults() -> Defaults {
     Defaults {
-        scheme: super::Scheme::Https,
+        scheme: crate::input::Scheme::Https,
         https_only: false,
         method: None,
         headers: Arc::default(),

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::plain;
-use crate::request::mask_text;
+use crate::model::error::plain;
+use crate::model::request::mask_text;
 
 /// One source of lines, open.
 pub struct Source {

@@ -7,7 +7,7 @@ use super::parse::Defaults;
 use super::reader::{ReadError, Step, shard_of, walk};
 use super::shard::{By, Shard, host};
 use super::source::Source;
-use crate::error::Failure;
+use crate::model::error::Failure;
 
 /// Hosts that are counted at a time. Where there are no more, each is counted exactly.
 const HOSTS: usize = 65_536;

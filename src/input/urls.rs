@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::request::MAX_URL;
+use crate::model::request::MAX_URL;
 
 /// The scheme of lines without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::text::is_unsafe;
+use crate::model::text::is_unsafe;
 
 /// Looks at every byte, wherever the answer shows: so many are looked at at once.
 fn is_plain(text: &[u8]) -> bool {

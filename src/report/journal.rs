@@ -14,11 +14,11 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::Deserialize;
 
-use crate::error::plain;
-use crate::outcome::Verdict;
-use crate::request::Input;
+use crate::model::error::plain;
+use crate::model::outcome::Verdict;
+use crate::model::request::Input;
+use crate::model::text::hex;
 use crate::save::folder_of;
-use crate::text::hex;
 
 /// What every record begins with.
 const BEGINNING: &[u8] = br#"{"index":"#;

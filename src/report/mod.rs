@@ -1,39 +1,36 @@
 //! Reports: every event, fanned out to lines, notes, progress and summary.
 //!
-//! A format is one file here and one arm of [`Format`]. [`record`] is what all
+//! A format is one file here and one arm of [`Format`]. [`format::record`] is what all
 //! of them show, [`escape`] makes it safe, [`printer`] writes it.
 
 mod escape;
+mod format;
 mod journal;
-mod jsonl;
 mod printer;
 mod progress;
 mod receipts;
-mod record;
 mod summary;
-mod table;
-mod template;
-mod text;
 
+pub use format::table::Separator;
+pub use format::template::{BadTemplate, Template};
+pub use format::text::Look;
 pub use journal::{Journal, JournalError, Past, Prior};
 pub use printer::{Gate, PrintError, Printed, Streams, kind, printed, say};
 pub use receipts::Unwritten;
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
-pub use table::Separator;
-pub use template::{BadTemplate, Template};
-pub use text::Look;
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::format::record::Record;
+use self::format::{jsonl, table, text};
 use self::printer::{Page, Queue};
 use self::receipts::Receipts;
-use self::record::Record;
-use crate::event::{Ended, Event, Stop};
 use crate::http::Keep;
-use crate::outcome::{Attempt, Outcome, Verdict};
-use crate::request::Input;
+use crate::model::event::{Ended, Event, Stop};
+use crate::model::outcome::{Attempt, Outcome, Verdict};
+use crate::model::request::Input;
 
 /// How a record is written.
 #[derive(Clone, Debug)]

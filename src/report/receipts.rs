@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::outcome::{Outcome, Receipt};
+use crate::model::outcome::{Outcome, Receipt};
 
 /// Receipts in the order of their records.
 #[derive(Clone, Default)]

@@ -9,12 +9,12 @@ use hdrhistogram::Histogram;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use super::record::seconds;
-use crate::error::Kind;
-use crate::event::{Ended, Stop};
-use crate::exit::Exit;
-use crate::outcome::{Outcome, Verdict};
-use crate::text::hex;
+use super::format::record::seconds;
+use crate::model::error::Kind;
+use crate::model::event::{Ended, Stop};
+use crate::model::exit::Exit;
+use crate::model::outcome::{Outcome, Verdict};
+use crate::model::text::hex;
 
 /// The longest latency that is told apart from longer ones.
 const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);

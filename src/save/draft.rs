@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::part::{Part, Representation};
 use super::{Folder, Options, SaveError, Standing};
-use crate::outcome::{Receipt, Saved};
-use crate::request::{Existing, Place};
-use crate::text::hex;
+use crate::model::outcome::{Receipt, Saved};
+use crate::model::request::{Existing, Place};
+use crate::model::text::hex;
 
 /// How much is compared at a time.
 const PIECE: usize = 64 * 1024;

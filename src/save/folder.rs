@@ -17,7 +17,7 @@ use rustix::path::Arg;
 
 use super::SaveError;
 use super::names::fingerprint;
-use crate::error::plain;
+use crate::model::error::plain;
 
 /// What a temporary file is called: these, and 16 hexadecimal digits between them.
 const TEMPORARY: (&str, &str) = (".fetch-", ".tmp");

@@ -11,7 +11,7 @@
 //! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part`]).
 //! 2. A hard link gives it its name, unless something has that name.
 //! 3. The record is written.
-//! 4. The temporary name goes ([`Receipt`](crate::outcome::Receipt)).
+//! 4. The temporary name goes ([`Receipt`](crate::model::outcome::Receipt)).
 //!
 //! So a file with a temporary name beside its own has no record: the next run
 //! that opens the folder knows that it may be fetched again.
@@ -31,7 +31,7 @@ pub use writer::{Disk, Threads, Writer};
 use std::io;
 use std::sync::Arc;
 
-use crate::error::{Failure, Kind, Phase, plain};
+use crate::model::error::{Failure, Kind, Phase, plain};
 
 /// How files are made.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::text::{hex, is_unsafe};
+use crate::model::text::{hex, is_unsafe};
 
 /// Bytes of a name at most: what file systems take.
 const MAX_NAME: usize = 255;
@@ -364,7 +364,7 @@ fn cut(text: &str, most: usize) -> &str {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::request::{Input, Request};
+    use crate::model::request::{Input, Request};
     use proptest::prelude::*;
 
     fn names(template: &str, lines: &[String]) -> Vec<Arc<str>> {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::draft::{Checks, Draft, Made, Start};
 use super::part::Part;
 use super::{SaveError, Store};
-use crate::request::Place;
+use crate::model::request::Place;
 
 /// Smaller pieces are gathered in one: each may pin a buffer many times its size.
 const SMALL: usize = 4 * 1024;

@@ -11,31 +11,31 @@ use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::jsonl::{Object, json_key};
-use crate::error::Failure;
 use crate::http::Keep;
-use crate::outcome::{Answer, Attempt, AttemptSummary, Outcome};
-use crate::request::Request;
-use crate::text::hex;
+use crate::model::error::Failure;
+use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome};
+use crate::model::request::Request;
+use crate::model::text::hex;
 
 /// The record of one outcome.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'a> {
-    pub(super) outcome: &'a Outcome,
+pub(in crate::report) struct Record<'a> {
+    pub(in crate::report) outcome: &'a Outcome,
     /// What it says on top.
-    pub(super) keep: Keep,
+    pub(in crate::report) keep: Keep,
 }
 
 /// A key of the record.
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) find: Find,
+pub(in crate::report) struct Key {
+    pub(in crate::report) name: &'static str,
+    pub(in crate::report) find: Find,
 }
 
 /// Finds the value of a key.
-pub(super) type Find = fn(Record<'_>) -> Value<'_>;
+pub(in crate::report) type Find = fn(Record<'_>) -> Value<'_>;
 
 /// The value of one key.
-pub(super) enum Value<'a> {
+pub(in crate::report) enum Value<'a> {
     /// Not asked for: the key is left out.
     Absent,
     Null,
@@ -56,11 +56,11 @@ pub(super) enum Value<'a> {
 macro_rules! keys {
     ($(($name:literal, $find:expr $(,)?),)*) => {
         /// Every key, in the order of the record.
-        pub(super) const KEYS: &[Key] = &[$(Key { name: $name, find: $find }),*];
+        pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, find: $find }),*];
 
         impl Record<'_> {
             /// Writes every key and its value, in order.
-            pub(super) fn write(self, object: &mut Object<'_>) {
+            pub(in crate::report) fn write(self, object: &mut Object<'_>) {
                 $(
                     let find: Find = $find;
                     object.field(json_key!($name), &find(self));
@@ -149,7 +149,7 @@ keys! {
 }
 
 /// Writes what the record tells of one attempt.
-pub(super) fn write_attempt(attempt: &AttemptSummary, object: &mut Object<'_>) {
+pub(in crate::report) fn write_attempt(attempt: &AttemptSummary, object: &mut Object<'_>) {
     object.field(json_key!("status"), &attempt.status.map(u64::from).into());
     object.field(json_key!("error"), &attempt.error.as_ref().into());
     object.field(json_key!("time_total"), &attempt.total.into());
@@ -158,12 +158,12 @@ pub(super) fn write_attempt(attempt: &AttemptSummary, object: &mut Object<'_>) {
 
 impl<'a> Record<'a> {
     /// The last answer, whole or not.
-    pub(super) fn answer(self) -> Option<&'a Answer> {
+    pub(in crate::report) fn answer(self) -> Option<&'a Answer> {
         self.outcome.answer()
     }
 
     /// The last attempt, where there was one.
-    pub(super) fn last(self) -> Option<&'a Attempt> {
+    pub(in crate::report) fn last(self) -> Option<&'a Attempt> {
         self.outcome.last.as_ref()
     }
 
@@ -217,7 +217,7 @@ values! {
     clippy::cast_precision_loss,
     reason = "2^53 microseconds are 285 years"
 )]
-pub(super) fn seconds(duration: Duration) -> f64 {
+pub(in crate::report) fn seconds(duration: Duration) -> f64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX) as f64 / 1e6
 }
 

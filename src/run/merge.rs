@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::drafts::sha256;
-use crate::error::plain;
-use crate::exit::Exit;
+use super::output_files::sha256;
+use super::{RunError, output_ended};
 use crate::input::{BadShard, Shard};
+use crate::model::error::plain;
+use crate::model::exit::Exit;
 use crate::report::{Counts, ListRead, PrintError, ResultsFile, ShardOf, say};
-use crate::{RunError, output_ended};
 
 /// Shards that are missing and named, at most.
 const NAMED: usize = 20;

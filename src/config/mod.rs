@@ -1,5 +1,10 @@
 //! Command line → what each part needs to know. Checks across options are here.
 
+mod connection;
+mod proxies;
+
+pub use connection::ConnectingError;
+
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -11,14 +16,14 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use rustix::fs::FileType;
 
+use self::connection::connecting;
 use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
-use crate::connecting::{ConnectingError, connecting};
 use crate::engine::{self, PerHost, Retry};
-use crate::error::plain;
 use crate::http::{self, Keep, Limits, SizeLimit, Versions};
 use crate::input::{self, By, Defaults, Scheme, Take};
+use crate::model::error::plain;
+use crate::model::request::{Unsendable, header, mask_text, method};
 use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
-use crate::request::{Unsendable, header, mask_text, method};
 use crate::save::{self, BadName, NameTemplate};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.

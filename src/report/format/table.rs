@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::escape::escape;
 use super::record::seconds;
-use crate::outcome::Outcome;
+use crate::model::outcome::Outcome;
+use crate::report::escape::escape;
 
 const COLUMNS: [&str; 11] = [
     "index",
@@ -33,12 +33,12 @@ pub enum Separator {
 }
 
 /// Writes the names of the columns.
-pub(super) fn write_header(separator: Separator, to: &mut Vec<u8>) {
+pub(in crate::report) fn write_header(separator: Separator, to: &mut Vec<u8>) {
     write_row(separator, &COLUMNS.map(Cow::Borrowed), to);
 }
 
 /// Writes one row.
-pub(super) fn write(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
+pub(in crate::report) fn write(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     fn number(number: Option<impl ToString>) -> Cow<'static, str> {
         number
             .map(|number| number.to_string())

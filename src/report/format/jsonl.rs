@@ -11,25 +11,25 @@ use itoa::Buffer as Digits;
 use reqwest::header::HeaderMap;
 use serde::Serialize;
 
-use super::escape;
 use super::record::{Record, Value, write_attempt};
+use crate::report::escape;
 
 /// Writes `record`, without a line end.
-pub(super) fn write(record: Record<'_>, to: &mut Vec<u8>) {
+pub(in crate::report) fn write(record: Record<'_>, to: &mut Vec<u8>) {
     let start = to.len();
     push_object(|object| record.write(object), to);
     escape::json(to, start);
 }
 
 /// Writes one value of a record.
-pub(super) fn write_value(value: &Value<'_>, to: &mut Vec<u8>) {
+pub(in crate::report) fn write_value(value: &Value<'_>, to: &mut Vec<u8>) {
     let start = to.len();
     push_value(value, to);
     escape::json(to, start);
 }
 
 /// An object that is being written.
-pub(super) struct Object<'a> {
+pub(in crate::report) struct Object<'a> {
     to: &'a mut Vec<u8>,
     before: u8,
 }
@@ -40,12 +40,12 @@ macro_rules! json_key {
         concat!("\"", $name, "\":")
     };
 }
-pub(super) use json_key;
+pub(in crate::report) use json_key;
 
 impl Object<'_> {
     /// Writes a key, as [`json_key`] has it, and its value, unless that is absent.
     #[inline]
-    pub(super) fn field(&mut self, key: &str, value: &Value<'_>) {
+    pub(in crate::report) fn field(&mut self, key: &str, value: &Value<'_>) {
         if !matches!(value, Value::Absent) {
             self.to.push(self.before);
             self.to.extend_from_slice(key.as_bytes());
@@ -141,8 +141,8 @@ fn by_name(headers: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::record::seconds;
     use super::*;
+    use crate::report::format::record::seconds;
     use proptest::prelude::*;
 
     fn json(value: impl Into<Value<'static>>) -> String {

@@ -25,11 +25,12 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
-use super::burst::Burst;
-use super::opening::Openings;
+use super::first_handshake::Openings;
+use super::limiter::Burst;
 use super::resolver::Resolver;
 use super::streams::{Stream, Streams};
-use super::{Options, Versions, tls, watch};
+use super::tls;
+use crate::http::{Options, Versions, clock};
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -59,7 +60,7 @@ pub struct Pool {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The clients of one runtime.
-pub(super) struct Clients {
+pub(in crate::http) struct Clients {
     options: Options,
     pool: Pool,
     shared: Shared,
@@ -101,12 +102,12 @@ impl Numbered {
 
 /// Servers that have answered a client, and how: only these can have left a connection in its pool.
 #[derive(Clone, Default)]
-pub(super) struct Answered(Rc<RefCell<HashMap<u64, Version>>>);
+pub(in crate::http) struct Answered(Rc<RefCell<HashMap<u64, Version>>>);
 
 impl Answered {
     /// The server of `url` answered.
-    pub(super) fn note(&self, url: &Url, version: Version) {
-        self.0.borrow_mut().insert(watch::server(url), version);
+    pub(in crate::http) fn note(&self, url: &Url, version: Version) {
+        self.0.borrow_mut().insert(clock::server(url), version);
     }
 
     /// Whether it is at most one server.
@@ -115,33 +116,35 @@ impl Answered {
     }
 
     /// Whether a connection to the server of `url` may come from the pool.
-    pub(super) fn contains(&self, url: &Url) -> bool {
-        self.0.borrow().contains_key(&watch::server(url))
+    pub(in crate::http) fn contains(&self, url: &Url) -> bool {
+        self.0.borrow().contains_key(&clock::server(url))
     }
 
     /// Whether such a connection is one for many requests.
-    pub(super) fn over_http2(&self, url: &Url) -> bool {
-        self.0.borrow().get(&watch::server(url)) == Some(&Version::HTTP_2)
+    pub(in crate::http) fn over_http2(&self, url: &Url) -> bool {
+        self.0.borrow().get(&clock::server(url)) == Some(&Version::HTTP_2)
     }
 }
 
 /// A client for one request, and who has answered it so far.
-pub(super) struct Road {
-    pub(super) client: reqwest::Client,
-    pub(super) answered: Answered,
+pub(in crate::http) struct Road {
+    pub(in crate::http) client: reqwest::Client,
+    pub(in crate::http) answered: Answered,
     /// Its place in a connection for many.
-    pub(super) stream: Option<Stream>,
+    pub(in crate::http) stream: Option<Stream>,
 }
 
 /// What the clients of all runtimes share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(in crate::http) struct Shared {
     tls: rustls::ClientConfig,
     resolver: Resolver,
 }
 
 impl Shared {
-    pub(super) fn new(options: &Options) -> Result<Self, super::hop::ClientError> {
+    pub(in crate::http) fn new(
+        options: &Options,
+    ) -> Result<Self, crate::http::exchange::ClientError> {
         let connecting = &options.connecting;
         Ok(Self {
             tls: tls::config(options.versions, connecting)?,
@@ -151,7 +154,11 @@ impl Shared {
 }
 
 impl Clients {
-    pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
+    pub(in crate::http) fn new(
+        options: Options,
+        pool: Pool,
+        shared: Shared,
+    ) -> reqwest::Result<Self> {
         let clients = Self {
             shared,
             options,
@@ -170,14 +177,14 @@ impl Clients {
     }
 
     /// Keeps connections for the next request; takes a hundred header fields.
-    pub(super) fn quick(&self, url: &Url) -> reqwest::Result<Road> {
+    pub(in crate::http) fn quick(&self, url: &Url) -> reqwest::Result<Road> {
         self.pooled(url, |pooled, number| {
             pooled.quick.get(number, || self.builder(&pooled.opened))
         })
     }
 
     /// Keeps connections for the next request; takes as many header fields as we promise.
-    pub(super) fn roomy(&self, url: &Url) -> reqwest::Result<Road> {
+    pub(in crate::http) fn roomy(&self, url: &Url) -> reqwest::Result<Road> {
         self.pooled(url, |pooled, number| {
             let builder = || self.builder(&pooled.opened);
             let builder = || builder().http1_max_headers(MAX_HEADERS);
@@ -202,7 +209,7 @@ impl Clients {
             Versions::Http1 => false,
             Versions::Http2 => true,
         };
-        let stream = can_share.then(|| pooled.streams.open(watch::server(url)));
+        let stream = can_share.then(|| pooled.streams.open(clock::server(url)));
         let number = stream.as_ref().map_or(0, Stream::client);
         Ok(Road {
             client: client(&pooled, number)?,
@@ -212,7 +219,7 @@ impl Clients {
     }
 
     /// Opens a connection for every request; takes as many header fields as we promise.
-    pub(super) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
+    pub(in crate::http) fn fresh(&self) -> reqwest::Result<reqwest::Client> {
         self.fresh.get(0, || {
             self.builder_with(&Arc::default(), None)
                 .pool_max_idle_per_host(0)
@@ -221,7 +228,7 @@ impl Clients {
     }
 
     /// Opens a connection for every request, and speaks no HTTP/2 on it.
-    pub(super) fn http1(&self) -> reqwest::Result<reqwest::Client> {
+    pub(in crate::http) fn http1(&self) -> reqwest::Result<reqwest::Client> {
         self.http1.get(0, || {
             let mut tls = self.shared.tls.clone();
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -372,8 +379,8 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let overtaken = watch::current_connects();
-        let origin = watch::current_tls_origin();
+        let overtaken = clock::current_connects();
+        let origin = clock::current_tls_origin();
         let counted = self.clone();
         let mut connecting = Box::pin(async move {
             let opening = match (&counted.openings, origin) {
@@ -392,12 +399,12 @@ where
         });
         Box::pin(poll_fn(move |cx| {
             // hyper goes on in the background when the request got another connection first.
-            if !watch::has_current() {
+            if !clock::has_current() {
                 overtaken.get_or_init(Instant::now);
             }
             let connected = ready!(connecting.as_mut().poll(cx));
             if connected.is_ok() {
-                watch::current_connected();
+                clock::current_connected();
             }
             Poll::Ready(connected)
         }))
@@ -408,7 +415,7 @@ where
 async fn in_time<T>(turn: impl Future<Output = T>) -> Result<T, BoxError> {
     let mut turn = pin!(turn);
     poll_fn(|cx| {
-        if watch::has_current() {
+        if clock::has_current() {
             turn.as_mut().poll(cx).map(Ok)
         } else {
             Poll::Ready(Err(Overtaken.into()))
@@ -466,8 +473,8 @@ mod tests {
             burst: Burst::default(),
         };
         let url = Url::parse("http://a/").unwrap();
-        let mut all = Box::pin(watch::watched(
-            Rc::new(watch::Watch::start(&url, None)),
+        let mut all = Box::pin(clock::watched(
+            Rc::new(clock::Watch::start(&url, None)),
             join_all((0..20).map(|_| counted.call(()))),
         ));
         assert!((&mut all).now_or_never().is_none());

@@ -8,10 +8,10 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::proxies::proxies;
 use crate::cli::{Cli, Override};
-use crate::error::plain;
 use crate::http::{Checked, Connecting, Family, Guard, Identity, Overrides, Trust};
-use crate::proxies::proxies;
+use crate::model::error::plain;
 
 /// Options of connections that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum ConnectingError {
 /// # Errors
 ///
 /// The first thing that is wrong with it.
-pub fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
+pub(super) fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
     let proxies = proxies(cli)?;
     if cli.block_private && !proxies.all.is_empty() {
         return Err(ConnectingError::Unchecked(

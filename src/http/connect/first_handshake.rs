@@ -26,10 +26,10 @@ enum Known {
 
 /// What is known of all origins.
 #[derive(Clone, Default)]
-pub(super) struct Openings(Arc<Mutex<HashMap<u64, Known>>>);
+pub(in crate::http) struct Openings(Arc<Mutex<HashMap<u64, Known>>>);
 
 /// The right to open a connection. Dropped before it is told what came of it, the next one tries.
-pub(super) struct Opening {
+pub(in crate::http) struct Opening {
     openings: Openings,
     origin: u64,
     done: Option<Arc<Notify>>,
@@ -41,7 +41,7 @@ impl Openings {
     }
 
     /// Waits until a connection to `origin` may be opened.
-    pub(super) async fn turn(&self, origin: u64) -> Opening {
+    pub(in crate::http) async fn turn(&self, origin: u64) -> Opening {
         let mut has_waited = false;
         loop {
             let wait = {
@@ -76,7 +76,7 @@ impl Openings {
 
 impl Opening {
     /// The connection is there.
-    pub(super) fn opened(mut self, http2: bool) {
+    pub(in crate::http) fn opened(mut self, http2: bool) {
         self.tell(Some(if http2 { Known::Http2 } else { Known::Http1 }));
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use crate::cli::IfExists;
+use crate::model::request::{Existing, Input, Place, Plan, Request, Skip};
 use crate::report::{Past, Prior};
-use crate::request::{Existing, Input, Place, Plan, Request, Skip};
 use crate::save::{Asked, Folder, Names, SaveError, Standing, is_legal};
 
 /// Decides. It looks at the disk, so it belongs where that may take its time.

@@ -11,8 +11,8 @@ use reqwest::Version;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use crate::error::Failure;
-use crate::request::Input;
+use super::error::Failure;
+use super::request::Input;
 
 /// The one word for what became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use url::{Position, Url};
 
 use super::Limits;
 use super::upload::Progress;
-use crate::error::{Failure, Kind, Phase};
+use crate::model::error::{Failure, Kind, Phase};
 
 tokio::task_local! {
     /// The hop whose request is being polled, for the connector and the resolver, which reqwest calls from within.

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tempfile::{Builder, NamedTempFile};
 
+use super::{Done, RunError};
 use crate::config::Run;
-use crate::error::plain;
-use crate::exit::Exit;
 use crate::input::{HASH, Shard, Take};
+use crate::model::error::plain;
+use crate::model::exit::Exit;
+use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardOf, say};
 use crate::save::{Identity, folder_of};
-use crate::text::hex;
-use crate::{Done, RunError};
 
 /// Why results are not written, mostly.
 const EARLY: &str = "the run stopped early";

@@ -12,19 +12,19 @@ use url::Url;
 
 use super::Options;
 use super::body::{self, BodyError, Received};
-use super::clients::{Pool, Shared};
+use super::clock::{Flown, Watch};
+use super::connect::pool::{Pool, Shared};
+use super::connect::streams::Stream;
 use super::failure;
 use super::range;
 use super::redirect::{self, Dead};
-use super::rest;
+use super::retry_after;
 use super::send::Sender;
-use super::streams::Stream;
-use super::watch::{Flown, Watch};
-use crate::error::{Failure, Kind, Phase};
-use crate::outcome::{Answer, Attempt};
-use crate::request::{Body, Place, Request};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::outcome::{Answer, Attempt};
+use crate::model::request::{Body, Place, Request};
+use crate::model::text::hex;
 use crate::save::{Checks, Part, Representation, SaveError, Start, Store, Writer};
-use crate::text::hex;
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
@@ -453,7 +453,7 @@ impl Client {
             headers: self.options.keep.headers.then(|| Box::new(headers.clone())),
             body: None,
             ttfb,
-            retry_after: rest::asked_for(response.status(), headers, SystemTime::now),
+            retry_after: retry_after::asked_for(response.status(), headers, SystemTime::now),
             saved: None,
         }
     }

@@ -9,7 +9,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::error::Failure;
+use super::error::Failure;
 
 /// The longest URL that can be sent, in bytes: the http crate takes no longer one.
 pub const MAX_URL: usize = 65_534;

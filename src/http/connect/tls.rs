@@ -12,7 +12,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use super::{ClientError, Connecting, Versions};
+use crate::http::{ClientError, Connecting, Versions};
 
 /// Which certificates of servers are believed.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +72,7 @@ impl Clone for Identity {
 /// # Errors
 ///
 /// The provider does not support any version of TLS, or cannot use the identity.
-pub(super) fn config(
+pub(in crate::http) fn config(
     versions: Versions,
     connecting: &Connecting,
 ) -> Result<ClientConfig, ClientError> {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use humantime::format_rfc3339_micros;
 
-use super::escape::escape;
 use super::jsonl;
 use super::record::{Find, KEYS, Record, Value, seconds};
 use crate::http::Keep;
+use crate::report::escape::escape;
 
 /// A parsed template.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ impl Template {
     }
 
     /// Writes the line of `record`.
-    pub(super) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
+    pub(in crate::report) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => to.extend_from_slice(text.as_bytes()),

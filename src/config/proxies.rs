@@ -8,8 +8,8 @@ use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::ServerName;
 use url::Url;
 
+use super::connection::ConnectingError;
 use crate::cli::Cli;
-use crate::connecting::ConnectingError;
 use crate::http::Via;
 
 /// Through what connections go.

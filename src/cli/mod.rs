@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::input::Shard;
-use crate::outcome::Accept;
+use crate::model::outcome::Accept;
 
 /// Fetch a list of URLs concurrently; print one record for each, as it completes.
 #[derive(Debug, Parser)]

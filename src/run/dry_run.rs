@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use super::{RunError, output_ended};
 use crate::config::Config;
-use crate::exit::Exit;
 use crate::input::{By, Load, Shard, Survey, survey};
+use crate::model::exit::Exit;
 use crate::report::{PrintError, say};
-use crate::{RunError, output_ended};
 
 /// Shards that are shown one by one; of more, the heaviest, the median and the lightest.
 const SHARDS: usize = 64;
@@ -19,7 +19,7 @@ const HEAVIEST: usize = 10;
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let take = config.take;
     let shard = take.shard.unwrap_or(Shard::ALL);
-    let tell = |failure: &crate::error::Failure| say(&failure.to_string());
+    let tell = |failure: &crate::model::error::Failure| say(&failure.to_string());
     let survey = survey(config.sources, &config.defaults, shard, take.by, tell)
         .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
     let Survey {

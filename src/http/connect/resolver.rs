@@ -10,8 +10,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
 use super::guard::{Guard, Refused};
-use super::watch;
-use crate::error::Phase;
+use crate::http::clock;
+use crate::model::error::Phase;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const ANY: &str = "*";
 
 /// Why a name leads nowhere.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(super) enum ResolveError {
+pub(in crate::http) enum ResolveError {
     /// The system does not know it.
     #[error("{0}")]
     Unknown(String),
@@ -60,7 +60,7 @@ impl LookUp {
 
 /// The resolver of a run. It tells the hop that it is at work.
 #[derive(Clone)]
-pub(super) struct Resolver {
+pub(in crate::http) struct Resolver {
     guard: Guard,
     overrides: Arc<Overrides>,
     look_ups: Arc<Mutex<HashMap<String, LookUp>>>,
@@ -68,7 +68,7 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    pub(super) fn new(guard: Guard, overrides: Arc<Overrides>) -> Self {
+    pub(in crate::http) fn new(guard: Guard, overrides: Arc<Overrides>) -> Self {
         Self {
             guard,
             overrides,
@@ -101,7 +101,7 @@ impl Resolver {
     /// Where `host` is told to be.
     fn overridden(&self, host: &str) -> Option<&[IpAddr]> {
         let entry = |name: &str| {
-            watch::current_ports(host)
+            clock::current_ports(host)
                 .find_map(|port| self.overrides.get(&(name.to_owned(), port)))
                 .map(Vec::as_slice)
         };
@@ -130,7 +130,7 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        watch::current_reached(Phase::Resolve);
+        clock::current_reached(Phase::Resolve);
         let name = name.as_str().to_ascii_lowercase();
         let host = name.trim_end_matches('.');
         let overridden = self.overridden(host).map(<[_]>::to_vec);
@@ -145,7 +145,7 @@ impl Resolve for Resolver {
                 },
             };
             if found.is_ok() {
-                watch::current_reached(Phase::Connect);
+                clock::current_reached(Phase::Connect);
             }
             Ok(found?)
         })

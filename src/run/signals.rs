@@ -13,7 +13,7 @@ use tokio::net::unix::pipe::Sender;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::event::Stop;
+use crate::model::event::Stop;
 use crate::report;
 
 /// SIGINT and SIGTERM, each time they come.

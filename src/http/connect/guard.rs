@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::error::{Failure, Kind, Phase};
+use crate::model::error::{Failure, Kind, Phase};
 
 /// Networks that are nobody's, or this machine's, or those around it: IANA's
 /// special-purpose registries (RFC 6890), multicast and what is reserved.
@@ -102,7 +102,7 @@ impl Guard {
     }
 
     /// Whether `url` names an address that may be connected to; a name will be resolved.
-    pub(super) fn check_url(self, url: &Url) -> Result<(), Failure> {
+    pub(in crate::http) fn check_url(self, url: &Url) -> Result<(), Failure> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
@@ -115,7 +115,7 @@ impl Guard {
 
 impl Refused {
     /// The failure of a hop to `host`.
-    pub(super) fn failure(self, host: &str) -> Failure {
+    pub(in crate::http) fn failure(self, host: &str) -> Failure {
         let (kind, phase) = match self {
             Self::NotV4 | Self::NotV6 => (Kind::Dns, Phase::Resolve),
             Self::Private(_) => (Kind::Blocked, Phase::Connect),

@@ -15,10 +15,10 @@ const BEGUN: usize = 16;
 
 /// Lets so many begin in each turn, in the order in which they asked.
 #[derive(Clone)]
-pub(super) struct Burst(Arc<Semaphore>);
+pub(in crate::http) struct Burst(Arc<Semaphore>);
 
 /// The right to begin in this turn.
-pub(super) struct Admitted(Option<OwnedSemaphorePermit>);
+pub(in crate::http) struct Admitted(Option<OwnedSemaphorePermit>);
 
 impl Default for Burst {
     fn default() -> Self {
@@ -28,14 +28,14 @@ impl Default for Burst {
 
 impl Burst {
     /// Waits for the turn in which one more may begin.
-    pub(super) async fn admit(&self) -> Admitted {
+    pub(in crate::http) async fn admit(&self) -> Admitted {
         Admitted(self.0.clone().acquire_owned().await.ok())
     }
 }
 
 impl Admitted {
     /// Ends with the turn: what has been begun goes on, and others may begin.
-    pub(super) async fn end(self) {
+    pub(in crate::http) async fn end(self) {
         yield_now().await;
         drop(self.0);
     }

@@ -15,17 +15,17 @@ const STREAMS: usize = 100;
 
 /// Requests under way, by origin and by the number of the client they went to.
 #[derive(Clone, Default)]
-pub(super) struct Streams(Rc<RefCell<HashMap<(u64, usize), usize>>>);
+pub(in crate::http) struct Streams(Rc<RefCell<HashMap<(u64, usize), usize>>>);
 
 /// One request under way.
-pub(super) struct Stream {
+pub(in crate::http) struct Stream {
     streams: Streams,
     key: (u64, usize),
 }
 
 impl Streams {
     /// One more request to `origin`.
-    pub(super) fn open(&self, origin: u64) -> Stream {
+    pub(in crate::http) fn open(&self, origin: u64) -> Stream {
         let mut open = self.0.borrow_mut();
         let mut key = (origin, 0);
         while open.get(&key).is_some_and(|&open| open >= STREAMS) {
@@ -41,7 +41,7 @@ impl Streams {
 
 impl Stream {
     /// The number of the client that has room for it.
-    pub(super) fn client(&self) -> usize {
+    pub(in crate::http) fn client(&self) -> usize {
         self.key.1
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::escape::{escape, field};
-use crate::outcome::{Outcome, Verdict};
-use crate::request::{Plan, Skip};
+use crate::model::outcome::{Outcome, Verdict};
+use crate::model::request::{Plan, Skip};
+use crate::report::escape::{escape, field};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -26,7 +26,7 @@ pub struct Look {
 }
 
 /// Writes one line.
-pub(super) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
+pub(in crate::report) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
     let style = match outcome.verdict {
         Verdict::Ok if outcome.slow => WARN,
         Verdict::Ok => GOOD,

@@ -4,7 +4,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::stdio::stdin;
 
-use super::Pool;
+use crate::http::Pool;
 
 /// Look-ups of names at a time, each in a thread of its own.
 pub const LOOKUPS: usize = 16;
@@ -112,7 +112,7 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
 
 /// How many of `requests` one of so many runtimes carries before others are asked:
 /// more than its part, so that hosts can stay where their connections are.
-pub(super) fn room(requests: usize, runtimes: usize) -> usize {
+pub(in crate::http) fn room(requests: usize, runtimes: usize) -> usize {
     match runtimes {
         0 | 1 => requests,
         _ => requests.saturating_mul(4).div_ceil(3 * runtimes),
@@ -155,6 +155,9 @@ mod tests {
                 "{jobs} {limit:?}"
             );
         }
-        assert_eq!(super::fit(1000, 0, 1, Some(1024), 1).jobs, 244);
+        assert_eq!(
+            crate::http::connect::descriptors::fit(1000, 0, 1, Some(1024), 1).jobs,
+            244
+        );
     }
 }

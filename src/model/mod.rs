@@ -1,0 +1,8 @@
+//! What all parts know.
+
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod outcome;
+pub mod request;
+pub mod text;
