@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::input::Shard;
-use crate::model::outcome::Accept;
+use crate::model::outcome::StatusSet;
 
 /// Fetch a list of URLs concurrently; print one record for each, as it completes.
 #[derive(Debug, Parser)]
@@ -259,7 +259,7 @@ pub struct Cli {
         default_value = "408,429,500,502,503,504",
         help_heading = "Retry"
     )]
-    pub retry_on: Accept,
+    pub retry_on: StatusSet,
 
     /// How a record is written
     #[arg(
@@ -283,7 +283,7 @@ pub struct Cli {
         default_value = "200..=299",
         help_heading = "Result"
     )]
-    pub accept: Accept,
+    pub accept: StatusSet,
     /// What takes longer is marked as slow
     #[arg(long, value_name = "DUR", default_value = "2s", value_parser = duration, help_heading = "Result")]
     pub slow: Limit,

@@ -10,12 +10,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::proxies::proxies;
 use crate::cli::{Cli, Override};
-use crate::http::{Checked, Connecting, Family, Guard, Identity, Overrides, Trust};
+use crate::http::{ClientIdentity, ConnectOptions, Family, Guard, Overrides, Trust, Verification};
 use crate::model::error::plain;
 
 /// Options of connections that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectingError {
+pub enum ConnectionOptionError {
     /// A file of certificates or keys.
     #[error("{option}: {path}: {reason}")]
     Pem {
@@ -44,25 +44,25 @@ pub enum ConnectingError {
 /// # Errors
 ///
 /// The first thing that is wrong with it.
-pub(super) fn connecting(cli: &Cli) -> Result<Connecting, ConnectingError> {
+pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionError> {
     let proxies = proxies(cli)?;
     if cli.block_private && !proxies.all.is_empty() {
-        return Err(ConnectingError::Unchecked(
+        return Err(ConnectionOptionError::Unchecked(
             "a proxy (-x '' uses none of the environment)",
         ));
     }
     if let Some(option) = proxies.over_tls.filter(|_| cli.cert.is_some()) {
-        return Err(ConnectingError::ShownToProxy(option));
+        return Err(ConnectionOptionError::ShownToProxy(option));
     }
     if cli.block_private && cli.unix_socket.is_some() {
-        return Err(ConnectingError::Unchecked("--unix-socket"));
+        return Err(ConnectionOptionError::Unchecked("--unix-socket"));
     }
-    Ok(Connecting {
+    Ok(ConnectOptions {
         trust: trust(cli)?,
         checked: if cli.insecure {
-            Checked::Proxies(proxies.names)
+            Verification::Proxies(proxies.names)
         } else {
-            Checked::All
+            Verification::All
         },
         identity: identity(cli)?,
         guard: Guard {
@@ -90,7 +90,7 @@ fn overrides(options: &[Override]) -> Overrides {
     overrides
 }
 
-fn trust(cli: &Cli) -> Result<Trust, ConnectingError> {
+fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
     let Some(path) = &cli.cacert else {
         return Ok(Trust::Platform);
     };
@@ -106,7 +106,7 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectingError> {
     })
 }
 
-fn identity(cli: &Cli) -> Result<Option<Identity>, ConnectingError> {
+fn identity(cli: &Cli) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
     let Some(cert) = &cli.cert else {
         return Ok(None);
     };
@@ -115,22 +115,22 @@ fn identity(cli: &Cli) -> Result<Option<Identity>, ConnectingError> {
         Some(path) => key("--key", path, &read("--key", path)?)?,
         None => key("--cert", cert, &chain)?,
     };
-    Ok(Some(Identity {
+    Ok(Some(ClientIdentity {
         chain: certificates("--cert", cert, &chain)?,
         key,
     }))
 }
 
-fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectingError> {
+fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     fs::read(path).map_err(|error| failed(option, path, plain(&error)))
 }
 
 /// curl takes `FILE:PASSWORD` as well: what is no file may hold a secret.
-fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectingError> {
+fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     fs::read(path).map_err(|error| {
         let shown = path.to_string_lossy();
         match shown.split_once(':') {
-            Some((file, _)) if path.symlink_metadata().is_err() => ConnectingError::Pem {
+            Some((file, _)) if path.symlink_metadata().is_err() => ConnectionOptionError::Pem {
                 option: "--cert",
                 path: format!("{file}:***"),
                 reason: format!(
@@ -147,7 +147,7 @@ fn key(
     option: &'static str,
     path: &Path,
     pem: &[u8],
-) -> Result<PrivateKeyDer<'static>, ConnectingError> {
+) -> Result<PrivateKeyDer<'static>, ConnectionOptionError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
         let reason = if is_encrypted(pem) {
             "the key is encrypted, and a password is not supported"
@@ -168,7 +168,7 @@ fn certificates(
     option: &'static str,
     path: &Path,
     pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, ConnectingError> {
+) -> Result<Vec<CertificateDer<'static>>, ConnectionOptionError> {
     const NONE: &str = "no certificate in it";
     let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match read {
@@ -185,8 +185,8 @@ fn reason<'a>(error: &pem::Error, nothing: &'a str) -> &'a str {
     }
 }
 
-fn failed(option: &'static str, path: &Path, reason: String) -> ConnectingError {
-    ConnectingError::Pem {
+fn failed(option: &'static str, path: &Path, reason: String) -> ConnectionOptionError {
+    ConnectionOptionError::Pem {
         option,
         path: path.display().to_string(),
         reason,

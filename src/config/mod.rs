@@ -3,7 +3,7 @@
 mod connection;
 mod proxies;
 
-pub use connection::ConnectingError;
+pub use connection::ConnectionOptionError;
 
 use std::io::{self, IsTerminal as _};
 use std::num::NonZeroUsize;
@@ -19,12 +19,12 @@ use rustix::fs::FileType;
 use self::connection::connecting;
 use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
 use crate::engine::{self, PerHost, Retry};
-use crate::http::{self, Keep, Limits, SizeLimit, Versions};
-use crate::input::{self, By, Defaults, Scheme, Take};
+use crate::http::{self, Capture, Limits, SizeLimit, Versions};
+use crate::input::{self, By, Defaults, Scheme, ShardFilter};
 use crate::model::error::plain;
-use crate::model::request::{Unsendable, header, mask_text, method};
-use crate::report::{self, BadTemplate, Format, Look, Notes, Separator, Template};
-use crate::save::{self, BadName, NameTemplate};
+use crate::model::request::{RequestError, header, mask_text, method};
+use crate::report::{self, Format, Separator, Template, TemplateError, TextStyle, Verbosity};
+use crate::save::{self, NameTemplate, NameTemplateError};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -45,13 +45,13 @@ pub struct Config {
     /// What lines do not say.
     pub defaults: Defaults,
     /// Which of the inputs are this run's.
-    pub take: Take,
+    pub take: ShardFilter,
     /// The wire.
-    pub http: http::Options,
+    pub http: http::HttpOptions,
     /// The engine.
-    pub engine: engine::Options,
+    pub engine: engine::EngineOptions,
     /// The reports.
-    pub report: report::Options,
+    pub report: report::ReportOptions,
     /// The files, if bodies are saved.
     pub save: Option<Save>,
     /// The run as a whole.
@@ -68,7 +68,7 @@ pub struct Save {
     /// What becomes of files that are there.
     pub if_exists: IfExists,
     /// How.
-    pub options: save::Options,
+    pub options: save::SaveOptions,
 }
 
 /// What concerns the run as a whole.
@@ -109,7 +109,7 @@ pub enum UsageError {
     Header(String),
     /// `-X`
     #[error("--method: {0}")]
-    Method(Unsendable),
+    Method(RequestError),
     /// `-A`
     #[error("--user-agent: it holds a control character")]
     UserAgent,
@@ -128,19 +128,19 @@ pub enum UsageError {
     },
     /// `-w`
     #[error("--write-out")]
-    Template(#[from] BadTemplate),
+    Template(#[from] TemplateError),
     /// A file that would be lost.
     #[error("{0}: {1}: is named twice, and would be overwritten")]
     NamedTwice(&'static str, String),
     /// `--name`
     #[error("--name")]
-    Name(#[from] BadName),
+    Name(#[from] NameTemplateError),
     /// `--body` of a body that was continued would be its end only.
     #[error("--continue does not go with bodies in the record (--body, %{{body}})")]
     ContinuedBody,
     /// How connections are made.
     #[error(transparent)]
-    Connecting(#[from] ConnectingError),
+    ConnectOptions(#[from] ConnectionOptionError),
     /// `--fsync` with nothing that is written.
     #[error("--fsync goes with --output-dir or --journal")]
     NothingToSync,
@@ -168,7 +168,7 @@ impl Config {
         check_files(&run, names)?;
         Ok(Self {
             defaults: defaults(cli, given)?,
-            take: Take {
+            take: ShardFilter {
                 shard: cli.shard,
                 by: match cli.shard_by {
                     ShardBy::Host => By::Host,
@@ -177,7 +177,7 @@ impl Config {
                 digest: cli.summary_file.is_some(),
             },
             http: http_options(cli, own, keep)?,
-            engine: engine::Options {
+            engine: engine::EngineOptions {
                 jobs: cli.jobs.get(),
                 interval: cli.rate,
                 per_host: PerHost {
@@ -199,14 +199,14 @@ impl Config {
                 accept: cli.accept.clone(),
                 slow: cli.slow.0,
             },
-            report: report::Options {
+            report: report::ReportOptions {
                 format: format(cli, template),
                 keep,
                 notes: match (cli.quiet, cli.verbose) {
-                    (true, false) => Notes::Quiet,
-                    (true, true) => Notes::Steps,
-                    (false, false) => Notes::Normal,
-                    (false, true) => Notes::Verbose,
+                    (true, false) => Verbosity::Quiet,
+                    (true, true) => Verbosity::Steps,
+                    (false, false) => Verbosity::Normal,
+                    (false, true) => Verbosity::Verbose,
                 },
             },
             sources: input::open(names)?,
@@ -216,7 +216,7 @@ impl Config {
     }
 }
 
-fn save_options(cli: &Cli, keep: Keep) -> Result<Option<Save>, UsageError> {
+fn save_options(cli: &Cli, keep: Capture) -> Result<Option<Save>, UsageError> {
     if cli.resume && keep.body {
         return Err(UsageError::ContinuedBody);
     }
@@ -230,7 +230,7 @@ fn save_options(cli: &Cli, keep: Keep) -> Result<Option<Save>, UsageError> {
         folder,
         names: cli.name.as_deref().unwrap_or("{basename}").parse()?,
         if_exists: cli.existing.unwrap_or(IfExists::Fail),
-        options: save::Options {
+        options: save::SaveOptions {
             fsync: cli.fsync,
             resume: cli.resume,
             batch: (BUFFERS / (2 * cli.jobs.get())).clamp(16 * 1024, 256 * 1024),
@@ -248,7 +248,7 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 /// What this run writes must not be what it reads or writes otherwise.
 fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
-    let file = save::Identity::at;
+    let file = save::FileIdentity::at;
     let same = |one: &Path, other: &Path| {
         one == other
             || place(one).is_some_and(|one| place(other) == Some(one))
@@ -269,8 +269,8 @@ fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
         }
         others.push(file);
     }
-    let journal = run.journal.as_deref().and_then(save::Identity::at);
-    if journal.is_some() && journal == save::Identity::open(io::stdout()) {
+    let journal = run.journal.as_deref().and_then(save::FileIdentity::at);
+    if journal.is_some() && journal == save::FileIdentity::open(io::stdout()) {
         let name = "standard output".to_owned();
         return Err(UsageError::NamedTwice("--journal", name));
     }
@@ -357,13 +357,13 @@ fn add_header(
     own: &mut HeaderMap,
     given: &mut HeaderMap,
 ) -> Result<(), UsageError> {
-    let failed = |error: Unsendable| UsageError::Header(format!("{place}{error}"));
+    let failed = |error: RequestError| UsageError::Header(format!("{place}{error}"));
     let (name, value) = match line.split_once(':') {
         Some((name, value)) if value.trim().is_empty() => {
             let (name, _) = header(name, "").map_err(failed)?;
             if name == ACCEPT {
                 // reqwest insists on one.
-                let message = "Accept cannot be left out, only be given another value";
+                let message = "StatusSet cannot be left out, only be given another value";
                 return Err(UsageError::Header(format!("{place}{message}")));
             }
             own.remove(name);
@@ -388,11 +388,11 @@ fn add_header(
     Ok(())
 }
 
-fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
+fn keep(cli: &Cli, template: Option<&Template>) -> Result<Capture, UsageError> {
     let journals_files = cli.output_dir.is_some() && cli.journal.is_some();
     if let Some(template) = template {
         let keep = template.keep();
-        return Ok(Keep {
+        return Ok(Capture {
             headers: keep.headers || cli.keep_headers,
             body: keep.body || cli.body,
             sha256: keep.sha256 || cli.sha256 || journals_files,
@@ -409,7 +409,7 @@ fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
             return Err(UsageError::NotShown(option));
         }
     }
-    Ok(Keep {
+    Ok(Capture {
         headers: cli.keep_headers,
         body: cli.body,
         // Whoever sees it wants to know of every file.
@@ -420,8 +420,8 @@ fn keep(cli: &Cli, template: Option<&Template>) -> Result<Keep, UsageError> {
 fn http_options(
     cli: &Cli,
     headers: HeaderMap,
-    keep: Keep,
-) -> Result<http::Options, ConnectingError> {
+    keep: Capture,
+) -> Result<http::HttpOptions, ConnectionOptionError> {
     let max_size = match cli.max_filesize {
         Some(0) => None,
         Some(bytes) => Some(SizeLimit {
@@ -434,7 +434,7 @@ fn http_options(
         }),
         None => None,
     };
-    Ok(http::Options {
+    Ok(http::HttpOptions {
         headers: Arc::new(headers),
         max_redirects: cli.max_redirs,
         decode: cli.compressed,
@@ -465,7 +465,7 @@ fn format(cli: &Cli, template: Option<Template>) -> Format {
         FormatName::Jsonl => Format::Jsonl,
         FormatName::Csv => Format::Table(Separator::Comma),
         FormatName::Tsv => Format::Table(Separator::Tab),
-        FormatName::Text => Format::Text(Look {
+        FormatName::Text => Format::Text(TextStyle {
             color: match cli.color {
                 When::Always => true,
                 When::Never => false,

@@ -8,9 +8,9 @@ use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::connection::ConnectingError;
+use super::connection::ConnectionOptionError;
 use crate::cli::Cli;
-use crate::http::Via;
+use crate::http::ProxySelector;
 
 /// Through what connections go.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Proxies {
     /// As reqwest uses them.
     pub(crate) all: Vec<Proxy>,
     /// As messages name them.
-    pub(crate) via: Via,
+    pub(crate) via: ProxySelector,
     /// What those that speak TLS are called there.
     pub(crate) names: Vec<ServerName<'static>>,
     /// What named the first of those.
@@ -27,7 +27,7 @@ pub(crate) struct Proxies {
 
 /// `-x`, or what the environment says, as curl reads it: `http_proxy` counts in lower
 /// case only, because a CGI script gets `HTTP_PROXY` from whoever asks it.
-pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
+pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectionOptionError> {
     let except = cli.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
     // curl takes blanks between the names as well, and brackets around addresses.
@@ -60,7 +60,7 @@ pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectingError> {
         }
     }
     let matcher = chosen.matcher.no(chosen.except).build();
-    let via = Via((!chosen.proxies.is_empty()).then(|| Arc::new(matcher)));
+    let via = ProxySelector((!chosen.proxies.is_empty()).then(|| Arc::new(matcher)));
     Ok(Proxies {
         all: chosen.proxies,
         via,
@@ -85,9 +85,9 @@ impl Chosen {
         proxy: &str,
         proxy_for: fn(String) -> reqwest::Result<Proxy>,
         matcher_for: fn(Builder, String) -> Builder,
-    ) -> Result<(), ConnectingError> {
-        let address = address(proxy).ok_or(ConnectingError::Proxy(option))?;
-        let proxy = proxy_for(address.clone()).map_err(|_| ConnectingError::Proxy(option))?;
+    ) -> Result<(), ConnectionOptionError> {
+        let address = address(proxy).ok_or(ConnectionOptionError::Proxy(option))?;
+        let proxy = proxy_for(address.clone()).map_err(|_| ConnectionOptionError::Proxy(option))?;
         if address.starts_with("https://") {
             self.names.extend(tls_name(&address));
             self.over_tls = self.over_tls.or(Some(option));

@@ -6,21 +6,21 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 use url::Url;
 
-use super::Options;
+use super::EngineOptions;
 use super::retry::{self, Next, Retry};
 use super::waiting::Host;
-use crate::http::Chain;
+use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
-use crate::model::outcome::{Accept, Answer, Attempt, AttemptSummary, Outcome, Verdict};
-use crate::model::request::{Authority, Input, Plan, Request};
+use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, StatusSet, Verdict};
+use crate::model::request::{Authority, Decision, Input, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) input: Box<Input>,
     /// The attempt under way, while it is not on the wire.
-    pub(super) chain: Option<Box<Chain>>,
+    pub(super) state: Option<Box<AttemptState>>,
     /// The host whose turn it has.
     pub(super) turn: Option<Host>,
     started: Option<Started>,
@@ -50,7 +50,7 @@ impl Job {
     pub(super) fn new(input: Box<Input>) -> Box<Self> {
         Box::new(Self {
             input,
-            chain: None,
+            state: None,
             turn: None,
             started: None,
             attempts: Vec::new(),
@@ -60,8 +60,8 @@ impl Job {
 
     /// The host that its next hop connects to.
     pub(super) fn host(&self) -> Host {
-        let url = match (&self.chain, &self.input.request) {
-            (Some(chain), _) => Some(chain.url()),
+        let url = match (&self.state, &self.input.request) {
+            (Some(state), _) => Some(state.url()),
             (None, Ok(request)) => Some(&*request.url),
             (None, Err(_)) => None,
         };
@@ -74,9 +74,9 @@ impl Job {
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
-    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Box<Chain>)> {
+    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Box<AttemptState>)> {
         let request = self.input.request.as_ref().ok()?;
-        if self.chain.is_none() {
+        if self.state.is_none() {
             self.started.get_or_insert_with(Started::now);
             let delay = self.last.as_ref().map(|(_, ended)| ended.elapsed());
             // Nearly always the only one.
@@ -86,17 +86,17 @@ impl Job {
                 ..AttemptSummary::default()
             });
         }
-        let new = || Box::new(Chain::new(request));
-        let chain = self.chain.take().unwrap_or_else(new);
-        Some((request.clone(), chain))
+        let new = || Box::new(AttemptState::new(request));
+        let state = self.state.take().unwrap_or_else(new);
+        Some((request.clone(), state))
     }
 
     /// The attempt under way ended so.
     pub(super) fn end_attempt(&mut self, answer: Option<Box<Answer>>, failure: Option<Failure>) {
-        let Some(chain) = self.chain.take() else {
+        let Some(state) = self.state.take() else {
             return;
         };
-        let attempt = chain.end(answer, failure);
+        let attempt = state.end(answer, failure);
         if let Some(summary) = self.attempts.last_mut() {
             summary.status = attempt.answer.as_ref().map(|answer| answer.status);
             summary.error.clone_from(&attempt.failure);
@@ -106,7 +106,7 @@ impl Job {
     }
 
     /// What follows the attempt that ended.
-    pub(super) fn next(&self, retry: &Retry, accept: &Accept) -> Next {
+    pub(super) fn next(&self, retry: &Retry, accept: &StatusSet) -> Next {
         match (&self.input.request, &self.last) {
             (Ok(request), Some((last, _))) => retry::next(
                 retry,
@@ -131,7 +131,7 @@ impl Job {
     }
 
     /// What became of it; `extra` is what the last attempt does not say itself.
-    pub(super) fn finish(self, options: &Options, extra: Option<Failure>) -> Outcome {
+    pub(super) fn finish(self, options: &EngineOptions, extra: Option<Failure>) -> Outcome {
         let last = self.last();
         let failure = last.and_then(|last| last.failure.as_ref());
         let verdict = match (failure, last.and_then(|last| last.answer.as_ref())) {
@@ -150,19 +150,19 @@ impl Job {
 
     /// Whether there is a request to be sent.
     pub(super) fn is_to_be_sent(&self) -> bool {
-        self.input.request.is_ok() && matches!(self.input.plan, Plan::Send)
+        self.input.request.is_ok() && matches!(self.input.plan, Decision::Send)
     }
 
     /// No request is sent.
     pub(super) fn settle(self) -> Outcome {
         let failure = match (&self.input.request, &self.input.plan) {
-            (Err(failure), _) | (Ok(_), Plan::Refuse(failure)) => failure.clone(),
-            (Ok(_), Plan::Skip { file, .. }) => {
+            (Err(failure), _) | (Ok(_), Decision::Refuse(failure)) => failure.clone(),
+            (Ok(_), Decision::Skip { file, .. }) => {
                 let file = file.clone();
                 let outcome = self.outcome(Verdict::Skipped, false, None);
                 return Outcome { file, ..outcome };
             }
-            (Ok(_), Plan::Send) => return self.cancel(Stop::Interrupted),
+            (Ok(_), Decision::Send) => return self.cancel(Stop::Interrupted),
         };
         self.outcome(Verdict::Error, false, Some(failure))
     }
@@ -179,10 +179,10 @@ impl Job {
             .as_mut()
             .and_then(|(last, _)| last.answer.as_mut());
         let saved = answer.and_then(|answer| answer.saved.take());
-        let (file, receipt) = saved.map(|saved| (saved.name, saved.receipt)).unzip();
+        let (file, pending_file) = saved.map(|saved| (saved.name, saved.pending_file)).unzip();
         Outcome {
             file,
-            receipt,
+            pending_file,
             input: self.input,
             verdict,
             started: self.started.map(|started| started.time),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use crate::model::error::Kind;
-use crate::model::outcome::{Accept, Attempt, AttemptSummary};
+use crate::model::outcome::{Attempt, AttemptSummary, StatusSet};
 
 /// What the rules need to know.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Retry {
     /// The longest back-off, and the longest Retry-After that is waited for.
     pub max_delay: Option<Duration>,
     /// Statuses that are tried again, unless they are accepted.
-    pub on: Accept,
+    pub on: StatusSet,
 }
 
 /// What follows an attempt.
@@ -36,7 +36,7 @@ pub(super) enum Next {
 /// What follows `attempts`, of which `last` is the last. `jitter` is drawn from 0..1.
 pub(super) fn next(
     retry: &Retry,
-    accept: &Accept,
+    accept: &StatusSet,
     method: &Method,
     attempts: &[AttemptSummary],
     last: &Attempt,
@@ -57,7 +57,7 @@ pub(super) fn next(
 
 /// How long the host that gave this answer rests (RFC 9110, section 10.2.3),
 /// whether or not this request is made again.
-pub(super) fn rest(retry: &Retry, accept: &Accept, last: &Attempt) -> Option<Duration> {
+pub(super) fn rest(retry: &Retry, accept: &StatusSet, last: &Attempt) -> Option<Duration> {
     let answer = last
         .answer
         .as_ref()
@@ -79,7 +79,7 @@ fn may_repeat(method: &Method, last: &Attempt) -> bool {
 
 fn is_transient(
     retry: &Retry,
-    accept: &Accept,
+    accept: &StatusSet,
     attempts: &[AttemptSummary],
     last: &Attempt,
 ) -> bool {

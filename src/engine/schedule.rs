@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Options;
+use super::EngineOptions;
 use super::job::Job;
 use super::pace::Pace;
-use super::waiting::{Host, Waiting};
+use super::waiting::{Host, WaitingJobs};
 use crate::input::{Intake, ReadError, Totals};
 
 /// How many inputs may wait for their hosts, for back-offs and for rests. While it
@@ -31,14 +31,14 @@ pub(super) struct Schedule<G> {
     intake: Intake,
     /// Closed while the records written are behind: it stops the intake, nothing else.
     gate: G,
-    waiting: Waiting,
+    waiting: WaitingJobs,
     /// Taken from the intake while the rate of all had no turn.
     taken_early: Option<Box<Job>>,
     /// The rate of all, and what wakes for its next turn.
     pace: Option<(Pace, Pin<Box<Sleep>>)>,
     /// Inputs without a request to be sent: they need no slot.
     unsent: VecDeque<Box<Job>>,
-    on_wire: usize,
+    in_flight: usize,
     taken: u64,
     /// How far the intake may go, with `--ordered`.
     window: Option<u64>,
@@ -47,7 +47,7 @@ pub(super) struct Schedule<G> {
 }
 
 impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
-    pub(super) fn new(intake: Intake, gate: G, options: &Options) -> Self {
+    pub(super) fn new(intake: Intake, gate: G, options: &EngineOptions) -> Self {
         let pace = |interval| {
             let pace = Pace::new(interval);
             (pace, Box::pin(sleep_until(pace.next())))
@@ -55,11 +55,11 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Self {
             intake,
             gate,
-            waiting: Waiting::new(options.per_host),
+            waiting: WaitingJobs::new(options.per_host),
             taken_early: None,
             pace: options.interval.map(pace),
             unsent: VecDeque::new(),
-            on_wire: 0,
+            in_flight: 0,
             taken: 0,
             window: options.ordered.then_some(ORDERED_WINDOW),
             stopped: false,
@@ -77,7 +77,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             if self.taken_early.is_none() && self.waiting.len() == 0 {
                 match ready!(self.poll_intake(cx)) {
                     Some(job) => self.taken_early = Some(job),
-                    None if self.on_wire == 0 => return Poll::Ready(None),
+                    None if self.in_flight == 0 => return Poll::Ready(None),
                     None => {}
                 }
             }
@@ -101,7 +101,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
                     }
                 }
                 // What waits, or is on the wire, may come back.
-                None if self.on_wire > 0 || self.waiting.len() > 0 => return Poll::Pending,
+                None if self.in_flight > 0 || self.waiting.len() > 0 => return Poll::Pending,
                 None => return Poll::Ready(None),
             }
         }
@@ -126,7 +126,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
                 if self.window.is_some_and(|window| self.taken >= window) {
                     return Poll::Pending;
                 }
-                ready!((self.gate)(cx, self.on_wire));
+                ready!((self.gate)(cx, self.in_flight));
             }
             match ready!(self.intake.poll_next(cx)) {
                 Some(Ok(input)) => {
@@ -156,13 +156,13 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         if let Some((pace, _)) = &mut self.pace {
             pace.take(Instant::now());
         }
-        self.on_wire += 1;
+        self.in_flight += 1;
         Poll::Ready(Some(job))
     }
 
     /// A job came off the wire.
-    pub(super) fn landed(&mut self, job: &mut Job) {
-        self.on_wire -= 1;
+    pub(super) fn finished(&mut self, job: &mut Job) {
+        self.in_flight -= 1;
         if let Some(host) = job.turn.take() {
             self.waiting.free_turn(&host);
         }
@@ -237,7 +237,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     }
 
     /// Jobs on the wire.
-    pub(super) fn on_wire(&self) -> usize {
-        self.on_wire
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
     }
 }

@@ -13,11 +13,11 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, PerHost, Retry, Transport, run};
-use crate::http::{Chain, Hop};
+use super::{EngineOptions, PerHost, Retry, Transport, run};
+use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, inputs};
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::event::{Ended, Event, Stop};
+use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Answer, Verdict};
 use crate::model::request::Request;
 
@@ -66,19 +66,19 @@ impl Drop for Slot<'_> {
 }
 
 impl Transport for Wire {
-    async fn hop(
+    async fn exchange(
         &self,
         request: Arc<Request>,
-        chain: Box<Chain>,
+        state: Box<AttemptState>,
         abort: &CancellationToken,
-    ) -> (Box<Chain>, Option<Hop>) {
-        let hop = abort.run_until_cancelled(self.answer(&request)).await;
-        (chain, hop)
+    ) -> (Box<AttemptState>, Option<ExchangeResult>) {
+        let exchange = abort.run_until_cancelled(self.answer(&request)).await;
+        (state, exchange)
     }
 }
 
 impl Wire {
-    async fn answer(&self, request: &Request) -> Hop {
+    async fn answer(&self, request: &Request) -> ExchangeResult {
         let number: usize = request.url.path()[1..].parse().unwrap();
         let page = &self.pages[number];
         self.on.set(self.on.get() + 1);
@@ -86,16 +86,16 @@ impl Wire {
         let _slot = Slot(self);
         sleep(Duration::from_millis(page.millis)).await;
         let mut hops = self.hops.borrow_mut();
-        let hop = hops.entry(number).or_default();
-        *hop += 1;
-        if *hop <= page.redirects {
-            return Hop::Redirected(StatusCode::FOUND, request.url.clone());
+        let exchange = hops.entry(number).or_default();
+        *exchange += 1;
+        if *exchange <= page.redirects {
+            return ExchangeResult::Redirected(StatusCode::FOUND, request.url.clone());
         }
         let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
         if page.fails {
-            Hop::Ended(None, Some(failure))
+            ExchangeResult::Ended(None, Some(failure))
         } else {
-            Hop::Ended(Some(Answer::of(200).into()), None)
+            ExchangeResult::Ended(Some(Answer::of(200).into()), None)
         }
     }
 }
@@ -104,7 +104,7 @@ impl Wire {
 #[derive(Debug, Default)]
 struct Seen {
     done: Vec<(u64, Verdict, u128)>,
-    ended: Option<Ended>,
+    ended: Option<RunEnd>,
     millis: u128,
 }
 
@@ -120,8 +120,8 @@ impl Seen {
     }
 }
 
-pub(super) fn options(jobs: usize) -> Options {
-    Options {
+pub(super) fn options(jobs: usize) -> EngineOptions {
+    EngineOptions {
         jobs,
         interval: None,
         per_host: PerHost::default(),
@@ -155,7 +155,7 @@ pub(super) fn paused() -> tokio::runtime::Runtime {
 /// Runs the pages of `wire` with these stops, and a gate that closes while `gate` says so.
 fn play(
     wire: &Wire,
-    options: &Options,
+    options: &EngineOptions,
     stops: impl Stream<Item = Stop>,
     closed: impl Fn(usize) -> bool,
 ) -> Seen {
@@ -185,7 +185,7 @@ fn play(
     })
 }
 
-fn play_through(wire: &Wire, options: &Options) -> Seen {
+fn play_through(wire: &Wire, options: &EngineOptions) -> Seen {
     play(wire, options, stream::pending(), |_| false)
 }
 
@@ -220,7 +220,7 @@ fn as_completed_is_the_default_and_input_order_an_option() {
     assert_eq!(order, (0..10).rev().collect::<Vec<_>>());
 
     let wire = Wire::of((0..10).map(|number| page(1000 - number * 100)));
-    let ordered = Options {
+    let ordered = EngineOptions {
         ordered: true,
         ..options(10)
     };
@@ -234,7 +234,7 @@ fn a_slow_first_url_stops_the_intake_of_an_ordered_run_at_a_bound() {
     let window = usize::try_from(crate::engine::schedule::ORDERED_WINDOW).unwrap();
     let pages = std::iter::once(page(60_000)).chain(vec![page(1); 2 * window]);
     let wire = Wire::of(pages);
-    let ordered = Options {
+    let ordered = EngineOptions {
         ordered: true,
         ..options(50)
     };
@@ -267,7 +267,7 @@ fn the_first_failure_of_a_fail_fast_run_cuts_off_the_rest_at_once() {
         fails: true,
         ..page(100)
     };
-    let fail_fast = Options {
+    let fail_fast = EngineOptions {
         fail_fast: true,
         ..options(10)
     };
@@ -283,7 +283,7 @@ fn the_first_failure_of_a_fail_fast_run_cuts_off_the_rest_at_once() {
 
 #[test]
 fn a_deadline_cuts_off_everything_at_once() {
-    let deadline = Options {
+    let deadline = EngineOptions {
         deadline: Some(Duration::from_millis(250)),
         ..options(10)
     };
@@ -380,7 +380,7 @@ proptest! {
     ) {
         let pages = pages.into_iter().map(|(millis, redirects, fails)| Page { millis, redirects, fails: fails && millis % 5 == 0 });
         let wire = Wire::of(pages);
-        let options = Options {
+        let options = EngineOptions {
             ordered,
             fail_fast,
             deadline: deadline.map(Duration::from_millis),

@@ -35,7 +35,7 @@ impl PerHost {
 }
 
 /// Jobs by host, in the order they came, and those that wait for a time.
-pub(super) struct Waiting {
+pub(super) struct WaitingJobs {
     per_host: PerHost,
     /// Hosts that something waits for, is on the wire to, or that rest.
     lanes: HashMap<Host, Lane>,
@@ -50,7 +50,7 @@ pub(super) struct Waiting {
 #[derive(Default)]
 struct Lane {
     queue: VecDeque<Box<Job>>,
-    on_wire: usize,
+    in_flight: usize,
     pace: Option<Pace>,
     rests_until: Option<Instant>,
     /// It stands in `ready`.
@@ -74,7 +74,7 @@ impl Lane {
     }
 
     fn is_full(&self, per_host: PerHost) -> bool {
-        per_host.jobs.is_some_and(|jobs| self.on_wire >= jobs)
+        per_host.jobs.is_some_and(|jobs| self.in_flight >= jobs)
     }
 
     /// Whether one more job has no turn now.
@@ -83,7 +83,7 @@ impl Lane {
     }
 }
 
-impl Waiting {
+impl WaitingJobs {
     pub(super) fn new(per_host: PerHost) -> Self {
         Self {
             per_host,
@@ -200,7 +200,7 @@ impl Waiting {
     /// A job of this host came off the wire.
     pub(super) fn free_turn(&mut self, host: &Host) {
         if let Some(lane) = self.lanes.get_mut(host) {
-            lane.on_wire = lane.on_wire.saturating_sub(1);
+            lane.in_flight = lane.in_flight.saturating_sub(1);
         }
         self.look_at(host);
     }
@@ -235,7 +235,7 @@ impl Waiting {
                 .get_or_insert_with(|| Pace::new(interval))
                 .take(now);
         }
-        lane.on_wire += 1;
+        lane.in_flight += 1;
         job.turn = Some(host.clone());
         self.look_at(host);
     }
@@ -253,7 +253,7 @@ impl Waiting {
                 }
             }
             None if lane.queue.is_empty() => {
-                if lane.on_wire == 0 && !lane.timed {
+                if lane.in_flight == 0 && !lane.timed {
                     self.lanes.remove(host);
                 }
             }

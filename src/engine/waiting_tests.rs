@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::tests::paused;
-use super::{Options, PerHost, Transport, run};
-use crate::http::{Chain, Hop};
+use super::{EngineOptions, PerHost, Transport, run};
+use crate::http::{AttemptState, ExchangeResult};
 use crate::input::inputs;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Event;
@@ -63,7 +63,7 @@ enum State {
 struct Seen {
     states: Vec<State>,
     hops: Vec<usize>,
-    on_wire: Vec<usize>,
+    in_flight: Vec<usize>,
     starts: Vec<(usize, Instant)>,
     rests: Vec<Instant>,
     /// When a host last said so; what was sent in that moment could not know.
@@ -76,7 +76,7 @@ struct Seen {
 /// The wire, and an eye on it: after every step of time it checks that nothing was owed.
 struct Wire {
     pages: Vec<Page>,
-    options: Options,
+    options: EngineOptions,
     seen: RefCell<Seen>,
 }
 
@@ -86,12 +86,12 @@ const HOSTS: usize = 4;
 const TICK: Duration = Duration::from_millis(2);
 
 impl Wire {
-    fn new(pages: Vec<Page>, options: Options) -> Self {
+    fn new(pages: Vec<Page>, options: EngineOptions) -> Self {
         let now = Instant::now();
         let seen = Seen {
             states: vec![State::New; pages.len()],
             hops: vec![0; pages.len()],
-            on_wire: vec![0; HOSTS],
+            in_flight: vec![0; HOSTS],
             starts: Vec::new(),
             rests: vec![now; HOSTS],
             told: vec![now; HOSTS],
@@ -119,7 +119,7 @@ impl Wire {
             (Some(last), Some(interval)) => last + interval + TICK <= now,
             _ => true,
         };
-        limits.jobs.is_none_or(|jobs| seen.on_wire[host] < jobs)
+        limits.jobs.is_none_or(|jobs| seen.in_flight[host] < jobs)
             && seen.rests[host] + TICK <= now
             && paced(since(Some(host)), limits.interval)
             && paced(since(None), self.options.interval)
@@ -131,7 +131,7 @@ impl Wire {
         let now = Instant::now();
         if now > seen.now {
             let before = seen.now;
-            let free = seen.on_wire.iter().sum::<usize>() < self.options.jobs;
+            let free = seen.in_flight.iter().sum::<usize>() < self.options.jobs;
             let waiting = seen.states.iter().enumerate();
             let waiting = waiting.filter(|(_, state)| **state != State::Away);
             for (number, state) in waiting.take(crate::engine::schedule::LOOK_AHEAD) {
@@ -155,11 +155,11 @@ impl Wire {
         self.look();
         let mut seen = self.seen.borrow_mut();
         seen.states[number] = State::Away;
-        seen.on_wire[host] += 1;
+        seen.in_flight[host] += 1;
         seen.starts.push((host, Instant::now()));
-        seen.most = seen.most.max(seen.on_wire.iter().sum());
+        seen.most = seen.most.max(seen.in_flight.iter().sum());
         let limit = self.options.per_host.jobs.unwrap_or(usize::MAX);
-        assert!(seen.on_wire[host] <= limit, "host {host} is over its cap");
+        assert!(seen.in_flight[host] <= limit, "host {host} is over its cap");
         let now = Instant::now();
         assert!(
             seen.rests[host] <= now || seen.told[host] == now,
@@ -167,17 +167,17 @@ impl Wire {
         );
     }
 
-    fn end(&self, number: usize, host: usize) -> Hop {
+    fn end(&self, number: usize, host: usize) -> ExchangeResult {
         self.look();
         let mut seen = self.seen.borrow_mut();
-        seen.on_wire[host] -= 1;
+        seen.in_flight[host] -= 1;
         let reply = self.pages[number].replies.get(seen.hops[number]);
         seen.hops[number] += 1;
         match reply.copied().unwrap_or(Reply::Ok) {
-            Reply::Ok => Hop::Ended(Some(Answer::of(200).into()), None),
+            Reply::Ok => ExchangeResult::Ended(Some(Answer::of(200).into()), None),
             Reply::Fail => {
                 let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
-                Hop::Ended(None, Some(failure))
+                ExchangeResult::Ended(None, Some(failure))
             }
             Reply::Rest(millis) => {
                 let rest = Duration::from_millis(millis);
@@ -190,24 +190,24 @@ impl Wire {
                     retry_after: Some(rest),
                     ..Answer::of(503)
                 };
-                Hop::Ended(Some(answer.into()), None)
+                ExchangeResult::Ended(Some(answer.into()), None)
             }
             Reply::Redirect(to) => {
                 seen.states[number] = State::Between(to);
                 let to = Url::parse(&format!("http://{to}.h/{number}")).unwrap();
-                Hop::Redirected(StatusCode::FOUND, to.into())
+                ExchangeResult::Redirected(StatusCode::FOUND, to.into())
             }
         }
     }
 }
 
 impl Transport for Wire {
-    async fn hop(
+    async fn exchange(
         &self,
         _: Arc<Request>,
-        chain: Box<Chain>,
+        chain: Box<AttemptState>,
         abort: &CancellationToken,
-    ) -> (Box<Chain>, Option<Hop>) {
+    ) -> (Box<AttemptState>, Option<ExchangeResult>) {
         let number: usize = chain.url().path()[1..].parse().unwrap();
         let host: usize = chain.url().host_str().unwrap()[..1].parse().unwrap();
         self.start(number, host);
@@ -217,14 +217,14 @@ impl Transport for Wire {
     }
 }
 
-fn options(jobs: usize) -> Options {
+fn options(jobs: usize) -> EngineOptions {
     let mut options = crate::engine::tests::options(jobs);
     options.retry.max = 5;
     options
 }
 
 /// Runs `pages` on the paused clock; index, verdict, attempts and time of each that is done.
-fn play(pages: Vec<Page>, options: Options) -> Seen {
+fn play(pages: Vec<Page>, options: EngineOptions) -> Seen {
     let runtime = paused();
     runtime.block_on(async {
         let start = Instant::now();
@@ -264,7 +264,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn a_capped_host_holds_nobody_up() {
     let mut pages = vec![page(0, 1000); 40];
     pages.extend(vec![page(1, 20); 200]);
-    let capped = Options {
+    let capped = EngineOptions {
         per_host: PerHost {
             jobs: Some(2),
             interval: None,
@@ -314,7 +314,7 @@ fn what_waits_is_bounded_and_what_stands_behind_it_waits_no_longer() {
     let behind = |before: usize| {
         let mut pages = vec![page(0, 100); before];
         pages.push(page(1, 0));
-        let capped = Options {
+        let capped = EngineOptions {
             per_host: PerHost {
                 jobs: Some(1),
                 interval: None,
@@ -340,7 +340,7 @@ fn a_rest_that_is_too_long_is_not_waited_for() {
 
 #[test]
 fn the_end_does_not_wait_for_a_turn_that_nobody_wants() {
-    let rare = Options {
+    let rare = EngineOptions {
         interval: Some(3600 * SECOND),
         ..options(2)
     };

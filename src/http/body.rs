@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
-use super::clock::Watch;
-use super::{Keep, SizeLimit};
+use super::clock::ExchangeClock;
+use super::{Capture, SizeLimit};
 use crate::save::{SaveError, Writer};
 
 /// What is taken out of a decoder at a time.
@@ -71,7 +71,7 @@ impl std::fmt::Display for Coding {
     }
 }
 
-/// `Accept-Encoding` for what can be decoded.
+/// `StatusSet-Encoding` for what can be decoded.
 pub const CODINGS: &str = "gzip, deflate, br, zstd";
 
 impl Coding {
@@ -139,7 +139,7 @@ pub(super) struct Received {
 }
 
 impl Received {
-    pub(super) fn new(keep: Keep, limit: Option<SizeLimit>) -> Self {
+    pub(super) fn new(keep: Capture, limit: Option<SizeLimit>) -> Self {
         Self {
             size: 0,
             kept: keep.body.then(Vec::new),
@@ -205,7 +205,7 @@ pub(super) async fn receive(
     response: Box<Response>,
     decode: bool,
     uploaded: bool,
-    watch: &Watch,
+    clock: &ExchangeClock,
     received: &mut Received,
 ) -> Result<(), BodyError> {
     let coding = if decode {
@@ -216,14 +216,14 @@ pub(super) async fn receive(
     let over_http2 = response.version() == Version::HTTP_2;
     let mut body = Body::from(*response);
     match coding {
-        Ok(None) => receive_plain(&mut body, watch, received).await?,
+        Ok(None) => receive_plain(&mut body, clock, received).await?,
         // Few need it, and all would have to hold the room.
         Ok(Some(coding)) => {
-            Box::pin(receive_coded(&mut body, coding, watch, received)).await?;
+            Box::pin(receive_coded(&mut body, coding, clock, received)).await?;
         }
         // An answer without content, to HEAD say, is not coded, whatever it says.
         Err(error) => {
-            let data = poll_fn(|cx| poll_data(&mut body, watch, cx)).await;
+            let data = poll_fn(|cx| poll_data(&mut body, clock, cx)).await;
             data.map_or(Ok(()), |_| Err(error))?;
         }
     }
@@ -243,7 +243,7 @@ fn is_cut(body: &Body, uploaded: bool) -> bool {
 /// The next piece of `body`.
 fn poll_data(
     body: &mut Body,
-    watch: &Watch,
+    clock: &ExchangeClock,
     cx: &mut Context<'_>,
 ) -> Poll<Option<reqwest::Result<Bytes>>> {
     loop {
@@ -252,7 +252,7 @@ fn poll_data(
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         };
-        watch.heard();
+        clock.heard();
         if let Ok(data) = frame.into_data() {
             return Poll::Ready(Some(Ok(data)));
         }
@@ -261,16 +261,16 @@ fn poll_data(
 
 async fn receive_plain(
     body: &mut Body,
-    watch: &Watch,
+    clock: &ExchangeClock,
     received: &mut Received,
 ) -> Result<(), BodyError> {
     loop {
-        let piece = poll_fn(|cx| poll_data(body, watch, cx)).await;
+        let piece = poll_fn(|cx| poll_data(body, clock, cx)).await;
         let Some(piece) = piece.transpose()? else {
             return Ok(());
         };
         if let Some(writer) = received.take(&piece)? {
-            Box::pin(watch.aside(writer.write(piece))).await?;
+            Box::pin(clock.aside(writer.write(piece))).await?;
         }
     }
 }
@@ -278,10 +278,10 @@ async fn receive_plain(
 async fn receive_coded(
     body: &mut Body,
     coding: Coding,
-    watch: &Watch,
+    clock: &ExchangeClock,
     received: &mut Received,
 ) -> Result<(), BodyError> {
-    let coded = stream::poll_fn(|cx| poll_data(body, watch, cx)).map_err(io::Error::other);
+    let coded = stream::poll_fn(|cx| poll_data(body, clock, cx)).map_err(io::Error::other);
     let mut coded = StreamReader::new(coded);
     let beginning = coded.fill_buf().await;
     let Some(&first) = beginning.map_err(|error| unwrap(error, coding))?.first() else {
@@ -298,7 +298,7 @@ async fn receive_coded(
                 let piece = &buffer[..read];
                 if let Some(writer) = received.take(piece)? {
                     let piece = Bytes::copy_from_slice(piece);
-                    Box::pin(watch.aside(writer.write(piece))).await?;
+                    Box::pin(clock.aside(writer.write(piece))).await?;
                 }
             }
             Err(error) => return Err(unwrap(error, coding)),

@@ -2,32 +2,32 @@
 //! which limit runs out first.
 
 use std::cell::{Cell, RefCell};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use url::{Position, Url};
+use url::Url;
 
 use super::Limits;
 use super::upload::Progress;
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::origin::OriginId;
 
 tokio::task_local! {
     /// The hop whose request is being polled, for the connector and the resolver, which reqwest calls from within.
-    static CURRENT: std::rc::Rc<Watch>;
+    static CURRENT: std::rc::Rc<ExchangeClock>;
 }
 
 /// Where a hop is.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct ExchangeClock {
     phase: Cell<Phase>,
     /// Ports that may be connected to: the URL's, and that of the proxy.
     ports: [Option<u16>; 2],
     /// The URL's host, where there is a proxy as well.
     host: Option<String>,
     /// What tells its origin from others, if it is one over TLS.
-    tls_origin: Option<u64>,
+    tls_origin: Option<OriginId>,
     started: Instant,
     heard: Cell<Instant>,
     /// When the connection this hop asked for was no longer what it waits for.
@@ -43,21 +43,21 @@ pub(crate) struct Watch {
 
 /// A hop that is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flown {
+pub(super) struct Timing {
     /// How far it came.
     pub(super) phase: Phase,
     /// Its time on the wire.
     pub(super) elapsed: Duration,
 }
 
-impl Flown {
+impl Timing {
     /// Whether a connection was there that may have carried the request.
     pub(super) fn has_sent(self) -> bool {
         !matches!(self.phase, Phase::Resolve | Phase::Connect)
     }
 }
 
-impl Watch {
+impl ExchangeClock {
     /// Of a hop to `url`, maybe through a proxy at this port.
     pub(super) fn start(url: &Url, proxy: Option<u16>) -> Self {
         let now = Instant::now();
@@ -65,7 +65,7 @@ impl Watch {
             phase: Cell::new(Phase::Headers),
             ports: [url.port_or_known_default(), proxy],
             host: proxy.and_then(|_| Some(url.host_str()?.trim_end_matches('.').to_owned())),
-            tls_origin: (url.scheme() == "https").then(|| server(url)),
+            tls_origin: (url.scheme() == "https").then(|| OriginId::of(url)),
             started: now,
             heard: Cell::new(now),
             overtaken: RefCell::default(),
@@ -77,8 +77,8 @@ impl Watch {
     }
 
     /// What is left of it when the hop is over.
-    pub(super) fn flown(&self) -> Flown {
-        Flown {
+    pub(super) fn timing(&self) -> Timing {
+        Timing {
             phase: self.phase(),
             elapsed: self.elapsed(),
         }
@@ -209,36 +209,29 @@ impl Watch {
     }
 }
 
-/// Polls `future` as the work of `watch`.
+/// Polls `future` as the work of `clock`.
 pub(super) fn watched<F: Future>(
-    watch: std::rc::Rc<Watch>,
+    clock: std::rc::Rc<ExchangeClock>,
     future: F,
 ) -> impl Future<Output = F::Output> {
-    CURRENT.scope(watch, future)
+    CURRENT.scope(clock, future)
 }
 
 /// The hop being polled has come to `phase`, if one is being polled: a connection
 /// that hyper opens in the background belongs to none.
 pub(super) fn current_reached(phase: Phase) {
-    let _ = CURRENT.try_with(|watch| watch.reached(phase));
-}
-
-/// A number that stands for the server of `url`.
-pub(super) fn server(url: &Url) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    url[..Position::BeforePath].hash(&mut hasher);
-    hasher.finish()
+    let _ = CURRENT.try_with(|clock| clock.reached(phase));
 }
 
 /// What tells the origin of the hop being polled from others, if it is one over TLS.
-pub(super) fn current_tls_origin() -> Option<u64> {
-    CURRENT.try_with(|watch| watch.tls_origin).ok().flatten()
+pub(super) fn current_tls_origin() -> Option<OriginId> {
+    CURRENT.try_with(|clock| clock.tls_origin).ok().flatten()
 }
 
 /// The ports that the hop being polled may connect to at `host`: of a name that is not
 /// the URL's, that is the proxy's only.
 pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
-    let ports = CURRENT.try_with(|watch| match (watch.ports, &watch.host) {
+    let ports = CURRENT.try_with(|clock| match (clock.ports, &clock.host) {
         ([_, proxy], Some(own)) if own != host => [None, proxy],
         (ports, _) => ports,
     });
@@ -249,9 +242,9 @@ pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
 /// then it got one that another request left in the pool.
 pub(super) fn current_connects() -> Arc<OnceLock<Instant>> {
     let overtaken = Arc::<OnceLock<Instant>>::default();
-    let _ = CURRENT.try_with(|watch| {
-        watch.overtaken.replace(Some(overtaken.clone()));
-        watch.reached(Phase::Connect);
+    let _ = CURRENT.try_with(|clock| {
+        clock.overtaken.replace(Some(overtaken.clone()));
+        clock.reached(Phase::Connect);
     });
     overtaken
 }
@@ -263,8 +256,8 @@ pub(super) fn has_current() -> bool {
 
 /// The hop being polled has a new connection.
 pub(super) fn current_connected() {
-    let _ = CURRENT.try_with(|watch| {
-        watch.connected.set(true);
-        watch.reached(Phase::Headers);
+    let _ = CURRENT.try_with(|clock| {
+        clock.connected.set(true);
+        clock.reached(Phase::Headers);
     });
 }

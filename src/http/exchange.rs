@@ -10,21 +10,21 @@ use reqwest::{Method, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::Options;
+use super::HttpOptions;
 use super::body::{self, BodyError, Received};
-use super::clock::{Flown, Watch};
+use super::clock::{ExchangeClock, Timing};
 use super::connect::pool::{Pool, Shared};
-use super::connect::streams::Stream;
+use super::connect::streams::StreamPermit;
 use super::failure;
 use super::range;
-use super::redirect::{self, Dead};
+use super::redirect::{self, RedirectError};
 use super::retry_after;
 use super::send::Sender;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::{Answer, Attempt};
-use crate::model::request::{Body, Place, Request};
+use crate::model::request::{Body, Request, SaveTarget};
 use crate::model::text::hex;
-use crate::save::{Checks, Part, Representation, SaveError, Start, Store, Writer};
+use crate::save::{BodyChecks, BodyStart, PartFile, Representation, SaveError, Store, Writer};
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
@@ -45,7 +45,7 @@ pub enum ClientError {
 
 /// One attempt under way: the request as it stands after the redirects so far.
 #[derive(Debug)]
-pub struct Chain {
+pub struct AttemptState {
     pub(super) url: Arc<Url>,
     pub(super) method: Method,
     pub(super) body: Option<Arc<Body>>,
@@ -57,10 +57,10 @@ pub struct Chain {
     /// On the wire, before the last hop.
     spent: Duration,
     /// The last hop.
-    flown: Option<Flown>,
+    timing: Option<Timing>,
 }
 
-impl Chain {
+impl AttemptState {
     /// The first hop of an attempt at `request`.
     #[must_use]
     pub fn new(request: &Request) -> Self {
@@ -72,7 +72,7 @@ impl Chain {
             redirects: 0,
             sent: false,
             spent: Duration::ZERO,
-            flown: None,
+            timing: None,
         }
     }
 
@@ -85,7 +85,7 @@ impl Chain {
     /// How far it has come.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.flown.map_or(Phase::Request, |flown| flown.phase)
+        self.timing.map_or(Phase::Request, |timing| timing.phase)
     }
 
     /// The attempt as it ended.
@@ -94,8 +94,8 @@ impl Chain {
         Attempt {
             answer,
             failure,
-            sent: self.sent || self.flown.is_some_and(Flown::has_sent),
-            total: self.spent + self.flown.map_or(Duration::ZERO, |flown| flown.elapsed),
+            sent: self.sent || self.timing.is_some_and(Timing::has_sent),
+            total: self.spent + self.timing.map_or(Duration::ZERO, |timing| timing.elapsed),
             final_url: self.url,
             redirects: self.redirects,
         }
@@ -113,16 +113,16 @@ impl Chain {
         self.redirects += 1;
         self.sent = true;
         self.spent += self
-            .flown
+            .timing
             .take()
-            .map_or(Duration::ZERO, |flown| flown.elapsed);
+            .map_or(Duration::ZERO, |timing| timing.elapsed);
     }
 }
 
 /// What a hop led to.
 #[derive(Debug)]
-pub enum Hop {
-    /// Elsewhere: [`Chain::follow`] it.
+pub enum ExchangeResult {
+    /// Elsewhere: [`AttemptState::follow`] it.
     Redirected(StatusCode, Arc<Url>),
     /// To the end of the attempt, with the last answer as far as it came.
     Ended(Option<Box<Answer>>, Option<Failure>),
@@ -135,16 +135,16 @@ enum Exchanged {
 }
 
 /// An answer to what was asked.
-struct Asked {
+struct ResponseHead {
     response: Box<Response>,
     /// What an earlier attempt left.
-    part: Option<Box<Part>>,
+    part: Option<Box<PartFile>>,
     /// Bytes in all, where the answer continues that.
     whole: Option<u64>,
 }
 
 /// An answer whose body is to come.
-struct Coming {
+struct PendingBody {
     response: Box<Response>,
     /// Bytes that it must have in all.
     whole: Option<u64>,
@@ -153,14 +153,14 @@ struct Coming {
 }
 
 /// An answer as far as it has come.
-struct Arriving {
+struct PartialAnswer {
     answer: Option<Box<Answer>>,
     received: Received,
 }
 
 /// Sends requests.
 pub(super) struct Client {
-    options: Options,
+    options: HttpOptions,
     sender: Sender,
     store: Option<Store>,
 }
@@ -172,7 +172,7 @@ impl Client {
     ///
     /// The libraries below refuse the options.
     pub(super) fn new(
-        options: Options,
+        options: HttpOptions,
         pool: Pool,
         store: Option<Store>,
         shared: Shared,
@@ -185,38 +185,41 @@ impl Client {
         })
     }
 
-    /// Sends the next request of `chain`, made for `request`, and reads the
+    /// Sends the next request of `state`, made for `request`, and reads the
     /// answer. It ends, whatever the server does, where limits are set; `None`
     /// where `abort` ended it.
-    pub(super) async fn hop(
+    pub(super) async fn exchange(
         &self,
         request: &Request,
-        chain: &mut Chain,
+        state: &mut AttemptState,
         abort: &CancellationToken,
-    ) -> Option<Hop> {
-        let proxy = self.options.connecting.via.proxy(&chain.url);
-        let watch = Rc::new(Watch::start(&chain.url, proxy.map(|(_, port)| port)));
+    ) -> Option<ExchangeResult> {
+        let proxy = self.options.connecting.via.proxy(&state.url);
+        let clock = Rc::new(ExchangeClock::start(
+            &state.url,
+            proxy.map(|(_, port)| port),
+        ));
         let mut keep = self.options.keep;
         keep.sha256 |= request.sha256.is_some();
-        let mut arriving = Arriving {
+        let mut arriving = PartialAnswer {
             answer: None,
             received: Received::new(keep, self.options.max_size),
         };
-        let exchange = self.exchange(request, chain, &watch, &mut arriving);
+        let exchange = self.send_and_receive(request, state, &clock, &mut arriving);
         let result = tokio::select! {
             biased;
             result = exchange => Some(result),
-            failure = watch.run_out(&self.options.limits, chain.spent) => Some(Err(failure)),
+            failure = clock.run_out(&self.options.limits, state.spent) => Some(Err(failure)),
             () = abort.cancelled() => None,
         };
-        chain.flown = Some(watch.flown());
+        state.timing = Some(clock.timing());
         let result = result?;
         if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
             leave(*writer, failure).await;
         }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
-                return Some(Hop::Redirected(status, target));
+                return Some(ExchangeResult::Redirected(status, target));
             }
             Ok(Exchanged::Whole) => None,
             Err(failure) => Some(failure),
@@ -227,34 +230,34 @@ impl Client {
             answer.body = arriving.received.finish();
             answer
         });
-        Some(Hop::Ended(answer, failure))
+        Some(ExchangeResult::Ended(answer, failure))
     }
 
-    async fn exchange(
+    async fn send_and_receive(
         &self,
         request: &Request,
-        chain: &Chain,
-        watch: &Rc<Watch>,
-        arriving: &mut Arriving,
+        state: &AttemptState,
+        clock: &Rc<ExchangeClock>,
+        arriving: &mut PartialAnswer,
     ) -> Result<Exchanged, Failure> {
-        self.options.connecting.guard.check_url(&chain.url)?;
-        let (asked, _stream) = self.ask(request, chain, watch).await?;
-        let coming = match self.begin(request, chain, asked, watch, arriving)? {
+        self.options.connecting.guard.check_url(&state.url)?;
+        let (asked, _stream) = self.ask(request, state, clock).await?;
+        let coming = match self.begin(request, state, asked, clock, arriving)? {
             ControlFlow::Continue(coming) => coming,
             ControlFlow::Break(exchanged) => return Ok(exchanged),
         };
-        let (decode, uploaded) = (self.options.decode, chain.body.is_some());
+        let (decode, uploaded) = (self.options.decode, state.body.is_some());
         let received = &mut arriving.received;
-        body::receive(coming.response, decode, uploaded, watch, received)
+        body::receive(coming.response, decode, uploaded, clock, received)
             .await
-            .map_err(|error| self.body_failure(error, chain, watch))?;
+            .map_err(|error| self.body_failure(error, state, clock))?;
         if coming.whole.is_some_and(|whole| whole != received.size) {
-            return Err(self.body_failure(BodyError::Length, chain, watch));
+            return Err(self.body_failure(BodyError::Length, state, clock));
         }
         if coming.accepted {
-            self.conclude(request, watch, arriving)
+            self.conclude(request, clock, arriving)
                 .await
-                .map_err(|error| self.body_failure(error, chain, watch))?;
+                .map_err(|error| self.body_failure(error, state, clock))?;
         }
         Ok(Exchanged::Whole)
     }
@@ -263,33 +266,33 @@ impl Client {
     fn begin(
         &self,
         request: &Request,
-        chain: &Chain,
-        asked: Asked,
-        watch: &Watch,
-        arriving: &mut Arriving,
-    ) -> Result<ControlFlow<Exchanged, Coming>, Failure> {
-        watch.reached(Phase::Headers);
-        let ttfb = chain.spent + watch.until_heard();
+        state: &AttemptState,
+        asked: ResponseHead,
+        clock: &ExchangeClock,
+        arriving: &mut PartialAnswer,
+    ) -> Result<ControlFlow<Exchanged, PendingBody>, Failure> {
+        clock.reached(Phase::Headers);
+        let ttfb = state.spent + clock.until_heard();
         let (status, whole) = (asked.response.status(), asked.whole);
         arriving.answer = Some(Box::new(self.answer(&asked.response, ttfb)));
         check_head(asked.response.headers())?;
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             return self
-                .redirect(chain, &asked.response)
+                .redirect(state, &asked.response)
                 .map(|target| ControlFlow::Break(Exchanged::Redirect(status, Arc::new(target))))
                 .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
         }
-        watch.enters(Phase::Body);
+        clock.enters(Phase::Body);
         let accepted = self.options.accept.contains(status.as_u16());
         let response = if accepted {
-            self.save(request, chain, asked, &mut arriving.received)?
+            self.save(request, state, asked, &mut arriving.received)?
         } else {
             asked.response
         };
-        self.check_length(chain, &response, arriving.received.size)
+        self.check_length(state, &response, arriving.received.size)
             .and_then(|()| body::check_transfer(response.headers()))
-            .map_err(|error| self.body_failure(error, chain, watch))?;
-        Ok(ControlFlow::Continue(Coming {
+            .map_err(|error| self.body_failure(error, state, clock))?;
+        Ok(ControlFlow::Continue(PendingBody {
             response,
             whole,
             accepted,
@@ -300,11 +303,11 @@ impl Client {
     fn save(
         &self,
         request: &Request,
-        chain: &Chain,
-        asked: Asked,
+        state: &AttemptState,
+        asked: ResponseHead,
         received: &mut Received,
     ) -> Result<Box<Response>, Failure> {
-        let Asked {
+        let ResponseHead {
             response,
             part,
             whole,
@@ -320,12 +323,12 @@ impl Client {
         let (start, offset) = match part {
             Some(part) if whole.is_some() => {
                 let offset = part.offset();
-                (Start::At(*part), offset)
+                (BodyStart::At(*part), offset)
             }
             part => {
-                let of = self.representation(request, chain, &response);
+                let of = self.representation(request, state, &response);
                 (
-                    Start::Anew {
+                    BodyStart::Anew {
                         part: part.map(|part| *part),
                         of,
                     },
@@ -333,7 +336,7 @@ impl Client {
                 )
             }
         };
-        let checks = Checks {
+        let checks = BodyChecks {
             sha256: self.options.keep.sha256,
             expected: request.sha256,
         };
@@ -345,8 +348,8 @@ impl Client {
     async fn conclude(
         &self,
         request: &Request,
-        watch: &Watch,
-        arriving: &mut Arriving,
+        clock: &ExchangeClock,
+        arriving: &mut PartialAnswer,
     ) -> Result<(), BodyError> {
         let Some(writer) = arriving.received.writer.take() else {
             let sum = arriving.received.sha256();
@@ -356,7 +359,7 @@ impl Client {
                 None => Ok(()),
             };
         };
-        let made = Box::pin(watch.aside(writer.finish())).await?;
+        let made = Box::pin(clock.aside(writer.finish())).await?;
         if let Some(answer) = &mut arriving.answer {
             answer.sha256 = made.sha256;
             answer.saved = Some(made.saved);
@@ -365,7 +368,7 @@ impl Client {
     }
 
     /// Where the body of an answer to `request` goes.
-    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a Place)> {
+    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a SaveTarget)> {
         Some((self.store.as_ref()?, request.place.as_ref()?))
     }
 
@@ -375,11 +378,11 @@ impl Client {
     async fn ask(
         &self,
         request: &Request,
-        chain: &Chain,
-        watch: &Rc<Watch>,
-    ) -> Result<(Asked, Option<Stream>), Failure> {
-        let part = if self.is_resumable(request, chain) {
-            Box::pin(self.part(request, watch)).await?.map(Box::new)
+        state: &AttemptState,
+        clock: &Rc<ExchangeClock>,
+    ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
+        let part = if self.is_resumable(request, state) {
+            Box::pin(self.part(request, clock)).await?.map(Box::new)
         } else {
             None
         };
@@ -389,21 +392,21 @@ impl Client {
                 && part.offset() > 0
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
-        let sent = self.sender.send(request, chain, rest, watch).await;
+        let sent = self.sender.send(request, state, rest, clock).await;
         let (mut response, mut stream) =
-            sent.map_err(|error| self.wire_failure(&error, chain, watch))?;
+            sent.map_err(|error| self.wire_failure(&error, state, clock))?;
         let mut whole = None;
         if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
             whole = range::whole_length(part, &response);
             if whole.is_none() {
                 // One connection at a time.
                 drop((response, stream));
-                let sent = Box::pin(self.sender.send(request, chain, None, watch)).await;
+                let sent = Box::pin(self.sender.send(request, state, None, clock)).await;
                 (response, stream) =
-                    sent.map_err(|error| self.wire_failure(&error, chain, watch))?;
+                    sent.map_err(|error| self.wire_failure(&error, state, clock))?;
             }
         }
-        let asked = Asked {
+        let asked = ResponseHead {
             response,
             part,
             whole,
@@ -412,31 +415,35 @@ impl Client {
     }
 
     /// What an earlier attempt left of the file that is asked for.
-    async fn part(&self, request: &Request, watch: &Watch) -> Result<Option<Part>, Failure> {
+    async fn part(
+        &self,
+        request: &Request,
+        clock: &ExchangeClock,
+    ) -> Result<Option<PartFile>, Failure> {
         match self.place(request) {
-            Some((store, place)) => Ok(watch.aside(store.part(place)).await?),
+            Some((store, place)) => Ok(clock.aside(store.part(place)).await?),
             None => Ok(None),
         }
     }
 
-    fn is_resumable(&self, request: &Request, chain: &Chain) -> bool {
+    fn is_resumable(&self, request: &Request, state: &AttemptState) -> bool {
         let resume = |store: &Store| store.options.resume;
         self.store.as_ref().is_some_and(resume)
             && !request.headers.contains_key(RANGE)
-            && chain.method == Method::GET
-            && chain.body.is_none()
+            && state.method == Method::GET
+            && state.body.is_none()
     }
 
     /// What the body of `response` is, where it could be continued if it breaks off.
     fn representation(
         &self,
         request: &Request,
-        chain: &Chain,
+        state: &AttemptState,
         response: &Response,
     ) -> Option<Representation> {
         let length = response.content_length();
         let of = range::representation(&request.url, response.headers(), length);
-        of.filter(|_| self.is_resumable(request, chain))
+        of.filter(|_| self.is_resumable(request, state))
     }
 
     fn answer(&self, response: &Response, ttfb: Duration) -> Answer {
@@ -458,24 +465,34 @@ impl Client {
         }
     }
 
-    fn redirect(&self, chain: &Chain, response: &Response) -> Result<Url, Dead> {
-        if chain.redirects >= self.options.max_redirects {
-            return Err(Dead::TooMany(self.options.max_redirects));
+    fn redirect(&self, state: &AttemptState, response: &Response) -> Result<Url, RedirectError> {
+        if state.redirects >= self.options.max_redirects {
+            return Err(RedirectError::TooMany(self.options.max_redirects));
         }
         let https_only = self.options.connecting.https_only;
         let (status, headers) = (response.status(), response.headers());
-        redirect::target(&chain.url, status, headers, https_only)
+        redirect::target(&state.url, status, headers, https_only)
     }
 
-    fn wire_failure(&self, error: &reqwest::Error, chain: &Chain, watch: &Watch) -> Failure {
-        let proxy = self.options.connecting.via.proxy(&chain.url);
-        let place = failure::Place::new(&chain.url, proxy);
-        failure::classify(error, &place, watch, &self.options.limits)
+    fn wire_failure(
+        &self,
+        error: &reqwest::Error,
+        state: &AttemptState,
+        clock: &ExchangeClock,
+    ) -> Failure {
+        let proxy = self.options.connecting.via.proxy(&state.url);
+        let place = failure::Destination::new(&state.url, proxy);
+        failure::classify(error, &place, clock, &self.options.limits)
     }
 
-    fn body_failure(&self, error: BodyError, chain: &Chain, watch: &Watch) -> Failure {
+    fn body_failure(
+        &self,
+        error: BodyError,
+        state: &AttemptState,
+        clock: &ExchangeClock,
+    ) -> Failure {
         let kind = match error {
-            BodyError::Read(error) => return self.wire_failure(&error, chain, watch),
+            BodyError::Read(error) => return self.wire_failure(&error, state, clock),
             BodyError::Save(error) => return error.into(),
             BodyError::Decode(..)
             | BodyError::Trailing(_)
@@ -491,11 +508,11 @@ impl Client {
     /// A body that says how large it is need not be read to know that it is too large.
     fn check_length(
         &self,
-        chain: &Chain,
+        state: &AttemptState,
         response: &Response,
         offset: u64,
     ) -> Result<(), BodyError> {
-        let has_body = chain.method != Method::HEAD && !self.options.decode;
+        let has_body = state.method != Method::HEAD && !self.options.decode;
         match (response.content_length(), self.options.max_size) {
             (Some(length), Some(limit))
                 if has_body && length.saturating_add(offset) > limit.bytes =>

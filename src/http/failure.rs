@@ -10,7 +10,7 @@ use std::io;
 use url::Url;
 
 use super::Limits;
-use super::clock::Watch;
+use super::clock::ExchangeClock;
 use super::connect::resolver::ResolveError;
 use crate::model::error::{Failure, Kind, Phase, plain};
 use crate::model::request::Authority;
@@ -36,7 +36,7 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 
 /// What became of a connection that was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
+enum ConnectionFault {
     /// Closed in good order, only too early.
     Closed,
     /// Reset, or lost in another way the system tells.
@@ -49,7 +49,7 @@ enum Wire {
     Malformed,
 }
 
-impl Wire {
+impl ConnectionFault {
     fn of(error: &reqwest::Error) -> Self {
         if find::<rustls::Error>(error).is_some() {
             return Self::Tls;
@@ -102,7 +102,7 @@ fn went_with_connection(error: &hyper::Error) -> bool {
 pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
     let is_reset = || find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
     !error.is_connect()
-        && matches!(Wire::of(error), Wire::Closed | Wire::Broken | Wire::Dead)
+        && matches!(ConnectionFault::of(error), ConnectionFault::Closed | ConnectionFault::Broken | ConnectionFault::Dead)
         // That is an answer, if none of HTTP.
         && !is_reset()
 }
@@ -155,12 +155,12 @@ fn is_loss(error: &io::Error) -> bool {
 }
 
 /// Where a hop leads, in words.
-pub(super) struct Place<'a> {
+pub(super) struct Destination<'a> {
     url: &'a Url,
     proxy: Option<(String, u16)>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Destination<'a> {
     /// To `url`, maybe through the proxy at this host and port.
     pub(super) fn new(url: &'a Url, proxy: Option<(String, u16)>) -> Self {
         Self { url, proxy }
@@ -173,7 +173,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Destination<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Authority(self.url))?;
         match &self.proxy {
@@ -186,14 +186,14 @@ impl fmt::Display for Place<'_> {
 /// The failure of a hop that leads to `place`.
 pub(super) fn classify(
     error: &reqwest::Error,
-    place: &Place<'_>,
-    watch: &Watch,
+    place: &Destination<'_>,
+    clock: &ExchangeClock,
     limits: &Limits,
 ) -> Failure {
     if let Some(ResolveError::Refused(refused)) = find(error) {
         return refused.failure(place.host());
     }
-    let phase = watch.phase();
+    let phase = clock.phase();
     let kind = match phase {
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
         Phase::Resolve => Kind::Dns,
@@ -246,18 +246,18 @@ fn is_of_proxy(error: &reqwest::Error) -> bool {
 }
 
 fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
-    match (Wire::of(error), phase) {
-        (Wire::Closed | Wire::Broken, Phase::Body) => Kind::Body,
-        (Wire::Closed | Wire::Broken, _) => Kind::Connect,
-        (Wire::Dead, _) => Kind::Timeout,
-        (Wire::Tls, _) => Kind::Tls,
-        (Wire::Malformed, _) => Kind::Protocol,
+    match (ConnectionFault::of(error), phase) {
+        (ConnectionFault::Closed | ConnectionFault::Broken, Phase::Body) => Kind::Body,
+        (ConnectionFault::Closed | ConnectionFault::Broken, _) => Kind::Connect,
+        (ConnectionFault::Dead, _) => Kind::Timeout,
+        (ConnectionFault::Tls, _) => Kind::Tls,
+        (ConnectionFault::Malformed, _) => Kind::Protocol,
     }
 }
 
 /// The cause chain in one line, without the wrappers that say nothing.
 fn words(error: &reqwest::Error, phase: Phase) -> String {
-    if !error.is_connect() && Wire::of(error) == Wire::Closed {
+    if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
             _ => "connection closed before an answer",

@@ -1,6 +1,6 @@
 //! HTTP: one hop of one request on the wire, bounded in every direction.
 //!
-//! [`exchange::Client::hop`] sends what a [`Chain`] asks for next ([`send`]) and reads the answer
+//! [`exchange::Client::hop`] sends what a [`AttemptState`] asks for next ([`send`]) and reads the answer
 //! to its end ([`body`]), under the clock of [`clock`]. [`redirect`] decides
 //! what an answer leads to, [`connect`] which connection carries it, [`workers`]
 //! which thread, and [`failure`] finds the words for what goes wrong.
@@ -18,13 +18,13 @@ mod upload;
 mod workers;
 
 pub use body::CODINGS;
-pub use connect::descriptors::{Fit, LOOKUPS, TooFewFiles, fit_jobs, make_room};
+pub use connect::descriptors::{FileLimitError, Fit, LOOKUPS, fit_jobs, make_room};
 pub use connect::guard::{Family, Guard};
 pub use connect::pool::Pool;
 pub use connect::resolver::Overrides;
-pub use connect::tls::{Checked, Identity, Trust};
-pub use exchange::{Chain, ClientError, Hop};
-pub use workers::{Spread, Workers};
+pub use connect::tls::{ClientIdentity, Trust, Verification};
+pub use exchange::{AttemptState, ClientError, ExchangeResult};
+pub use workers::{RuntimeOptions, Workers};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,12 +34,12 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use crate::model::outcome::Accept;
+use crate::model::outcome::StatusSet;
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// Sent to every origin: `Accept`, `User-Agent`, `Accept-Encoding`.
+pub struct HttpOptions {
+    /// Sent to every origin: `StatusSet`, `User-Agent`, `StatusSet-Encoding`.
     pub headers: Arc<HeaderMap>,
     /// Redirects that are followed; 0: a redirect is an answer like any other.
     pub max_redirects: u32,
@@ -50,24 +50,24 @@ pub struct Options {
     /// Which versions of HTTP are spoken.
     pub versions: Versions,
     /// How connections are made.
-    pub connecting: Connecting,
+    pub connecting: ConnectOptions,
     /// When to give up.
     pub limits: Limits,
     /// What to keep of an answer.
-    pub keep: Keep,
+    pub keep: Capture,
     /// Which statuses are ok: only their bodies are checked and saved.
-    pub accept: Accept,
+    pub accept: StatusSet,
 }
 
 /// How connections are made.
 #[derive(Clone, Debug, Default)]
-pub struct Connecting {
+pub struct ConnectOptions {
     /// Which certificates of servers are believed.
     pub trust: Trust,
     /// Of whom.
-    pub checked: Checked,
+    pub checked: Verification,
     /// What is shown to servers that ask who we are.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientIdentity>,
     /// Which addresses are connected to.
     pub guard: Guard,
     /// Where hosts are, whatever the system says.
@@ -79,14 +79,14 @@ pub struct Connecting {
     /// Through which connections go; the first that fits.
     pub proxies: Vec<reqwest::Proxy>,
     /// Which of them that is.
-    pub via: Via,
+    pub via: ProxySelector,
 }
 
 /// Tells through which proxy, if any, a URL is reached.
 #[derive(Clone, Debug, Default)]
-pub struct Via(pub Option<Arc<Matcher>>);
+pub struct ProxySelector(pub Option<Arc<Matcher>>);
 
-impl Via {
+impl ProxySelector {
     /// Host and port of the proxy for `url`.
     fn proxy(&self, url: &Url) -> Option<(String, u16)> {
         let matcher = self.0.as_ref()?;
@@ -128,7 +128,7 @@ pub struct Limits {
 
 /// What to keep of an answer, beyond what every record shows.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Keep {
+pub struct Capture {
     /// The header fields.
     pub headers: bool,
     /// The body.

@@ -8,7 +8,7 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::save::{Part, Representation};
+use crate::save::{PartFile, Representation};
 
 /// What the answer to a request for `url` with these `headers` and so many bytes
 /// is, where it could be continued: a weak validator would not show that it is another.
@@ -38,7 +38,7 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Asks for what `part` lacks, provided that it is still a part of the same.
-pub(super) fn ask(part: &Part, headers: &mut HeaderMap) {
+pub(super) fn ask(part: &PartFile, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
     let validator = part.of().map(|of| HeaderValue::try_from(&of.validator));
     if let (Ok(range), Some(Ok(validator))) = (range, validator) {
@@ -48,7 +48,7 @@ pub(super) fn ask(part: &Part, headers: &mut HeaderMap) {
 }
 
 /// Bytes in all, where `response` has just what `part` lacks.
-pub(super) fn whole_length(part: &Part, response: &Response) -> Option<u64> {
+pub(super) fn whole_length(part: &PartFile, response: &Response) -> Option<u64> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return None;
     }

@@ -11,7 +11,7 @@ use crate::model::request::MAX_URL;
 
 /// Why a redirect cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Dead {
+pub(super) enum RedirectError {
     #[error("{0} without a Location")]
     NoLocation(StatusCode),
     #[error("{0} with a Location that is no URL")]
@@ -38,22 +38,24 @@ pub(super) fn target(
     status: StatusCode,
     headers: &HeaderMap,
     https_only: bool,
-) -> Result<Url, Dead> {
-    let location = headers.get(LOCATION).ok_or(Dead::NoLocation(status))?;
+) -> Result<Url, RedirectError> {
+    let location = headers
+        .get(LOCATION)
+        .ok_or(RedirectError::NoLocation(status))?;
     // What is no ASCII must be encoded anyway; that works for what is no UTF-8 too.
     let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
     let mut target = Some(Cow::from(location))
         .filter(|location| !location.is_empty())
         .and_then(|location| url.join(&location).ok())
-        .ok_or(Dead::BadLocation(status))?;
+        .ok_or(RedirectError::BadLocation(status))?;
     if target.as_str().len() > MAX_URL {
-        return Err(Dead::TooLong(status));
+        return Err(RedirectError::TooLong(status));
     }
     if !matches!(target.scheme(), "http" | "https") {
-        return Err(Dead::Scheme(status, target.scheme().to_owned()));
+        return Err(RedirectError::Scheme(status, target.scheme().to_owned()));
     }
     if https_only && target.scheme() != "https" {
-        return Err(Dead::NotHttps(status));
+        return Err(RedirectError::NotHttps(status));
     }
     // Both fail only for URLs without a host, which http and https have not.
     let _ = target

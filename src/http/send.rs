@@ -9,16 +9,16 @@ use reqwest::{Method, Response, Version};
 use tokio::time::sleep;
 use url::{Position, Url};
 
-use super::clock::{Watch, watched};
-use super::connect::pool::{Clients, Pool, Road, Shared};
-use super::connect::streams::Stream;
-use super::exchange::Chain;
+use super::clock::{ExchangeClock, watched};
+use super::connect::pool::{Clients, Pool, PooledClient, Shared};
+use super::connect::streams::StreamPermit;
+use super::exchange::AttemptState;
 use super::failure;
 use super::range;
 use super::upload::Upload;
-use super::{Options, Versions};
+use super::{HttpOptions, Versions};
 use crate::model::request::Request;
-use crate::save::Part;
+use crate::save::PartFile;
 
 /// How often a server may say that it has not looked at a request, and get it again on a
 /// connection that others use: one that takes few requests on each says so to all but these.
@@ -45,7 +45,7 @@ impl Sender {
     /// # Errors
     ///
     /// The libraries below refuse the options.
-    pub(super) fn new(options: Options, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
+    pub(super) fn new(options: HttpOptions, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
         let headers = options.headers.clone();
         let after_host = || {
             // A full map would grow when hyper looks whether there is a `Host`.
@@ -61,7 +61,7 @@ impl Sender {
         })
     }
 
-    /// Sends what `chain` asks for next, with `part` only the rest of it. Gives the head of the
+    /// Sends what `state` asks for next, with `part` only the rest of it. Gives the head of the
     /// answer, and its place where the connection is for many.
     ///
     /// Sends it again where the server says that it has not looked at it, in the end on
@@ -75,27 +75,27 @@ impl Sender {
     pub(super) async fn send(
         &self,
         request: &Request,
-        chain: &Chain,
-        part: Option<&Part>,
-        watch: &Rc<Watch>,
-    ) -> reqwest::Result<(Box<Response>, Option<Stream>)> {
-        let road = if chain.method.is_idempotent() {
-            self.clients.quick(&chain.url)?
+        state: &AttemptState,
+        part: Option<&PartFile>,
+        clock: &Rc<ExchangeClock>,
+    ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
+        let pooled = if state.method.is_idempotent() {
+            self.clients.quick(&state.url)?
         } else {
-            self.clients.roomy(&chain.url)?
+            self.clients.roomy(&state.url)?
         };
-        let mut client = road.client.clone();
+        let mut client = pooled.client.clone();
         let mut refusals = 0;
         let mut is_last = false;
         loop {
-            let sent = self.execute(&client, request, chain, part, watch).await;
+            let sent = self.execute(&client, request, state, part, clock).await;
             let error = match sent.map(Box::new) {
                 Ok(response) => {
                     // Who got a kept connection has nothing new to tell.
-                    if watch.connected() || response.version() == Version::HTTP_2 {
-                        road.answered.note(&chain.url, response.version());
+                    if clock.connected() || response.version() == Version::HTTP_2 {
+                        pooled.answered.note(&state.url, response.version());
                     }
-                    return Ok((response, road.stream));
+                    return Ok((response, pooled.stream));
                 }
                 Err(error) => error,
             };
@@ -103,13 +103,13 @@ impl Sender {
                 refusals += 1;
                 Box::pin(sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE))).await;
                 client = if refusals <= REFUSALS {
-                    road.client.clone()
+                    pooled.client.clone()
                 } else {
                     self.clients.fresh()?
                 };
                 continue;
             }
-            match self.another(&error, &road, chain, watch)? {
+            match self.another(&error, &pooled, state, clock)? {
                 Some(another) if !is_last => client = another,
                 _ => return Err(error),
             }
@@ -121,20 +121,20 @@ impl Sender {
     fn another(
         &self,
         error: &reqwest::Error,
-        road: &Road,
-        chain: &Chain,
-        watch: &Watch,
+        pooled: &PooledClient,
+        state: &AttemptState,
+        clock: &ExchangeClock,
     ) -> reqwest::Result<Option<reqwest::Client>> {
         if failure::wants_http1(error) {
             return self.clients.http1().map(Some);
         }
-        let was_kept = || !watch.connected() || road.answered.contains(&chain.url);
+        let was_kept = || !clock.connected() || pooled.answered.contains(&state.url);
         let closed = || failure::lost_before_answer(error) && was_kept();
-        if !chain.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
+        if !state.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
             Ok(None)
-        } else if road.answered.over_http2(&chain.url) {
+        } else if pooled.answered.over_http2(&state.url) {
             // The pool has no other such connection, which could be closed as well.
-            Ok(Some(road.client.clone()))
+            Ok(Some(pooled.client.clone()))
         } else {
             self.clients.fresh().map(Some)
         }
@@ -144,15 +144,15 @@ impl Sender {
         &self,
         client: &reqwest::Client,
         request: &Request,
-        chain: &Chain,
-        part: Option<&Part>,
-        watch: &Rc<Watch>,
+        state: &AttemptState,
+        part: Option<&PartFile>,
+        clock: &Rc<ExchangeClock>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut message = self.message(request, chain, watch);
+        let mut message = self.message(request, state, clock);
         if let Some(part) = part {
             range::ask(part, message.headers_mut());
         }
-        watched(watch.clone(), client.execute(message))
+        watched(clock.clone(), client.execute(message))
     }
 
     /// What is sent to the origin of `url` as to every other. `Host` comes first where
@@ -171,10 +171,15 @@ impl Sender {
     }
 
     /// The request on the wire; what is for the origin that was asked goes to no other.
-    fn message(&self, request: &Request, chain: &Chain, watch: &Watch) -> reqwest::Request {
-        let mut message = reqwest::Request::new(chain.method.clone(), Url::clone(&chain.url));
-        let mut headers = self.headers(&chain.url);
-        if !chain.left_origin {
+    fn message(
+        &self,
+        request: &Request,
+        state: &AttemptState,
+        clock: &ExchangeClock,
+    ) -> reqwest::Request {
+        let mut message = reqwest::Request::new(state.method.clone(), Url::clone(&state.url));
+        let mut headers = self.headers(&state.url);
+        if !state.left_origin {
             for name in request.headers.keys() {
                 headers.remove(name);
             }
@@ -185,18 +190,18 @@ impl Sender {
                 headers.insert(AUTHORIZATION, authorization.clone());
             }
         }
-        if let Some(body) = &chain.body {
+        if let Some(body) = &state.body {
             if let Some(content_type) = &body.content_type {
                 headers.insert(CONTENT_TYPE, content_type.clone());
             }
             let (upload, progress) = Upload::new(body.bytes.clone());
             *message.body_mut() = Some(reqwest::Body::wrap(upload));
-            watch.uploads(progress);
+            clock.uploads(progress);
         }
         // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
-        let content = matches!(chain.method, Method::POST | Method::PUT | Method::PATCH);
-        if content || chain.body.is_some() {
-            let length = chain.body.as_ref().map_or(0, |body| body.bytes.len());
+        let content = matches!(state.method, Method::POST | Method::PUT | Method::PATCH);
+        if content || state.body.is_some() {
+            let length = state.body.as_ref().map_or(0, |body| body.bytes.len());
             headers.insert(CONTENT_LENGTH, length.into());
         }
         *message.headers_mut() = headers;

@@ -23,9 +23,10 @@ use url::Url;
 
 use super::connect::descriptors::room;
 use super::connect::pool::{Pool, Shared};
-use super::exchange::{Chain, Client, ClientError, Hop};
-use super::{LOOKUPS, Options, Versions, clock};
+use super::exchange::{AttemptState, Client, ClientError, ExchangeResult};
+use super::{HttpOptions, LOOKUPS, Versions};
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
 use crate::save::Store;
@@ -42,7 +43,7 @@ const KNOWN: usize = 64;
 
 /// How many runtimes there may be, and who may use them.
 #[derive(Clone, Copy, Debug)]
-pub struct Spread {
+pub struct RuntimeOptions {
     /// Hops under way at most.
     pub jobs: usize,
     /// Runtimes at most.
@@ -55,37 +56,37 @@ pub struct Spread {
 pub struct Workers {
     first: Client,
     others: OnceCell<Vec<Worker>>,
-    plan: Plan,
-    spread: Spread,
+    plan: ClientSetup,
+    spread: RuntimeOptions,
     hops: Cell<u64>,
     /// Under way, by runtime.
     load: Vec<Cell<usize>>,
-    over_http1: RefCell<HashSet<u64>>,
+    over_http1: RefCell<HashSet<OriginId>>,
     /// Who was asked before the others joined in, and has a connection.
-    early: RefCell<HashSet<u64>>,
+    early: RefCell<HashSet<OriginId>>,
 }
 
 /// What every client is made of.
 #[derive(Clone)]
-struct Plan {
-    options: Options,
+struct ClientSetup {
+    options: HttpOptions,
     pool: Pool,
     store: Option<Store>,
     shared: Shared,
 }
 
-impl Plan {
+impl ClientSetup {
     fn client(self) -> Result<Client, ClientError> {
         Client::new(self.options, self.pool, self.store, self.shared)
     }
 }
 
 /// A hop for another thread.
-struct Order {
+struct Assignment {
     request: Arc<Request>,
-    chain: Box<Chain>,
+    state: Box<AttemptState>,
     abort: CancellationToken,
-    reply: oneshot::Sender<(Box<Chain>, Option<Hop>)>,
+    reply: oneshot::Sender<(Box<AttemptState>, Option<ExchangeResult>)>,
 }
 
 impl Workers {
@@ -96,12 +97,12 @@ impl Workers {
     ///
     /// The libraries below refuse the options.
     pub fn new(
-        options: Options,
+        options: HttpOptions,
         pool: Pool,
         store: Option<Store>,
-        spread: Spread,
+        spread: RuntimeOptions,
     ) -> Result<Self, ClientError> {
-        let plan = Plan {
+        let plan = ClientSetup {
             shared: Shared::new(&options)?,
             options,
             pool,
@@ -119,53 +120,53 @@ impl Workers {
         })
     }
 
-    /// Sends the next request of `chain`, made for `request`. Gives the chain back,
+    /// Sends the next request of `state`, made for `request`. Gives the chain back,
     /// and what the hop led to: nothing, where `abort` came first.
-    pub async fn hop(
+    pub async fn exchange(
         &self,
         request: Arc<Request>,
-        mut chain: Box<Chain>,
+        mut state: Box<AttemptState>,
         abort: &CancellationToken,
-    ) -> (Box<Chain>, Option<Hop>) {
+    ) -> (Box<AttemptState>, Option<ExchangeResult>) {
         if self.load.len() == 1 {
-            let hop = Box::pin(self.first.hop(&request, &mut chain, abort)).await;
-            return (chain, hop);
+            let exchange = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
+            return (state, exchange);
         }
-        let server = clock::server(chain.url());
-        let (number, worker) = self.choose(chain.url(), server);
-        let _load = Load::on(&self.load[number]);
-        let (chain, hop) = match worker {
+        let origin = OriginId::of(state.url());
+        let (number, worker) = self.choose(state.url(), origin);
+        let _load = InFlight::on(&self.load[number]);
+        let (state, exchange) = match worker {
             None => {
-                let hop = Box::pin(self.first.hop(&request, &mut chain, abort)).await;
-                (chain, hop)
+                let exchange = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
+                (state, exchange)
             }
-            Some(worker) => worker.hop(request, chain, abort).await,
+            Some(worker) => worker.exchange(request, state, abort).await,
         };
-        if let Some(Hop::Ended(Some(answer), _)) = &hop {
-            self.note(&chain, server, answer);
+        if let Some(ExchangeResult::Ended(Some(answer), _)) = &exchange {
+            self.note(&state, origin, answer);
         }
-        (chain, hop)
+        (state, exchange)
     }
 
     /// The number of the runtime that carries the next hop to `url`, and its worker unless it is the first.
-    fn choose(&self, url: &Url, server: u64) -> (usize, Option<&Worker>) {
+    fn choose(&self, url: &Url, origin: OriginId) -> (usize, Option<&Worker>) {
         self.hops.set(self.hops.get() + 1);
         if self.hops.get() <= LONG {
-            self.early.borrow_mut().insert(server);
+            self.early.borrow_mut().insert(origin);
             return (0, None);
         }
         let others = self.others.get_or_init(|| self.start());
         let runtimes = others.len() + 1;
-        let own = if self.early.borrow().contains(&server) {
+        let own = if self.early.borrow().contains(&origin) {
             0
         } else {
-            usize::try_from(server % runtimes as u64).unwrap_or_default()
+            origin.bucket(runtimes)
         };
         let under_way: usize = self.load.iter().map(Cell::get).sum();
         let room = room(under_way + 1, runtimes).max(FEW);
         let has_room = |number: &usize| self.load[*number].get() < room;
         let mut in_turn = (own..runtimes).chain(0..own);
-        let number = if self.may_spread(url, server) {
+        let number = if self.may_spread(url, origin) {
             in_turn.find(has_room).unwrap_or(own)
         } else {
             own
@@ -180,7 +181,7 @@ impl Workers {
     }
 
     /// Whether connections to the server of `url` are for one request at a time, and their number is not limited.
-    fn may_spread(&self, url: &Url, server: u64) -> bool {
+    fn may_spread(&self, url: &Url, origin: OriginId) -> bool {
         // With less room, the first may have more connections already than it will need.
         let may_share = self.spread.hosts && room(self.spread.jobs, self.spread.runtimes) >= FEW;
         may_share
@@ -188,32 +189,32 @@ impl Workers {
                 Versions::Http1 => true,
                 Versions::Http2 => false,
                 Versions::Negotiated => {
-                    url.scheme() == "http" || self.over_http1.borrow().contains(&server)
+                    url.scheme() == "http" || self.over_http1.borrow().contains(&origin)
                 }
             }
     }
 
-    fn note(&self, chain: &Chain, server: u64, answer: &Answer) {
-        if chain.url().scheme() == "https" && answer.version < Version::HTTP_2 {
+    fn note(&self, state: &AttemptState, origin: OriginId, answer: &Answer) {
+        if state.url().scheme() == "https" && answer.version < Version::HTTP_2 {
             let mut known = self.over_http1.borrow_mut();
             if known.len() < KNOWN {
-                known.insert(server);
+                known.insert(origin);
             }
         }
     }
 }
 
 /// One hop more, until it is over.
-struct Load<'a>(&'a Cell<usize>);
+struct InFlight<'a>(&'a Cell<usize>);
 
-impl<'a> Load<'a> {
+impl<'a> InFlight<'a> {
     fn on(load: &'a Cell<usize>) -> Self {
         load.set(load.get() + 1);
         Self(load)
     }
 }
 
-impl Drop for Load<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
@@ -221,13 +222,13 @@ impl Drop for Load<'_> {
 
 /// A thread with a runtime and a client of its own. Dropped, it takes with it what it has under way.
 struct Worker {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<Assignment>,
     leave: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    fn start(plan: Plan) -> std::io::Result<Self> {
+    fn start(plan: ClientSetup) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(LOOKUPS)
@@ -249,16 +250,16 @@ impl Worker {
         })
     }
 
-    async fn hop(
+    async fn exchange(
         &self,
         request: Arc<Request>,
-        chain: Box<Chain>,
+        state: Box<AttemptState>,
         abort: &CancellationToken,
-    ) -> (Box<Chain>, Option<Hop>) {
+    ) -> (Box<AttemptState>, Option<ExchangeResult>) {
         let (reply, replied) = oneshot::channel();
-        let order = Order {
+        let order = Assignment {
             request: request.clone(),
-            chain,
+            state,
             abort: abort.clone(),
             reply,
         };
@@ -266,8 +267,8 @@ impl Worker {
         replied.await.unwrap_or_else(|_| {
             let failure = Failure::new(Kind::Io, Phase::Request, "a thread of fetch broke off");
             (
-                Box::new(Chain::new(&request)),
-                Some(Hop::Ended(None, Some(failure))),
+                Box::new(AttemptState::new(&request)),
+                Some(ExchangeResult::Ended(None, Some(failure))),
             )
         })
     }
@@ -282,19 +283,19 @@ impl Drop for Worker {
     }
 }
 
-async fn work(client: Client, mut orders: mpsc::UnboundedReceiver<Order>) {
+async fn work(client: Client, mut orders: mpsc::UnboundedReceiver<Assignment>) {
     let client = &client;
     let orders = stream::poll_fn(move |cx| orders.poll_recv(cx));
     orders
         .for_each_concurrent(None, |order| async move {
-            let Order {
+            let Assignment {
                 request,
-                mut chain,
+                mut state,
                 abort,
                 reply,
             } = order;
-            let hop = client.hop(&request, &mut chain, &abort).await;
-            let _ = reply.send((chain, hop));
+            let exchange = client.exchange(&request, &mut state, &abort).await;
+            let _ = reply.send((state, exchange));
         })
         .await;
 }

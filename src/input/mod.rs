@@ -17,8 +17,8 @@ mod urls;
 pub use parse::{Content, Defaults, basic};
 #[cfg(test)]
 pub(crate) use reader::inputs;
-pub use reader::{Intake, ReadError, Take, Totals, count, read};
-pub use shard::{BadShard, By, HASH, Shard};
+pub use reader::{Intake, ReadError, ShardFilter, Totals, count, read};
+pub use shard::{By, HASH, Shard, ShardError};
 pub use source::{Source, SourceError, open};
-pub use survey::{Load, Survey, survey};
+pub use survey::{ShardLoad, Survey, survey};
 pub use urls::Scheme;

@@ -15,9 +15,9 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
-use super::urls::{BadUrl, Scheme, Urls};
+use super::urls::{Scheme, UrlError, Urls};
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::request::{Body, Input, Plan, Request, header, mask_text, mask_url, method};
+use crate::model::request::{Body, Decision, Input, Request, header, mask_text, mask_url, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;
@@ -83,7 +83,7 @@ enum Invalid {
     #[error("{0}")]
     Key(String),
     #[error(transparent)]
-    Url(#[from] BadUrl),
+    Url(#[from] UrlError),
     #[error("the scheme is http (--https-only)")]
     NotHttps,
 }
@@ -132,7 +132,7 @@ impl<'a> Parser<'a> {
             id: None,
             meta: None,
             request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
-            plan: Plan::Send,
+            plan: Decision::Send,
         });
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
         let parsed = match line {

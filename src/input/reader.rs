@@ -21,7 +21,7 @@ use super::parse::{Defaults, Parser};
 use super::shard::{By, Shard, fingerprint, number};
 use super::source::Source;
 use crate::model::error::plain;
-use crate::model::event::List;
+use crate::model::event::ListTotals;
 use crate::model::request::Input;
 
 /// Lines a batch holds at most.
@@ -32,7 +32,7 @@ const BATCHES: usize = 4;
 
 /// Which inputs are this run's, and what is to be known of the whole list.
 #[derive(Clone, Copy, Debug)]
-pub struct Take {
+pub struct ShardFilter {
     /// Only this shard; without it, all.
     pub shard: Option<Shard>,
     /// What keeps inputs together.
@@ -41,7 +41,7 @@ pub struct Take {
     pub digest: bool,
 }
 
-impl Take {
+impl ShardFilter {
     /// Whether an input is this run's.
     fn takes(&self, input: &Input, line: &Line<'_>) -> bool {
         self.shard
@@ -68,7 +68,7 @@ pub struct ReadError {
 enum Message {
     Batch(VecDeque<Box<Input>>),
     Failed(ReadError),
-    End(List),
+    End(ListTotals),
 }
 
 /// The engine's end of the reader: parsed inputs, in order.
@@ -87,7 +87,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Totals {
     /// Every line of every source was read.
-    Complete(List),
+    Complete(ListTotals),
     /// It was told to stop, or a source broke.
     Cut,
 }
@@ -95,7 +95,7 @@ pub enum Totals {
 impl Totals {
     /// The list, where it was read to its end.
     #[must_use]
-    pub const fn list(self) -> Option<List> {
+    pub const fn list(self) -> Option<ListTotals> {
         match self {
             Self::Complete(list) => Some(list),
             Self::Cut => None,
@@ -171,7 +171,7 @@ impl Intake {
 pub fn read(
     sources: Vec<Source>,
     defaults: Defaults,
-    take: Take,
+    take: ShardFilter,
     plan: impl FnMut(&mut Input) + Send + 'static,
 ) -> io::Result<Intake> {
     let lines: Option<usize> = sources.iter().map(|source| source.lines).sum();
@@ -196,7 +196,7 @@ pub fn read(
 fn read_all(
     sources: Vec<Source>,
     defaults: &Defaults,
-    take: Take,
+    take: ShardFilter,
     mut plan: impl FnMut(&mut Input),
     sender: &mpsc::Sender<Message>,
 ) {
@@ -228,7 +228,7 @@ fn read_all(
         Ok(None) => {}
         Ok(Some(list)) => {
             let fingerprints = [list.fingerprints[0], mine];
-            outbox.send(Message::End(List {
+            outbox.send(Message::End(ListTotals {
                 taken,
                 fingerprints,
                 ..list
@@ -256,7 +256,7 @@ pub(super) fn walk(
     defaults: &Defaults,
     digest: bool,
     mut visit: impl FnMut(Step<'_>) -> ControlFlow<()>,
-) -> Result<Option<List>, ReadError> {
+) -> Result<Option<ListTotals>, ReadError> {
     let mut digest = digest.then(Sha256::new);
     let mut parser = Parser::new(defaults);
     let (mut inputs, mut all) = (0, 0_u64);
@@ -293,7 +293,7 @@ pub(super) fn walk(
             }
         }
     }
-    Ok(Some(List {
+    Ok(Some(ListTotals {
         inputs,
         taken: inputs,
         fingerprints: [all; 2],
@@ -388,7 +388,7 @@ pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
     Intake {
         receiver: mpsc::channel(1).1,
         batch,
-        state: State::Ended(Totals::Complete(List {
+        state: State::Ended(Totals::Complete(ListTotals {
             inputs,
             taken: inputs,
             fingerprints: [0; 2],
@@ -424,7 +424,7 @@ mod tests {
             let host = input.request.as_ref().unwrap().url.host_str().unwrap();
             for count in counts {
                 let takes = |&number: &u32| {
-                    let take = Take {
+                    let take = ShardFilter {
                         shard: Some(Shard { number, count }),
                         by: By::Host,
                         digest: false,

@@ -42,7 +42,7 @@ pub struct Shard {
 
 /// A shard that cannot be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadShard {
+pub enum ShardError {
     /// Not two numbers.
     #[error("write K/N: of 8 shards the first is 0/8")]
     Form,
@@ -58,11 +58,11 @@ pub enum BadShard {
 }
 
 impl std::str::FromStr for Shard {
-    type Err = BadShard;
+    type Err = ShardError;
 
     /// `K/N`, with K from 0 to N - 1.
-    fn from_str(text: &str) -> Result<Self, BadShard> {
-        let (number, count) = text.split_once('/').ok_or(BadShard::Form)?;
+    fn from_str(text: &str) -> Result<Self, ShardError> {
+        let (number, count) = text.split_once('/').ok_or(ShardError::Form)?;
         let [number, count]: [u64; 2] = [parse(number)?, parse(count)?];
         Self::new(number, count)
     }
@@ -80,22 +80,22 @@ impl Shard {
     /// # Errors
     ///
     /// There is no such shard.
-    pub fn new(number: u64, count: u64) -> Result<Self, BadShard> {
+    pub fn new(number: u64, count: u64) -> Result<Self, ShardError> {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if !(1..=MAX).contains(&count) {
-            return Err(BadShard::Count);
+            return Err(ShardError::Count);
         }
         match u32::try_from(number) {
             Ok(number) if number < count => Ok(Self { number, count }),
-            _ => Err(BadShard::Number { count }),
+            _ => Err(ShardError::Number { count }),
         }
     }
 }
 
-fn parse(number: &str) -> Result<u64, BadShard> {
+fn parse(number: &str) -> Result<u64, ShardError> {
     let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
     let number = is_number.then(|| number.parse().unwrap_or(u64::MAX));
-    number.ok_or(BadShard::Form)
+    number.ok_or(ShardError::Form)
 }
 
 /// The number of the shard, of `count`, of an input: of its `url`, or of its `line` where that holds none.
@@ -223,15 +223,18 @@ mod tests {
             ("0/1", Ok((0, 1))),
             ("7/8", Ok((7, 8))),
             ("007/8", Ok((7, 8))),
-            ("8/8", Err(BadShard::Number { count: 8 })),
-            ("99999999999999999999/8", Err(BadShard::Number { count: 8 })),
-            ("0/0", Err(BadShard::Count)),
-            ("0/1000001", Err(BadShard::Count)),
-            ("3", Err(BadShard::Form)),
-            ("/8", Err(BadShard::Form)),
-            ("-1/8", Err(BadShard::Form)),
-            ("+1/8", Err(BadShard::Form)),
-            ("1/8/9", Err(BadShard::Form)),
+            ("8/8", Err(ShardError::Number { count: 8 })),
+            (
+                "99999999999999999999/8",
+                Err(ShardError::Number { count: 8 }),
+            ),
+            ("0/0", Err(ShardError::Count)),
+            ("0/1000001", Err(ShardError::Count)),
+            ("3", Err(ShardError::Form)),
+            ("/8", Err(ShardError::Form)),
+            ("-1/8", Err(ShardError::Form)),
+            ("+1/8", Err(ShardError::Form)),
+            ("1/8/9", Err(ShardError::Form)),
         ] {
             let shard = text.parse::<Shard>();
             assert_eq!(

@@ -14,7 +14,7 @@ const HOSTS: usize = 65_536;
 
 /// Some of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct ShardLoad {
     /// Inputs.
     pub inputs: u64,
     /// Bytes of their lines.
@@ -29,7 +29,7 @@ pub struct Survey {
     /// Those that hold no request.
     pub invalid: u64,
     /// What each shard has, by its number.
-    pub shards: Vec<Load>,
+    pub shards: Vec<ShardLoad>,
     hosts: Hosts,
 }
 
@@ -49,7 +49,7 @@ pub fn survey(
     let mut survey = Survey {
         inputs: 0,
         invalid: 0,
-        shards: vec![Load::default(); shard.count as usize],
+        shards: vec![ShardLoad::default(); shard.count as usize],
         hosts: Hosts::default(),
     };
     walk(sources, defaults, false, |step| {

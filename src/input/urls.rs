@@ -15,7 +15,7 @@ pub enum Scheme {
 
 /// Why a text is no URL that can be fetched.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadUrl {
+pub(super) enum UrlError {
     #[error("not a URL: {0}")]
     Syntax(#[from] url::ParseError),
     #[error("not a URL: `{0}` is followed by //")]
@@ -47,7 +47,7 @@ impl Urls {
     /// # Errors
     ///
     /// It is none for us.
-    pub(super) fn parse(&mut self, text: &str) -> Result<Url, BadUrl> {
+    pub(super) fn parse(&mut self, text: &str) -> Result<Url, UrlError> {
         let after_scheme = after_scheme(text);
         let path = path(after_scheme.unwrap_or(text));
         let start = &text[..text.len() - path.len()];
@@ -56,7 +56,7 @@ impl Urls {
             _ => self.parse_whole(text, after_scheme, start)?,
         };
         if url.as_str().len() > MAX_URL {
-            return Err(BadUrl::TooLong);
+            return Err(UrlError::TooLong);
         }
         Ok(url)
     }
@@ -66,10 +66,10 @@ impl Urls {
         text: &str,
         after_scheme: Option<&str>,
         start: &str,
-    ) -> Result<Url, BadUrl> {
+    ) -> Result<Url, UrlError> {
         // Where there is no authority, the parser would take the path for one.
         if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
-            return Err(BadUrl::NoHost);
+            return Err(UrlError::NoHost);
         }
         let url = if after_scheme.is_some() {
             Url::parse(text)?
@@ -79,7 +79,7 @@ impl Urls {
                     .get(..scheme.len())
                     .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
                 {
-                    return Err(BadUrl::Slashes(scheme));
+                    return Err(UrlError::Slashes(scheme));
                 }
             }
             let scheme = match self.scheme {
@@ -89,7 +89,7 @@ impl Urls {
             Url::parse(&format!("{scheme}{text}"))?
         };
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(BadUrl::Scheme(url.scheme().to_owned()));
+            return Err(UrlError::Scheme(url.scheme().to_owned()));
         }
         self.last = Some((start.to_owned(), url.clone()));
         Ok(url)
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_may_look_like_another_host() -> Result<(), BadUrl> {
+    fn a_path_may_look_like_another_host() -> Result<(), UrlError> {
         let mut urls = Urls::new(Scheme::Http);
         for (text, url) in [
             ("http://u@a/x", "http://u@a/x"),

@@ -92,7 +92,7 @@ pub enum Event<'a> {
 
 /// A list that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct List {
+pub struct ListTotals {
     /// Inputs in it.
     pub inputs: u64,
     /// Those of this run's shard.
@@ -105,9 +105,9 @@ pub struct List {
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct RunEnd {
     /// What was read, if that is every line of every source.
-    pub list: Option<List>,
+    pub list: Option<ListTotals>,
     /// A source broke.
     pub broken: bool,
     /// What was on the wire was cut off.

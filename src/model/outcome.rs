@@ -67,21 +67,21 @@ pub struct Answer {
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
     /// The file that the body became.
-    pub saved: Option<Saved>,
+    pub saved: Option<SavedFile>,
 }
 
 /// A file that is whole, and whose record is not written yet.
 #[derive(Debug)]
-pub struct Saved {
+pub struct SavedFile {
     /// Its name below the folder.
     pub name: Arc<str>,
     /// What is left to do once its record is written.
-    pub receipt: Box<dyn Receipt>,
+    pub pending_file: Box<dyn PendingFile>,
 }
 
 /// Stands for a file without a record. Dropped as it is, it takes the file back:
 /// what no record tells of does not count.
-pub trait Receipt: Debug + Send {
+pub trait PendingFile: Debug + Send {
     /// The record is written: the file stays.
     fn recorded(self: Box<Self>);
 }
@@ -158,7 +158,7 @@ pub struct Outcome {
     /// The file it became, or already is.
     pub file: Option<Arc<str>>,
     /// Of a new file.
-    pub receipt: Option<Box<dyn Receipt>>,
+    pub pending_file: Option<Box<dyn PendingFile>>,
 }
 
 impl Outcome {
@@ -171,9 +171,9 @@ impl Outcome {
 
 /// The statuses that are ok.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accept(Vec<RangeInclusive<u16>>);
+pub struct StatusSet(Vec<RangeInclusive<u16>>);
 
-impl Accept {
+impl StatusSet {
     /// Whether `status` is ok.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
@@ -186,15 +186,15 @@ impl Accept {
 #[error(
     "{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between"
 )]
-pub struct BadAccept(String);
+pub struct StatusSetError(String);
 
-impl FromStr for Accept {
-    type Err = BadAccept;
+impl FromStr for StatusSet {
+    type Err = StatusSetError;
 
-    fn from_str(list: &str) -> Result<Self, BadAccept> {
+    fn from_str(list: &str) -> Result<Self, StatusSetError> {
         let ranges = list.split(',').map(|item| {
             let item = item.trim();
-            range(item).ok_or_else(|| BadAccept(item.to_owned()))
+            range(item).ok_or_else(|| StatusSetError(item.to_owned()))
         });
         ranges.collect::<Result<_, _>>().map(Self)
     }
@@ -231,14 +231,14 @@ mod tests {
             ("2xx,404", vec![200, 299, 404], vec![300, 403]),
             ("200-204, 301", vec![204, 301], vec![205]),
         ] {
-            let accept: Accept = list.parse().unwrap();
+            let accept: StatusSet = list.parse().unwrap();
             assert!(yes.iter().all(|&status| accept.contains(status)), "{list}");
             assert!(!no.iter().any(|&status| accept.contains(status)), "{list}");
         }
         for bad in [
             "", "x", "99", "200,", "299-200", "200..299", "1000", "xx", "0xx",
         ] {
-            assert!(bad.parse::<Accept>().is_err(), "{bad}");
+            assert!(bad.parse::<StatusSet>().is_err(), "{bad}");
         }
     }
 }

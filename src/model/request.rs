@@ -34,12 +34,12 @@ pub struct Input {
     /// The request, or why the line holds none.
     pub request: Result<Arc<Request>, Failure>,
     /// What is to be done about it.
-    pub plan: Plan,
+    pub plan: Decision,
 }
 
 /// What is to be done about an input that holds a request.
 #[derive(Debug, Default)]
-pub enum Plan {
+pub enum Decision {
     /// The request is sent.
     #[default]
     Send,
@@ -65,7 +65,7 @@ pub enum Skip {
 
 /// The file that a body becomes.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct SaveTarget {
     /// The name below the folder.
     pub name: Arc<str>,
     /// What becomes of a file that has the name by then.
@@ -103,7 +103,7 @@ pub struct Request {
     /// The name that the line gives to the file.
     pub name: Option<String>,
     /// Where the content that is received goes.
-    pub place: Option<Place>,
+    pub place: Option<SaveTarget>,
 }
 
 /// The content of a request.
@@ -119,7 +119,7 @@ pub struct Body {
 
 /// A header or a method that cannot be sent. It never shows a value: that may be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsendable {
+pub enum RequestError {
     /// Not a token of RFC 9110, section 5.6.2.
     #[error("what stands before the value is not the name of a header")]
     Name,
@@ -142,7 +142,7 @@ pub enum Unsendable {
 /// # Errors
 ///
 /// It cannot be sent, or is not the user's to send.
-pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unsendable> {
+pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestError> {
     const OURS: [HeaderName; 7] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
@@ -152,12 +152,12 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unse
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    let name = HeaderName::try_from(name.trim()).map_err(|_| Unsendable::Name)?;
+    let name = HeaderName::try_from(name.trim()).map_err(|_| RequestError::Name)?;
     if OURS.contains(&name) {
-        return Err(Unsendable::Ours(name));
+        return Err(RequestError::Ours(name));
     }
     let mut value = HeaderValue::from_bytes(value.trim().as_bytes())
-        .map_err(|_| Unsendable::Value(name.clone()))?;
+        .map_err(|_| RequestError::Value(name.clone()))?;
     value.set_sensitive(true);
     Ok((name, value))
 }
@@ -167,11 +167,11 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Unse
 /// # Errors
 ///
 /// It is none, or not one that fetches.
-pub fn method(name: &str) -> Result<Method, Unsendable> {
+pub fn method(name: &str) -> Result<Method, RequestError> {
     match Method::try_from(name) {
-        Ok(Method::CONNECT) => Err(Unsendable::Connect),
+        Ok(Method::CONNECT) => Err(RequestError::Connect),
         Ok(method) => Ok(method),
-        Err(_) => Err(Unsendable::Method(name.to_owned())),
+        Err(_) => Err(RequestError::Method(name.to_owned())),
     }
 }
 

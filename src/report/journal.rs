@@ -46,7 +46,7 @@ pub enum JournalError {
 
 /// What makes two inputs the same to the journal.
 #[derive(PartialEq, Eq, Hash)]
-struct Key<'a> {
+struct InputKey<'a> {
     url: &'a str,
     method: &'a str,
     id: Option<&'a str>,
@@ -55,7 +55,7 @@ struct Key<'a> {
 
 /// A record, as far as the journal needs it back.
 #[derive(Deserialize)]
-struct Entry<'a> {
+struct JournalEntry<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     method: Option<Cow<'a, str>>,
@@ -67,9 +67,9 @@ struct Entry<'a> {
     size: Option<u64>,
 }
 
-impl Entry<'_> {
-    fn key(&self) -> Key<'_> {
-        Key {
+impl JournalEntry<'_> {
+    fn key(&self) -> InputKey<'_> {
+        InputKey {
             url: &self.url,
             method: self.method.as_deref().unwrap_or_default(),
             id: self.id.as_deref(),
@@ -101,7 +101,7 @@ impl Mark {
 }
 
 /// What earlier runs did.
-pub struct Past {
+pub struct JournalIndex {
     journal: File,
     hasher: RandomState,
     /// By hash, and of each the last one first.
@@ -112,23 +112,23 @@ pub struct Past {
 
 /// What earlier runs did about one input.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Prior {
+pub struct PriorResult {
     /// Its last record is ok.
     pub done: bool,
     /// The file of its last record that is ok, and its size.
     pub file: Option<(String, u64)>,
 }
 
-impl Past {
+impl JournalIndex {
     /// What the journal says about `input`.
     #[must_use]
-    pub fn look_up(&self, input: &Input) -> Prior {
-        let mut prior = Prior::default();
+    pub fn look_up(&self, input: &Input) -> PriorResult {
+        let mut prior = PriorResult::default();
         let Ok(request) = &input.request else {
             return prior;
         };
         let sent = request.body.as_ref().map(|body| hex(&body.sha256));
-        let key = Key {
+        let key = InputKey {
             url: &input.shown,
             method: request.method.as_str(),
             id: input.id.as_deref(),
@@ -166,7 +166,7 @@ impl Past {
     }
 }
 
-fn parse(line: &[u8]) -> Option<Entry<'_>> {
+fn parse(line: &[u8]) -> Option<JournalEntry<'_>> {
     serde_json::from_slice(line).ok()
 }
 
@@ -181,7 +181,7 @@ fn is_beginning(bytes: &[u8]) -> bool {
 
 /// Whether `line` is what is left of a record whose end is missing.
 fn is_torn(line: &[u8]) -> bool {
-    let parsed = serde_json::from_slice::<Entry<'_>>(line);
+    let parsed = serde_json::from_slice::<JournalEntry<'_>>(line);
     // A number that ends with its point is no end of input to the parser.
     let is_at_end = |error: &serde_json::Error| error.is_syntax() && error.column() >= line.len();
     is_beginning(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
@@ -225,7 +225,7 @@ impl Journal {
         path: &Path,
         fsync: bool,
         mut file: impl FnMut(&str),
-    ) -> Result<(Self, Past), JournalError> {
+    ) -> Result<(Self, JournalIndex), JournalError> {
         let failed = |error: io::Error| JournalError::Open(path.to_owned(), error);
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -238,7 +238,7 @@ impl Journal {
         if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Err(JournalError::Busy(path.to_owned()));
         }
-        let mut past = Past {
+        let mut past = JournalIndex {
             journal: opened.try_clone().map_err(failed)?,
             hasher: RandomState::new(),
             marks: Vec::new(),
@@ -258,7 +258,11 @@ impl Journal {
         Ok((journal, past))
     }
 
-    fn read(&mut self, past: &mut Past, file: &mut impl FnMut(&str)) -> Result<(), JournalError> {
+    fn read(
+        &mut self,
+        past: &mut JournalIndex,
+        file: &mut impl FnMut(&str),
+    ) -> Result<(), JournalError> {
         let path = self.path.clone();
         let failed = |error: io::Error| JournalError::Open(path.clone(), error);
         let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);

@@ -6,17 +6,17 @@
 mod escape;
 mod format;
 mod journal;
+mod pending_files;
 mod printer;
 mod progress;
-mod receipts;
 mod summary;
 
 pub use format::table::Separator;
-pub use format::template::{BadTemplate, Template};
-pub use format::text::Look;
-pub use journal::{Journal, JournalError, Past, Prior};
-pub use printer::{Gate, PrintError, Printed, Streams, kind, printed, say};
-pub use receipts::Unwritten;
+pub use format::template::{Template, TemplateError};
+pub use format::text::TextStyle;
+pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
+pub use pending_files::UnrecordedFiles;
+pub use printer::{Gate, Outputs, PrintError, Printed, kind, printed, say};
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
 
 use std::io::{self, Write as _};
@@ -25,10 +25,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::format::record::Record;
 use self::format::{jsonl, table, text};
-use self::printer::{Page, Queue};
-use self::receipts::Receipts;
-use crate::http::Keep;
-use crate::model::event::{Ended, Event, Stop};
+use self::pending_files::PendingFiles;
+use self::printer::{Batch, Queue};
+use crate::http::Capture;
+use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Attempt, Outcome, Verdict};
 use crate::model::request::Input;
 
@@ -36,7 +36,7 @@ use crate::model::request::Input;
 #[derive(Clone, Debug)]
 pub enum Format {
     /// For eyes and awk.
-    Text(Look),
+    Text(TextStyle),
     /// One JSON object a line.
     Jsonl,
     /// CSV or TSV.
@@ -47,18 +47,18 @@ pub enum Format {
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ReportOptions {
     /// How a record is written.
     pub format: Format,
     /// What a record shows on top.
-    pub keep: Keep,
+    pub keep: Capture,
     /// How much is said on standard error.
-    pub notes: Notes,
+    pub notes: Verbosity,
 }
 
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notes {
+pub enum Verbosity {
     /// Errors only.
     Quiet,
     /// Attempts and redirects.
@@ -69,7 +69,7 @@ pub enum Notes {
     Verbose,
 }
 
-impl Notes {
+impl Verbosity {
     fn tell_steps(self) -> bool {
         matches!(self, Self::Steps | Self::Verbose)
     }
@@ -80,21 +80,21 @@ impl Notes {
 }
 
 /// The inputs in all; 0 while that is not known.
-pub type Total = Arc<AtomicU64>;
+pub type InputCount = Arc<AtomicU64>;
 
-/// Takes events, gives pages to the printer.
+/// Takes events, gives batches to the printer.
 pub struct Reporter {
-    options: Options,
+    options: ReportOptions,
     queue: Queue,
-    page: Page,
+    batch: Batch,
     summary: Summary,
-    total: Total,
+    total: InputCount,
     /// A bar wants to know of every step.
     bar: bool,
     /// A journal is kept.
     journal: bool,
     /// Of files whose records are not written.
-    receipts: Receipts,
+    pending_files: PendingFiles,
 }
 
 impl Reporter {
@@ -103,23 +103,27 @@ impl Reporter {
     /// # Errors
     ///
     /// No thread can be had.
-    pub fn start(options: Options, streams: Streams, total: Total) -> io::Result<(Self, Printed)> {
+    pub fn start(
+        options: ReportOptions,
+        streams: Outputs,
+        total: InputCount,
+    ) -> io::Result<(Self, Printed)> {
         let (bar, journal) = (streams.bar, streams.journal.is_some());
-        let receipts = Receipts::default();
-        let (queue, printed) = printer::start(streams, total.clone(), receipts.clone())?;
-        let mut page = Page::default();
+        let pending_files = PendingFiles::default();
+        let (queue, printed) = printer::start(streams, total.clone(), pending_files.clone())?;
+        let mut batch = Batch::default();
         if let Format::Table(separator) = options.format {
-            table::write_header(separator, &mut page.lines);
+            table::write_header(separator, &mut batch.lines);
         }
         let mut reporter = Self {
             options,
             queue,
-            page,
+            batch,
             summary: Summary::new(),
             total,
             bar,
             journal,
-            receipts,
+            pending_files,
         };
         reporter.flush();
         Ok((reporter, printed))
@@ -134,8 +138,8 @@ impl Reporter {
 
     /// Of files whose records are not written. When that is dropped, they are taken back.
     #[must_use]
-    pub fn unwritten(&self) -> Unwritten {
-        Unwritten(self.receipts.clone())
+    pub fn unwritten(&self) -> UnrecordedFiles {
+        UnrecordedFiles(self.pending_files.clone())
     }
 
     /// Takes one event.
@@ -170,19 +174,19 @@ impl Reporter {
         if outcome.verdict == Verdict::Skipped {
             return;
         }
-        self.page.receipts += self.receipts.push(outcome);
-        let journal = &mut self.page.journal;
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let journal = &mut self.batch.journal;
         let keep = self.options.keep;
         jsonl::write(Record { outcome, keep }, journal);
         journal.push(b'\n');
-        self.page.unrecorded += 1;
+        self.batch.unrecorded += 1;
         self.queue.add_unrecorded();
     }
 
     fn done(&mut self, outcome: &mut Outcome) {
         self.summary.add(outcome);
-        self.page.receipts += self.receipts.push(outcome);
-        let lines = &mut self.page.lines;
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let lines = &mut self.batch.lines;
         let keep = self.options.keep;
         let record = Record { outcome, keep };
         match &self.options.format {
@@ -221,26 +225,26 @@ impl Reporter {
     }
 
     fn note(&mut self, message: &str) {
-        let _ = writeln!(self.page.notes, "fetch: {}", escape::escape(message));
+        let _ = writeln!(self.batch.notes, "fetch: {}", escape::escape(message));
     }
 
     fn flush(&mut self) {
-        if !self.page.is_empty() || self.bar {
-            let mut page = std::mem::take(&mut self.page);
-            page.counts = self.summary.counts();
-            self.queue.push(page);
+        if !self.batch.is_empty() || self.bar {
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.counts = self.summary.counts();
+            self.queue.push(batch);
         }
     }
 
     /// Writes the closing summary and lets the printer end.
     #[must_use]
-    pub fn finish(mut self, ended: Ended, elapsed: std::time::Duration) -> Summary {
+    pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
         if ended.list.is_some_and(|list| list.inputs == 0) {
             self.warn("no URLs in the input");
         }
         if self.options.notes.tell_run() {
             let text = self.summary.text(ended, elapsed);
-            self.page.notes.extend_from_slice(text.as_bytes());
+            self.batch.notes.extend_from_slice(text.as_bytes());
         }
         self.flush();
         self.summary

@@ -1,6 +1,6 @@
 //! The printer: the one thread that writes, behind a queue with a bound.
 //!
-//! It takes pages of whole lines, and writes everything that is ready at once.
+//! It takes batches of whole lines, and writes everything that is ready at once.
 //! What waits is counted: while that is over [`BOUND`] the engine takes no new
 //! input, so a reader that pauses stops the intake and nothing else.
 
@@ -22,10 +22,10 @@ use tokio::sync::oneshot;
 
 use super::escape::escape;
 use super::journal::Journal;
+use super::pending_files::PendingFiles;
 use super::progress::{Bar, PACE};
-use super::receipts::Receipts;
 use super::summary::Counts;
-use super::{JournalError, Total};
+use super::{InputCount, JournalError};
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;
@@ -35,7 +35,7 @@ const BOUND: usize = 1024 * 1024;
 const REST: Duration = Duration::from_millis(1);
 
 /// Where lines and notes go.
-pub struct Streams {
+pub struct Outputs {
     /// Standard output, or the file of `--results`.
     pub lines: File,
     /// Whether a bar is drawn on standard error.
@@ -48,7 +48,7 @@ pub struct Streams {
 
 /// Whole lines, and how far the run is.
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct Batch {
     /// For standard output.
     pub(super) lines: Vec<u8>,
     /// For standard error.
@@ -58,23 +58,23 @@ pub(super) struct Page {
     /// Lines of that.
     pub(super) unrecorded: usize,
     /// How many of the files that it tells of wait for their records.
-    pub(super) receipts: usize,
+    pub(super) pending_files: usize,
     pub(super) counts: Counts,
 }
 
-impl Page {
+impl Batch {
     pub(super) fn len(&self) -> usize {
         self.lines.len() + self.notes.len() + self.journal.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0 && self.receipts == 0
+        self.len() == 0 && self.pending_files == 0
     }
 }
 
 /// What is waiting, seen from both ends of the queue.
 #[derive(Default)]
-struct Waiting {
+struct Backlog {
     bytes: AtomicUsize,
     /// Records that are not in the journal yet.
     unrecorded: AtomicUsize,
@@ -83,8 +83,8 @@ struct Waiting {
 
 /// The engine's end of the queue. When it is dropped, the printer writes what is left and ends.
 pub(super) struct Queue {
-    sender: mpsc::Sender<Page>,
-    waiting: Arc<Waiting>,
+    sender: mpsc::Sender<Batch>,
+    waiting: Arc<Backlog>,
     /// Dropped after the sender, whose end it tells of.
     _wake: Wake,
 }
@@ -99,10 +99,10 @@ impl Drop for Wake {
 }
 
 impl Queue {
-    pub(super) fn push(&self, page: Page) {
-        self.waiting.bytes.fetch_add(page.len(), Ordering::Relaxed);
+    pub(super) fn push(&self, batch: Batch) {
+        self.waiting.bytes.fetch_add(batch.len(), Ordering::Relaxed);
         // A printer that is gone has said why to whoever holds its `Printed`.
-        let _ = self.sender.send(page);
+        let _ = self.sender.send(batch);
     }
 
     /// One more record will come for the journal.
@@ -121,7 +121,7 @@ impl Queue {
 /// Closed while more waits for the printer than it should.
 #[derive(Clone)]
 pub struct Gate {
-    waiting: Arc<Waiting>,
+    waiting: Arc<Backlog>,
     /// What is done, and may have to be done again, at most: what is on the wire, and
     /// what is not in the journal yet.
     jobs: Option<usize>,
@@ -129,11 +129,11 @@ pub struct Gate {
 
 impl Gate {
     /// Ready while the gate is open, with so many jobs on the wire.
-    pub fn poll_open(&self, cx: &mut Context<'_>, on_wire: usize) -> Poll<()> {
+    pub fn poll_open(&self, cx: &mut Context<'_>, in_flight: usize) -> Poll<()> {
         let is_open = || {
             let unrecorded = self.waiting.unrecorded.load(Ordering::Relaxed);
             self.waiting.bytes.load(Ordering::Relaxed) <= BOUND
-                && self.jobs.is_none_or(|jobs| on_wire + unrecorded < jobs)
+                && self.jobs.is_none_or(|jobs| in_flight + unrecorded < jobs)
         };
         if is_open() {
             return Poll::Ready(());
@@ -179,21 +179,21 @@ pub fn printed(
 ///
 /// No thread can be had.
 pub(super) fn start(
-    streams: Streams,
-    total: Total,
-    receipts: Receipts,
+    streams: Outputs,
+    total: InputCount,
+    pending_files: PendingFiles,
 ) -> io::Result<(Queue, Printed)> {
-    let (sender, pages) = mpsc::channel();
+    let (sender, batches) = mpsc::channel();
     let (end, printed) = oneshot::channel();
-    let waiting = Arc::<Waiting>::default();
+    let waiting = Arc::<Backlog>::default();
     let mut thread = Printer {
         bar: streams.bar.then(Bar::new),
         streams,
         total,
-        receipts,
-        pages,
+        pending_files,
+        batches,
         waiting: waiting.clone(),
-        page: Page::default(),
+        batch: Batch::default(),
         last: None,
     };
     let handle = thread::Builder::new()
@@ -214,14 +214,14 @@ pub(super) fn start(
 }
 
 struct Printer {
-    streams: Streams,
+    streams: Outputs,
     bar: Option<Bar>,
-    total: Total,
-    receipts: Receipts,
-    pages: mpsc::Receiver<Page>,
-    waiting: Arc<Waiting>,
+    total: InputCount,
+    pending_files: PendingFiles,
+    batches: mpsc::Receiver<Batch>,
+    waiting: Arc<Backlog>,
     /// Taken from the queue and not written yet.
-    page: Page,
+    batch: Batch,
     /// When lines were last written.
     last: Option<Instant>,
 }
@@ -242,7 +242,7 @@ impl Printer {
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);
-                bar.show(self.page.counts, Some(total).filter(|&total| total > 0));
+                bar.show(self.batch.counts, Some(total).filter(|&total| total > 0));
             }
             // With a journal, the engine waits for what is recorded.
             if self.streams.journal.is_none() {
@@ -251,23 +251,23 @@ impl Printer {
         }
     }
 
-    /// Waits for the next page and takes all that are there; false when there will be none.
+    /// Waits for the next batch and takes all that are there; false when there will be none.
     fn take(&mut self) -> bool {
         let first = match &self.bar {
-            Some(_) => match self.pages.recv_timeout(PACE) {
+            Some(_) => match self.batches.recv_timeout(PACE) {
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => None,
-                Ok(page) => Some(page),
+                Ok(batch) => Some(batch),
             },
-            None => self.pages.recv().ok(),
+            None => self.batches.recv().ok(),
         };
         let Some(first) = first else {
             return false;
         };
         self.append(first);
-        while self.page.len() < BOUND {
-            match self.pages.try_recv() {
-                Ok(page) => self.append(page),
+        while self.batch.len() < BOUND {
+            match self.batches.try_recv() {
+                Ok(batch) => self.append(batch),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -275,16 +275,16 @@ impl Printer {
         true
     }
 
-    fn append(&mut self, page: Page) {
-        if self.page.is_empty() {
-            self.page = page;
+    fn append(&mut self, batch: Batch) {
+        if self.batch.is_empty() {
+            self.batch = batch;
         } else {
-            self.page.lines.extend_from_slice(&page.lines);
-            self.page.notes.extend_from_slice(&page.notes);
-            self.page.journal.extend_from_slice(&page.journal);
-            self.page.unrecorded += page.unrecorded;
-            self.page.receipts += page.receipts;
-            self.page.counts = page.counts;
+            self.batch.lines.extend_from_slice(&batch.lines);
+            self.batch.notes.extend_from_slice(&batch.notes);
+            self.batch.journal.extend_from_slice(&batch.journal);
+            self.batch.unrecorded += batch.unrecorded;
+            self.batch.pending_files += batch.pending_files;
+            self.batch.counts = batch.counts;
         }
     }
 
@@ -293,12 +293,12 @@ impl Printer {
         let Some(journal) = &mut self.streams.journal else {
             return Ok(());
         };
-        journal.append(&self.page.journal)?;
-        self.receipts
-            .settle(std::mem::take(&mut self.page.receipts));
-        let (bytes, records) = (self.page.journal.len(), self.page.unrecorded);
-        self.page.journal.clear();
-        self.page.unrecorded = 0;
+        journal.append(&self.batch.journal)?;
+        self.pending_files
+            .settle(std::mem::take(&mut self.batch.pending_files));
+        let (bytes, records) = (self.batch.journal.len(), self.batch.unrecorded);
+        self.batch.journal.clear();
+        self.batch.unrecorded = 0;
         self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.waiting
             .unrecorded
@@ -309,15 +309,15 @@ impl Printer {
 
     /// At once, except beside a bar: drawing it anew for every line would make it flicker.
     fn is_due(&self) -> bool {
-        let beside = self.bar.is_some() && (self.streams.shared || !self.page.notes.is_empty());
+        let beside = self.bar.is_some() && (self.streams.shared || !self.batch.notes.is_empty());
         !beside || self.last.is_none_or(|last| last.elapsed() >= PACE)
     }
 
     fn write(&mut self) -> Result<(), PrintError> {
-        if self.page.is_empty() {
+        if self.batch.is_empty() {
             return Ok(());
         }
-        let (lines, notes) = (&self.page.lines, &self.page.notes);
+        let (lines, notes) = (&self.batch.lines, &self.batch.notes);
         let streams = || -> io::Result<()> {
             write_all(&self.streams.lines, lines)?;
             // Notes that nobody can read are no reason to stop.
@@ -331,14 +331,14 @@ impl Printer {
         };
         self.waiting
             .bytes
-            .fetch_sub(self.page.len(), Ordering::Relaxed);
+            .fetch_sub(self.batch.len(), Ordering::Relaxed);
         self.waiting.below.wake();
         if written.is_ok() {
-            self.receipts
-                .settle(std::mem::take(&mut self.page.receipts));
+            self.pending_files
+                .settle(std::mem::take(&mut self.batch.pending_files));
         }
-        self.page.lines.clear();
-        self.page.notes.clear();
+        self.batch.lines.clear();
+        self.batch.notes.clear();
         self.last = Some(Instant::now());
         Ok(written?)
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::record::seconds;
 use crate::model::error::Kind;
-use crate::model::event::{Ended, Stop};
+use crate::model::event::{RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text::hex;
@@ -144,7 +144,7 @@ impl Summary {
 
     /// A few lines for a person.
     #[must_use]
-    pub fn text(&self, ended: Ended, elapsed: Duration) -> String {
+    pub fn text(&self, ended: RunEnd, elapsed: Duration) -> String {
         let counts = &self.counts;
         let mut text = format!(
             "OK {}/{} in {:.2}s\n",
@@ -228,7 +228,7 @@ impl Summary {
     #[must_use]
     pub fn json(
         &self,
-        ended: Ended,
+        ended: RunEnd,
         elapsed: Duration,
         exit: Exit,
         shard: ShardOf,

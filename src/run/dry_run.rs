@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use super::{RunError, output_ended};
 use crate::config::Config;
-use crate::input::{By, Load, Shard, Survey, survey};
+use crate::input::{By, Shard, ShardLoad, Survey, survey};
 use crate::model::exit::Exit;
 use crate::report::{PrintError, say};
 
@@ -45,7 +45,7 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
 
 fn write_shards(survey: &Survey, to: &mut String) {
     let count = survey.shards.len();
-    let mut shards: Vec<(usize, &Load)> = survey.shards.iter().enumerate().collect();
+    let mut shards: Vec<(usize, &ShardLoad)> = survey.shards.iter().enumerate().collect();
     if count > SHARDS {
         shards.sort_by_key(|(_, load)| std::cmp::Reverse(load.inputs));
         let (median, lightest) = (shards[count / 2], shards[count - 1]);
@@ -59,14 +59,14 @@ fn write_shards(survey: &Survey, to: &mut String) {
         to.push('\n');
     }
     let _ = writeln!(to, "{:<16} {:>12} {:>15}", "SHARD", "INPUTS", "BYTES");
-    for (number, Load { inputs, bytes }) in shards {
+    for (number, ShardLoad { inputs, bytes }) in shards {
         let _ = writeln!(
             to,
             "{:<16} {inputs:>12} {bytes:>15}",
             format!("{number}/{count}")
         );
     }
-    let sum = |of: fn(&Load) -> u64| survey.shards.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&ShardLoad) -> u64| survey.shards.iter().map(of).sum::<u64>();
     let (inputs, bytes) = (sum(|load| load.inputs), sum(|load| load.bytes));
     let _ = writeln!(to, "{:<16} {inputs:>12} {bytes:>15}", "all");
 }

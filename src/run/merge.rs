@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output_files::sha256;
 use super::{RunError, output_ended};
-use crate::input::{BadShard, Shard};
+use crate::input::{Shard, ShardError};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::report::{Counts, ListRead, PrintError, ResultsFile, ShardOf, say};
@@ -34,12 +34,12 @@ pub enum MergeError {
     NoSummary(PathBuf, serde_json::Error),
     /// A summary of a shard that cannot be.
     #[error("--merge: {path}: shard {1}/{2}: {3}", path = .0.display())]
-    Shard(PathBuf, u32, u32, BadShard),
+    Shard(PathBuf, u32, u32, ShardError),
 }
 
 /// What is needed of a summary.
 #[derive(Clone, Debug, Deserialize)]
-struct Part {
+struct ShardSummary {
     shard: ShardOf,
     list: Option<ListRead>,
     results: Option<ResultsFile>,
@@ -55,7 +55,7 @@ struct Part {
 
 /// The sum of all shards.
 #[derive(Debug, Default, Serialize)]
-struct Total {
+struct MergedSummary {
     shards: u32,
     list: Option<ListRead>,
     #[serde(flatten)]
@@ -107,23 +107,23 @@ pub fn run(summaries: &[PathBuf]) -> Result<Exit, RunError> {
     Ok(ended.unwrap_or(Exit::Success))
 }
 
-fn read(path: &Path) -> Result<Part, MergeError> {
+fn read(path: &Path) -> Result<ShardSummary, MergeError> {
     let failed = |error| MergeError::Read(path.to_owned(), error);
     let mut text = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(LARGEST).read_to_end(&mut text).map_err(failed)?;
     let part = serde_json::from_slice(&text);
-    let part: Part = part.map_err(|error| MergeError::NoSummary(path.to_owned(), error))?;
+    let part: ShardSummary = part.map_err(|error| MergeError::NoSummary(path.to_owned(), error))?;
     let ShardOf { number, count, .. } = part.shard;
     Shard::new(number.into(), count.into())
         .map_err(|error| MergeError::Shard(path.to_owned(), number, count, error))?;
-    Ok(Part {
+    Ok(ShardSummary {
         path: path.to_owned(),
         ..part
     })
 }
 
-impl Part {
+impl ShardSummary {
     /// How messages call it.
     fn name(&self) -> String {
         let ShardOf { number, count, .. } = self.shard;
@@ -197,8 +197,8 @@ impl Part {
 }
 
 /// What keeps `parts` from being one whole list.
-fn check(parts: &[Part]) -> Vec<String> {
-    let mut wrong: Vec<String> = parts.iter().filter_map(Part::fault).collect();
+fn check(parts: &[ShardSummary]) -> Vec<String> {
+    let mut wrong: Vec<String> = parts.iter().filter_map(ShardSummary::fault).collect();
     let Some(first) = parts
         .iter()
         .find(|part| part.list.is_some())
@@ -214,7 +214,7 @@ fn check(parts: &[Part]) -> Vec<String> {
             part.name()
         )
     }));
-    let mut seen: BTreeMap<u32, &Part> = BTreeMap::new();
+    let mut seen: BTreeMap<u32, &ShardSummary> = BTreeMap::new();
     for part in parts.iter().filter(|part| part.is_like(first)) {
         if let Some(earlier) = seen.insert(part.shard.number, part) {
             let earlier = earlier.path.display();
@@ -235,7 +235,7 @@ fn check(parts: &[Part]) -> Vec<String> {
     }
     let list = first.list.as_ref();
     let inputs = sum(parts.iter().map(|part| part.counts.inputs));
-    let fingerprint = |part: &Part, which: usize| {
+    let fingerprint = |part: &ShardSummary, which: usize| {
         let hex = part.list.as_ref().map(|list| &list.fingerprints[which]);
         u64::from_str_radix(hex?, 16).ok()
     };
@@ -255,8 +255,8 @@ fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
     numbers.into_iter().fold(0, u64::saturating_add)
 }
 
-fn total(parts: &[Part]) -> Total {
-    let mut total = Total::default();
+fn total(parts: &[ShardSummary]) -> MergedSummary {
+    let mut total = MergedSummary::default();
     for part in parts {
         total.shards = part.shard.count;
         total.list.clone_from(&part.list);

@@ -19,17 +19,17 @@ use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{LocalBoxStream, StreamExt as _};
 use rustix::thread::sched_getaffinity;
 
-use self::output_files::Drafts;
+use self::output_files::OutputFiles;
 use self::planner::{Files, Planner};
 use crate::config::Config;
 use crate::model::error::plain;
-use crate::model::event::{Ended, Event, Stop};
+use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::model::request::Input;
 use crate::report::{
-    Journal, JournalError, PrintError, Printed, Reporter, Streams, Summary, Total,
+    InputCount, Journal, JournalError, Outputs, PrintError, Printed, Reporter, Summary,
 };
-use crate::save::{Folder, FolderError, Identity, Names, Store, Threads};
+use crate::save::{FileIdentity, Folder, FolderError, Names, Store, Threads};
 use crate::{engine, http, input, report, save};
 
 /// How long a printer that cannot write is waited for once the user wants to leave.
@@ -46,7 +46,7 @@ const RUNTIMES: usize = 4;
 pub enum RunError {
     /// A file that was named cannot be made.
     #[error("{option}: {path}: {}", plain(.error))]
-    Draft {
+    OutputFile {
         /// The option that names it.
         option: &'static str,
         /// Its path.
@@ -65,7 +65,7 @@ pub enum RunError {
     Journal(#[from] JournalError),
     /// No connection could be opened.
     #[error(transparent)]
-    Descriptors(#[from] http::TooFewFiles),
+    Descriptors(#[from] http::FileLimitError),
     /// The records cannot be written.
     #[error("{0}: {reason}", reason = plain(.1))]
     Output(String, io::Error),
@@ -86,7 +86,7 @@ impl RunError {
             | Self::Output(..)
             | Self::Descriptors(_)
             | Self::System(_) => Exit::CannotGoOn,
-            Self::Draft { .. }
+            Self::OutputFile { .. }
             | Self::Client(_)
             | Self::Folder(_)
             | Self::Journal(_)
@@ -131,20 +131,20 @@ async fn fetch(
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
     signals::survive_large_files()?;
-    let Some(drafts) = Drafts::create(&config.run, config.take)? else {
+    let Some(drafts) = OutputFiles::create(&config.run, config.take)? else {
         return Ok(Exit::Success);
     };
-    let Kept {
+    let Restored {
         journal,
         mut planner,
         store,
-    } = Kept::open(&config, disk)?;
+    } = Restored::open(&config, disk)?;
     let (client, warnings) = http_client(&mut config, &fit, store)?;
-    let total = Total::default();
+    let total = InputCount::default();
     if config.run.bar && config.take.shard.is_none() {
         count(&config.sources, &total)?;
     }
-    let streams = Streams {
+    let streams = Outputs {
         lines: drafts.lines()?,
         bar: config.run.bar,
         shared: config.run.shared,
@@ -154,7 +154,7 @@ async fn fetch(
     for warning in warnings.into_iter().chain(planner.warning()) {
         reporter.warn(&warning);
     }
-    let run = Running {
+    let run = ActiveRun {
         started: Instant::now(),
         printed,
         stops: signals::stops()?.boxed_local(),
@@ -177,13 +177,13 @@ async fn fetch(
 }
 
 /// The parts that know of what earlier runs left.
-struct Kept {
+struct Restored {
     journal: Option<Journal>,
     planner: Planner,
     store: Option<Store>,
 }
 
-impl Kept {
+impl Restored {
     fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
         let mut names = config.save.as_ref().map(|save| {
             let companion = save.options.resume.then_some(save::PART);
@@ -233,11 +233,11 @@ fn with_own_files(folder: Folder, config: &Config) -> Folder {
     let named = sources.filter_map(|source| source.regular.as_deref());
     let named = named.chain(options.map(AsRef::as_ref));
     let opened = [
-        Identity::open(io::stdin()),
-        Identity::open(io::stdout()),
-        Identity::open(io::stderr()),
+        FileIdentity::open(io::stdin()),
+        FileIdentity::open(io::stdout()),
+        FileIdentity::open(io::stderr()),
     ];
-    let own = named.filter_map(Identity::at);
+    let own = named.filter_map(FileIdentity::at);
     let own = own.chain(opened.into_iter().flatten()).collect();
     folder.with_own(own, drafts().map(AsRef::as_ref))
 }
@@ -249,9 +249,11 @@ fn http_client(
     store: Option<Store>,
 ) -> Result<(http::Workers, Vec<String>), RunError> {
     let insecure = match &config.http.connecting.checked {
-        http::Checked::All => None,
-        http::Checked::Proxies(proxies) if proxies.is_empty() => Some("no certificate is checked"),
-        http::Checked::Proxies(_) => Some("no certificate is checked but a proxy's"),
+        http::Verification::All => None,
+        http::Verification::Proxies(proxies) if proxies.is_empty() => {
+            Some("no certificate is checked")
+        }
+        http::Verification::Proxies(_) => Some("no certificate is checked but a proxy's"),
     };
     let insecure =
         insecure.map(|what| format!("--insecure: {what}, whoever answers could be anybody"));
@@ -262,7 +264,7 @@ fn http_client(
         )
     });
     config.engine.jobs = fit.jobs;
-    let spread = http::Spread {
+    let spread = http::RuntimeOptions {
         jobs: fit.jobs,
         runtimes: fit.runtimes,
         hosts: !config.engine.per_host.is_limited(),
@@ -272,7 +274,7 @@ fn http_client(
 }
 
 /// Counts the inputs of `sources` in the background, where all of them can be read twice.
-fn count(sources: &[input::Source], total: &Total) -> io::Result<()> {
+fn count(sources: &[input::Source], total: &InputCount) -> io::Result<()> {
     let files: Option<Vec<_>> = sources
         .iter()
         .map(|source| source.regular.clone())
@@ -293,7 +295,7 @@ fn count(sources: &[input::Source], total: &Total) -> io::Result<()> {
 }
 
 /// A run, and everything that can end it.
-struct Running<'a> {
+struct ActiveRun<'a> {
     started: Instant,
     printed: Printed,
     stops: LocalBoxStream<'a, Stop>,
@@ -302,13 +304,13 @@ struct Running<'a> {
 }
 
 /// A run that came to its end.
-pub(crate) struct Done {
-    ended: Ended,
+pub(crate) struct FinishedRun {
+    ended: RunEnd,
     elapsed: Duration,
     summary: Summary,
 }
 
-impl Done {
+impl FinishedRun {
     /// Everything in the list was read and done.
     pub(crate) fn is_whole(&self) -> bool {
         self.ended.stopped.is_none() && !self.ended.broken
@@ -327,19 +329,19 @@ impl Done {
     }
 }
 
-impl Running<'_> {
+impl ActiveRun<'_> {
     /// Runs the engine, then waits until everything is written.
     async fn drive(
         mut self,
         intake: input::Intake,
         client: &http::Workers,
-        options: &engine::Options,
+        options: &engine::EngineOptions,
         mut reporter: Reporter,
-    ) -> Result<ControlFlow<Exit, Done>, RunError> {
+    ) -> Result<ControlFlow<Exit, FinishedRun>, RunError> {
         // However this ends, no file stays that no record tells of.
         let _unwritten = reporter.unwritten();
         let gate = reporter.gate(options.jobs);
-        let gate = |cx: &mut Context<'_>, on_wire| gate.poll_open(cx, on_wire);
+        let gate = |cx: &mut Context<'_>, in_flight| gate.poll_open(cx, in_flight);
         let tell = |event: Event<'_>| reporter.take(event);
         let mut ended = tokio::select! {
             ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,
@@ -361,7 +363,7 @@ impl Running<'_> {
             stop = leave(&mut self.stops, ended) => Some(stop),
         };
         ended.stopped = ended.stopped.or(left);
-        Ok(ControlFlow::Continue(Done {
+        Ok(ControlFlow::Continue(FinishedRun {
             ended,
             elapsed,
             summary,
@@ -382,7 +384,7 @@ fn output_ended(written: Result<(), PrintError>, output: &str) -> Result<Option<
 }
 
 /// Comes when the user wants to leave although not everything is written yet.
-async fn leave(stops: &mut LocalBoxStream<'_, Stop>, ended: Ended) -> Stop {
+async fn leave(stops: &mut LocalBoxStream<'_, Stop>, ended: RunEnd) -> Stop {
     let stop = match ended.stopped {
         Some(stop) if ended.aborted && stop.is_signal() => stop,
         Some(Stop::Deadline) => {

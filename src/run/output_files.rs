@@ -9,28 +9,28 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tempfile::{Builder, NamedTempFile};
 
-use super::{Done, RunError};
+use super::{FinishedRun, RunError};
 use crate::config::Run;
-use crate::input::{HASH, Shard, Take};
+use crate::input::{HASH, Shard, ShardFilter};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardOf, say};
-use crate::save::{Identity, folder_of};
+use crate::save::{FileIdentity, folder_of};
 
 /// Why results are not written, mostly.
 const EARLY: &str = "the run stopped early";
 
 /// What `--results` and `--summary-file` ask for.
-pub(crate) struct Drafts {
-    results: Option<Draft>,
-    summary: Option<Draft>,
-    take: Take,
+pub(crate) struct OutputFiles {
+    results: Option<OutputFile>,
+    summary: Option<OutputFile>,
+    take: ShardFilter,
 }
 
-impl Drafts {
+impl OutputFiles {
     /// Starts the files, before the first request; `None` where the results are there already.
-    pub(crate) fn create(run: &Run, take: Take) -> Result<Option<Self>, RunError> {
+    pub(crate) fn create(run: &Run, take: ShardFilter) -> Result<Option<Self>, RunError> {
         if let Some(path) = run
             .results
             .as_deref()
@@ -47,7 +47,8 @@ impl Drafts {
             return Ok(None);
         }
         let create = |option, path: Option<&PathBuf>| {
-            path.map(|path| Draft::create(option, path)).transpose()
+            path.map(|path| OutputFile::create(option, path))
+                .transpose()
         };
         Ok(Some(Self {
             results: create("--results", run.results.as_ref())?,
@@ -86,17 +87,17 @@ impl Drafts {
     ///
     /// Those of a whole run come last, because a run that finds them does nothing:
     /// wherever the process dies, there are no results without their summary.
-    pub(crate) fn finish(self, done: &Done, exit: Exit) -> Result<(), RunError> {
+    pub(crate) fn finish(self, done: &FinishedRun, exit: Exit) -> Result<(), RunError> {
         let Self {
             results,
             summary,
             take,
         } = self;
-        let summarize = |results: Option<&Draft>| {
+        let summarize = |results: Option<&OutputFile>| {
             let Some(summary) = summary else {
                 return Ok(());
             };
-            let results = results.map(Draft::describe).transpose()?.flatten();
+            let results = results.map(OutputFile::describe).transpose()?.flatten();
             let (ended, elapsed, shard) = (done.ended, done.elapsed, shard_of(take));
             summary.replace(&done.summary.json(ended, elapsed, exit, shard, results))
         };
@@ -113,7 +114,7 @@ impl Drafts {
     }
 }
 
-fn shard_of(take: Take) -> ShardOf {
+fn shard_of(take: ShardFilter) -> ShardOf {
     let Shard { number, count } = take.shard.unwrap_or(Shard::ALL);
     ShardOf {
         number,
@@ -138,26 +139,26 @@ pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
 }
 
 /// One file that is not there yet.
-struct Draft {
+struct OutputFile {
     path: PathBuf,
-    file: Temporary,
+    file: Destination,
 }
 
-enum Temporary {
+enum Destination {
     /// Renamed when it is whole.
     Beside(NamedTempFile),
     /// A device or a pipe: nothing to rename.
     Direct(File),
 }
 
-impl Draft {
+impl OutputFile {
     fn create(option: &'static str, path: &Path) -> Result<Self, RunError> {
         let special = path
             .metadata()
             .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         let file = if special || is_standard_stream(path) {
             let file = OpenOptions::new().append(true).open(path);
-            file.map(|file| (path.to_owned(), Temporary::Direct(file)))
+            file.map(|file| (path.to_owned(), Destination::Direct(file)))
         } else {
             // A link stays, and what it leads to is replaced.
             let path = if path.is_symlink() {
@@ -166,11 +167,11 @@ impl Draft {
                 Ok(path.to_owned())
             };
             path.and_then(|path| Ok((beside(&path)?, path)))
-                .map(|(file, path)| (path, Temporary::Beside(file)))
+                .map(|(file, path)| (path, Destination::Beside(file)))
         };
         match file {
             Ok((path, file)) => Ok(Self { path, file }),
-            Err(error) => Err(RunError::Draft {
+            Err(error) => Err(RunError::OutputFile {
                 option,
                 path: path.display().to_string(),
                 error,
@@ -180,14 +181,14 @@ impl Draft {
 
     fn file(&self) -> &File {
         match &self.file {
-            Temporary::Beside(file) => file.as_file(),
-            Temporary::Direct(file) => file,
+            Destination::Beside(file) => file.as_file(),
+            Destination::Direct(file) => file,
         }
     }
 
     /// What a summary says of it: nothing where it has no end and is not kept.
     fn describe(&self) -> Result<Option<ResultsFile>, RunError> {
-        let Temporary::Beside(file) = &self.file else {
+        let Destination::Beside(file) = &self.file else {
             return Ok(None);
         };
         let sum = file.reopen().and_then(sha256);
@@ -200,7 +201,7 @@ impl Draft {
 
     /// Whether something has its name by now.
     fn is_taken(&self) -> bool {
-        matches!(self.file, Temporary::Beside(_)) && self.path.symlink_metadata().is_ok()
+        matches!(self.file, Destination::Beside(_)) && self.path.symlink_metadata().is_ok()
     }
 
     /// Gives it its name, unless something has that name by now.
@@ -240,7 +241,7 @@ impl Draft {
         self,
         name: impl FnOnce(NamedTempFile, &Path) -> io::Result<()>,
     ) -> Result<(), RunError> {
-        let Temporary::Beside(file) = self.file else {
+        let Destination::Beside(file) = self.file else {
             return Ok(());
         };
         let synced = file.as_file().sync_all();
@@ -253,8 +254,11 @@ impl Draft {
 
 /// Whether it is what standard output or standard error go to: `/dev/stdout`, say.
 fn is_standard_stream(path: &Path) -> bool {
-    let there = Identity::at(path);
-    let streams = [Identity::open(io::stdout()), Identity::open(io::stderr())];
+    let there = FileIdentity::at(path);
+    let streams = [
+        FileIdentity::open(io::stdout()),
+        FileIdentity::open(io::stderr()),
+    ];
     there.is_some() && streams.contains(&there)
 }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use crate::cli::IfExists;
-use crate::model::request::{Existing, Input, Place, Plan, Request, Skip};
-use crate::report::{Past, Prior};
-use crate::save::{Asked, Folder, Names, SaveError, Standing, is_legal};
+use crate::model::request::{Decision, Existing, Input, Request, SaveTarget, Skip};
+use crate::report::{JournalIndex, PriorResult};
+use crate::save::{Entry, Folder, NameRequest, Names, SaveError, is_legal};
 
 /// Decides. It looks at the disk, so it belongs where that may take its time.
 pub(crate) struct Planner {
     /// What earlier runs did, with `--journal`.
-    pub(crate) past: Option<Past>,
+    pub(crate) past: Option<JournalIndex>,
     /// Where files go, with `--output-dir`.
     pub(crate) files: Option<Files>,
 }
@@ -48,9 +48,9 @@ impl Planner {
         input.plan = match files.filter(|_| request.method != Method::HEAD) {
             Some(files) => files
                 .plan(input.index, input.id.as_deref(), request, prior)
-                .unwrap_or_else(|error| Plan::Refuse(error.into())),
+                .unwrap_or_else(|error| Decision::Refuse(error.into())),
             None if prior.is_some_and(|prior| prior.done) => skip(Skip::Done, None),
-            None => Plan::Send,
+            None => Decision::Send,
         };
     }
 }
@@ -63,21 +63,21 @@ impl Files {
         index: u64,
         id: Option<&str>,
         request: &mut Request,
-        prior: Option<Prior>,
-    ) -> Result<Plan, SaveError> {
+        prior: Option<PriorResult>,
+    ) -> Result<Decision, SaveError> {
         let journal = prior.is_some();
         let recorded = prior.and_then(|prior| prior.file);
         // A journal is a file that others can write, too.
         let recorded = recorded.filter(|(name, _)| is_legal(name));
         if let Some((name, size)) = &recorded
-            && self.folder.standing(name)? == Standing::File(*size)
+            && self.folder.entry(name)? == Entry::File(*size)
         {
             self.folder.confirm(name);
             return Ok(skip(Skip::Done, Some(name.as_str().into())));
         }
         let name: Arc<str> = match &recorded {
             Some((name, _)) if self.names.give_again(name) => name.as_str().into(),
-            _ => self.names.give(&Asked {
+            _ => self.names.give(&NameRequest {
                 index,
                 id,
                 url: &request.url,
@@ -86,27 +86,27 @@ impl Files {
         };
         let known = recorded.filter(|(recorded, _)| **recorded == *name);
         let unrecorded = self.folder.is_unrecorded(&name);
-        let existing = match (self.if_exists, self.folder.standing(&name)?) {
-            (_, Standing::Own) => return Err(SaveError::Own(self.folder.shown(&name))),
-            (_, Standing::Other) => return Err(SaveError::NotAFile(self.folder.shown(&name))),
+        let existing = match (self.if_exists, self.folder.entry(&name)?) {
+            (_, Entry::Own) => return Err(SaveError::Own(self.folder.shown(&name))),
+            (_, Entry::Other) => return Err(SaveError::NotAFile(self.folder.shown(&name))),
             (IfExists::Overwrite, _) => Existing::Replace,
-            (_, Standing::File(size)) if known.is_some_and(|(_, known)| size < known) => {
+            (_, Entry::File(size)) if known.is_some_and(|(_, known)| size < known) => {
                 Existing::ReplaceBeginning
             }
-            (IfExists::Skip, Standing::File(_)) if !unrecorded => {
+            (IfExists::Skip, Entry::File(_)) if !unrecorded => {
                 return Ok(skip(Skip::Exists, Some(name)));
             }
             _ if journal => Existing::KeepSame,
-            (IfExists::Fail, Standing::File(_)) if !unrecorded => {
+            (IfExists::Fail, Entry::File(_)) if !unrecorded => {
                 return Err(SaveError::Exists(self.folder.shown(&name)));
             }
             _ => Existing::Keep,
         };
-        request.place = Some(Place { name, existing });
-        Ok(Plan::Send)
+        request.place = Some(SaveTarget { name, existing });
+        Ok(Decision::Send)
     }
 }
 
-fn skip(why: Skip, file: Option<Arc<str>>) -> Plan {
-    Plan::Skip { why, file }
+fn skip(why: Skip, file: Option<Arc<str>>) -> Decision {
+    Decision::Skip { why, file }
 }

@@ -29,7 +29,7 @@ pub struct FolderError(PathBuf, io::Error);
 
 /// What has a name in the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Entry {
     /// Nothing.
     Nothing,
     /// A file of so many bytes.
@@ -42,9 +42,9 @@ pub enum Standing {
 
 /// One file, whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity(u64, u64);
+pub struct FileIdentity(u64, u64);
 
-impl Identity {
+impl FileIdentity {
     fn of(stat: &Stat) -> Self {
         Self(stat.st_dev, stat.st_ino)
     }
@@ -67,7 +67,7 @@ impl Identity {
 pub struct Folder {
     path: PathBuf,
     fd: OwnedFd,
-    own: Vec<Identity>,
+    own: Vec<FileIdentity>,
     /// Fingerprints of the names that files of the run's own will have.
     own_names: Vec<u64>,
     /// Files that a run left without a record, with their temporary names.
@@ -122,13 +122,13 @@ impl Folder {
     #[must_use]
     pub fn with_own<'a>(
         self,
-        own: Vec<Identity>,
+        own: Vec<FileIdentity>,
         coming: impl IntoIterator<Item = &'a Path>,
     ) -> Self {
-        let here = Identity::open(&self.fd);
+        let here = FileIdentity::open(&self.fd);
         let coming = coming.into_iter();
         let own_names = coming
-            .filter(|path| Identity::at(folder_of(path)) == here)
+            .filter(|path| FileIdentity::at(folder_of(path)) == here)
             .filter_map(Path::file_name)
             .map(|name| fingerprint(&name.to_string_lossy()))
             .collect();
@@ -199,17 +199,17 @@ impl Folder {
     /// # Errors
     ///
     /// The system does not say.
-    pub fn standing(&self, name: &str) -> Result<Standing, SaveError> {
+    pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
         if !self.own_names.is_empty() && self.own_names.contains(&fingerprint(name)) {
-            return Ok(Standing::Own);
+            return Ok(Entry::Own);
         }
         match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if self.own.contains(&Identity::of(&stat)) => Ok(Standing::Own),
+            Ok(stat) if self.own.contains(&FileIdentity::of(&stat)) => Ok(Entry::Own),
             Ok(stat) if is_regular(stat.st_mode) => {
-                Ok(Standing::File(stat.st_size.try_into().unwrap_or_default()))
+                Ok(Entry::File(stat.st_size.try_into().unwrap_or_default()))
             }
-            Ok(_) => Ok(Standing::Other),
-            Err(Errno::NOENT) => Ok(Standing::Nothing),
+            Ok(_) => Ok(Entry::Other),
+            Err(Errno::NOENT) => Ok(Entry::Nothing),
             Err(error) => Err(self.failed(name, error)),
         }
     }
@@ -268,15 +268,15 @@ impl Folder {
     }
 
     /// The file of that name, not what a link leads to.
-    fn identity(&self, name: impl Arg) -> Option<Identity> {
+    fn identity(&self, name: impl Arg) -> Option<FileIdentity> {
         let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-        stat.ok().as_ref().map(Identity::of)
+        stat.ok().as_ref().map(FileIdentity::of)
     }
 
     /// Whether `name` is still the name of `file`.
     pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
         let named = self.identity(name);
-        named.is_some() && named == Identity::open(file)
+        named.is_some() && named == FileIdentity::open(file)
     }
 
     /// Gives the file `from` the second name `to`, which nothing may have. False

@@ -1,31 +1,31 @@
 //! Files of bodies: whole or absent, under names that are safe, in one folder.
 //!
 //! [`Names`] gives every input its name, in the order of the input. A
-//! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`draft`],
+//! [`Writer`] takes a body as it comes and hands it, in pieces, to a [`unfinished`],
 //! which writes on a thread of the [`Disk`]: the network waits only where the
 //! disk is behind, and then the clock of the wire stands. The [`Folder`] is
 //! opened once, and everything in it is reached through that.
 //!
 //! How a file comes about, so that a process may die anywhere:
 //!
-//! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part`]).
+//! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part_file`]).
 //! 2. A hard link gives it its name, unless something has that name.
 //! 3. The record is written.
-//! 4. The temporary name goes ([`Receipt`](crate::model::outcome::Receipt)).
+//! 4. The temporary name goes ([`PendingFile`](crate::model::outcome::Receipt)).
 //!
 //! So a file with a temporary name beside its own has no record: the next run
 //! that opens the folder knows that it may be fetched again.
 
-mod draft;
 mod folder;
 mod names;
-mod part;
+mod part_file;
+mod unfinished;
 mod writer;
 
-pub use draft::{Checks, Made, Start};
-pub use folder::{Folder, FolderError, Identity, Standing, folder_of};
-pub use names::{Asked, BadName, NameTemplate, Names, is_legal};
-pub use part::{PART, Part, Representation};
+pub use folder::{Entry, FileIdentity, Folder, FolderError, folder_of};
+pub use names::{NameRequest, NameTemplate, NameTemplateError, Names, is_legal};
+pub use part_file::{PART, PartFile, Representation};
+pub use unfinished::{BodyChecks, BodyStart, SavedBody};
 pub use writer::{Disk, Threads, Writer};
 
 use std::io;
@@ -35,7 +35,7 @@ use crate::model::error::{Failure, Kind, Phase, plain};
 
 /// How files are made.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct SaveOptions {
     /// Files and folder are synced before the record is written.
     pub fsync: bool,
     /// Bodies that break off are kept, and continued.
@@ -50,7 +50,7 @@ pub struct Store {
     /// Where.
     pub folder: Arc<Folder>,
     /// How.
-    pub options: Options,
+    pub options: SaveOptions,
     /// Who writes.
     pub disk: Disk,
 }

@@ -32,10 +32,10 @@ const INDEX: &str = "index.html";
 
 /// How names are made: text, and fields of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameTemplate(Vec<Piece>);
+pub struct NameTemplate(Vec<NamePiece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+enum NamePiece {
     Text(String),
     Field(Field),
 }
@@ -65,7 +65,7 @@ const FIELDS: [(&str, Field); 8] = [
 
 /// Not a template for names.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadName {
+pub enum NameTemplateError {
     /// Names have no folders in them.
     #[error("`/` cannot stand in a name: every file is directly in the folder")]
     Slash,
@@ -80,35 +80,36 @@ pub enum BadName {
 }
 
 impl FromStr for NameTemplate {
-    type Err = BadName;
+    type Err = NameTemplateError;
 
-    fn from_str(template: &str) -> Result<Self, BadName> {
+    fn from_str(template: &str) -> Result<Self, NameTemplateError> {
         if template.contains('/') {
-            return Err(BadName::Slash);
+            return Err(NameTemplateError::Slash);
         }
         let mut pieces = Vec::new();
         let mut rest = template;
         while let Some((text, field)) = rest.split_once('{') {
-            let (name, after) = field.split_once('}').ok_or(BadName::Brace)?;
+            let (name, after) = field.split_once('}').ok_or(NameTemplateError::Brace)?;
             let field = FIELDS.iter().find(|(known, _)| *known == name);
-            let (_, field) = field.ok_or_else(|| BadName::Unknown(name.to_owned()))?;
-            pieces.push(Piece::Text(text.to_owned()));
-            pieces.push(Piece::Field(*field));
+            let (_, field) = field.ok_or_else(|| NameTemplateError::Unknown(name.to_owned()))?;
+            pieces.push(NamePiece::Text(text.to_owned()));
+            pieces.push(NamePiece::Field(*field));
             rest = after;
         }
-        pieces.push(Piece::Text(rest.to_owned()));
-        let is_whole = |piece: &Piece| !matches!(piece, Piece::Text(text) if text.contains('}'));
+        pieces.push(NamePiece::Text(rest.to_owned()));
+        let is_whole =
+            |piece: &NamePiece| !matches!(piece, NamePiece::Text(text) if text.contains('}'));
         if pieces.iter().all(is_whole) {
             Ok(Self(pieces))
         } else {
-            Err(BadName::Brace)
+            Err(NameTemplateError::Brace)
         }
     }
 }
 
 /// What a name is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct NameRequest<'a> {
     /// The number of the input.
     pub index: u64,
     /// Its `id`.
@@ -121,12 +122,12 @@ pub struct Asked<'a> {
 
 impl NameTemplate {
     /// The name of what `asked` says, not yet made safe.
-    fn fill(&self, asked: &Asked<'_>) -> String {
+    fn fill(&self, asked: &NameRequest<'_>) -> String {
         let mut name = String::new();
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => name.push_str(text),
-                Piece::Field(field) => field.fill(asked, &mut name),
+                NamePiece::Text(text) => name.push_str(text),
+                NamePiece::Field(field) => field.fill(asked, &mut name),
             }
         }
         name
@@ -134,7 +135,7 @@ impl NameTemplate {
 }
 
 impl Field {
-    fn fill(self, asked: &Asked<'_>, to: &mut String) {
+    fn fill(self, asked: &NameRequest<'_>, to: &mut String) {
         let url = asked.url;
         let _ = match self {
             Self::Basename => to.write_str(&basename(url)),
@@ -301,7 +302,7 @@ impl Names {
     }
 
     /// A name for the input that asks for so much, that nobody else has.
-    pub fn give(&mut self, asked: &Asked<'_>) -> Arc<str> {
+    pub fn give(&mut self, asked: &NameRequest<'_>) -> Arc<str> {
         let name = match asked.name {
             Some(name) => safe(name),
             None => safe(&self.template.fill(asked)),
@@ -386,8 +387,8 @@ mod tests {
         given.collect()
     }
 
-    fn asked<'a>(input: &'a Input, request: &'a Request) -> Asked<'a> {
-        Asked {
+    fn asked<'a>(input: &'a Input, request: &'a Request) -> NameRequest<'a> {
+        NameRequest {
             index: input.index,
             id: input.id.as_deref(),
             url: &request.url,
@@ -448,11 +449,11 @@ mod tests {
             assert_eq!(&*name(template, line), expected, "{template}");
         }
         for (bad, error) in [
-            ("a/b", BadName::Slash),
-            ("{", BadName::Brace),
-            ("}", BadName::Brace),
-            ("{host}}", BadName::Brace),
-            ("{x}", BadName::Unknown("x".to_owned())),
+            ("a/b", NameTemplateError::Slash),
+            ("{", NameTemplateError::Brace),
+            ("}", NameTemplateError::Brace),
+            ("{host}}", NameTemplateError::Brace),
+            ("{x}", NameTemplateError::Unknown("x".to_owned())),
         ] {
             assert_eq!(bad.parse::<NameTemplate>(), Err(error), "{bad}");
         }

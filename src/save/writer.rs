@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-use super::draft::{Checks, Draft, Made, Start};
-use super::part::Part;
+use super::part_file::PartFile;
+use super::unfinished::{BodyChecks, BodyStart, SavedBody, UnfinishedFile};
 use super::{SaveError, Store};
-use crate::model::request::Place;
+use crate::model::request::SaveTarget;
 
 /// Smaller pieces are gathered in one: each may pin a buffer many times its size.
 const SMALL: usize = 4 * 1024;
@@ -75,20 +75,23 @@ impl Store {
     /// # Errors
     ///
     /// Something else has the name that it would have.
-    pub async fn part(&self, place: &Place) -> Result<Option<Part>, SaveError> {
+    pub async fn part(&self, place: &SaveTarget) -> Result<Option<PartFile>, SaveError> {
         let (folder, name) = (self.folder.clone(), place.name.clone());
-        let opened = self.disk.spawn(move || Part::open(&folder, &name)).await;
+        let opened = self
+            .disk
+            .spawn(move || PartFile::open(&folder, &name))
+            .await;
         opened.map_err(|_| SaveError::Lost)?
     }
 
     /// A file at `place` for a body that begins at `start`.
     #[must_use]
-    pub fn writer(&self, place: Place, checks: Checks, start: Start) -> Writer {
-        let draft = Draft::new(self.folder.clone(), self.options, place, checks, start);
+    pub fn writer(&self, place: SaveTarget, checks: BodyChecks, start: BodyStart) -> Writer {
+        let draft = UnfinishedFile::new(self.folder.clone(), self.options, place, checks, start);
         Writer {
             disk: self.disk.clone(),
             batch: self.options.batch,
-            draft: Whereabouts::Here(Box::new(draft)),
+            draft: FileState::Here(Box::new(draft)),
             pieces: Vec::new(),
             small: BytesMut::new(),
             bytes: 0,
@@ -101,7 +104,7 @@ impl Store {
 pub struct Writer {
     disk: Disk,
     batch: usize,
-    draft: Whereabouts,
+    draft: FileState,
     pieces: Vec<Bytes>,
     /// The last of the pieces, while it is small.
     small: BytesMut,
@@ -109,9 +112,9 @@ pub struct Writer {
 }
 
 #[derive(Debug)]
-enum Whereabouts {
-    Here(Box<Draft>),
-    Writing(JoinHandle<Result<Box<Draft>, SaveError>>),
+enum FileState {
+    Here(Box<UnfinishedFile>),
+    Writing(JoinHandle<Result<Box<UnfinishedFile>, SaveError>>),
     Gone,
 }
 
@@ -132,7 +135,7 @@ impl Writer {
         if self.bytes >= self.batch {
             let mut draft = self.draft().await?;
             let pieces = self.take_pieces();
-            self.draft = Whereabouts::Writing(
+            self.draft = FileState::Writing(
                 self.disk
                     .spawn(move || draft.write(&pieces).map(|()| draft)),
             );
@@ -145,7 +148,7 @@ impl Writer {
     /// # Errors
     ///
     /// There is no file of that body.
-    pub async fn finish(mut self) -> Result<Made, SaveError> {
+    pub async fn finish(mut self) -> Result<SavedBody, SaveError> {
         let draft = self.draft().await?;
         let pieces = self.take_pieces();
         let finished = self.disk.spawn(move || draft.finish(&pieces)).await;
@@ -179,11 +182,11 @@ impl Writer {
         mem::take(&mut self.pieces)
     }
 
-    async fn draft(&mut self) -> Result<Box<Draft>, SaveError> {
-        match mem::replace(&mut self.draft, Whereabouts::Gone) {
-            Whereabouts::Here(draft) => Ok(draft),
-            Whereabouts::Writing(writing) => writing.await.map_err(|_| SaveError::Lost)?,
-            Whereabouts::Gone => Err(SaveError::Lost),
+    async fn draft(&mut self) -> Result<Box<UnfinishedFile>, SaveError> {
+        match mem::replace(&mut self.draft, FileState::Gone) {
+            FileState::Here(draft) => Ok(draft),
+            FileState::Writing(writing) => writing.await.map_err(|_| SaveError::Lost)?,
+            FileState::Gone => Err(SaveError::Lost),
         }
     }
 }

@@ -46,7 +46,7 @@ const LEAST: u64 = 24;
 /// So few files may be open that nothing runs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("only {0} open files are allowed here, and {LEAST} is the least (ulimit -n)")]
-pub struct TooFewFiles(u64);
+pub struct FileLimitError(u64);
 
 /// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside
 /// `others` open files and `files` for each job, and `runtimes` to carry them.
@@ -59,7 +59,7 @@ pub fn fit_jobs(
     others: usize,
     files: usize,
     runtimes: usize,
-) -> Result<Fit, TooFewFiles> {
+) -> Result<Fit, FileLimitError> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -70,7 +70,7 @@ pub fn fit_jobs(
         Err(_) => limit.current,
     };
     match current {
-        Some(few) if few < LEAST => Err(TooFewFiles(few)),
+        Some(few) if few < LEAST => Err(FileLimitError(few)),
         current => Ok(fit(jobs, others, files, current, runtimes)),
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::model::origin::OriginId;
+
 /// How long the pool may take to hand on a connection that is there.
 const HANDING_ON: Duration = Duration::from_millis(50);
 
@@ -26,22 +28,22 @@ enum Known {
 
 /// What is known of all origins.
 #[derive(Clone, Default)]
-pub(in crate::http) struct Openings(Arc<Mutex<HashMap<u64, Known>>>);
+pub(in crate::http) struct FirstHandshakes(Arc<Mutex<HashMap<OriginId, Known>>>);
 
 /// The right to open a connection. Dropped before it is told what came of it, the next one tries.
-pub(in crate::http) struct Opening {
-    openings: Openings,
-    origin: u64,
+pub(in crate::http) struct HandshakePermit {
+    openings: FirstHandshakes,
+    origin: OriginId,
     done: Option<Arc<Notify>>,
 }
 
-impl Openings {
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
+impl FirstHandshakes {
+    fn known(&self) -> MutexGuard<'_, HashMap<OriginId, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a connection to `origin` may be opened.
-    pub(in crate::http) async fn turn(&self, origin: u64) -> Opening {
+    pub(in crate::http) async fn turn(&self, origin: OriginId) -> HandshakePermit {
         let mut has_waited = false;
         loop {
             let wait = {
@@ -65,8 +67,8 @@ impl Openings {
         }
     }
 
-    fn opening(&self, origin: u64, done: Option<Arc<Notify>>) -> Opening {
-        Opening {
+    fn opening(&self, origin: OriginId, done: Option<Arc<Notify>>) -> HandshakePermit {
+        HandshakePermit {
             openings: self.clone(),
             origin,
             done,
@@ -74,7 +76,7 @@ impl Openings {
     }
 }
 
-impl Opening {
+impl HandshakePermit {
     /// The connection is there.
     pub(in crate::http) fn opened(mut self, http2: bool) {
         self.tell(Some(if http2 { Known::Http2 } else { Known::Http1 }));
@@ -94,7 +96,7 @@ impl Opening {
     }
 }
 
-impl Drop for Opening {
+impl Drop for HandshakePermit {
     fn drop(&mut self) {
         self.tell(None);
     }
@@ -109,25 +111,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_others_wait_for_the_handshake_of_the_first() {
         for (http2, waited) in [(false, Duration::ZERO), (true, HANDING_ON)] {
-            let openings = Openings::default();
-            let first = openings.turn(1).await;
-            let mut second = Box::pin(openings.turn(1));
+            let openings = FirstHandshakes::default();
+            let first = openings.turn(OriginId::from(1)).await;
+            let mut second = Box::pin(openings.turn(OriginId::from(1)));
             assert!((&mut second).now_or_never().is_none());
-            assert!(openings.turn(2).now_or_never().is_some(), "another origin");
+            assert!(
+                openings.turn(OriginId::from(2)).now_or_never().is_some(),
+                "another origin"
+            );
             first.opened(http2);
             let start = Instant::now();
             second.await.opened(http2);
             assert_eq!(start.elapsed().as_millis(), waited.as_millis());
-            assert!(openings.turn(1).now_or_never().is_some(), "{http2}");
+            assert!(
+                openings.turn(OriginId::from(1)).now_or_never().is_some(),
+                "{http2}"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_one_that_fails_the_next_tries() {
-        let openings = Openings::default();
-        let first = openings.turn(1).await;
-        let mut second = Box::pin(openings.turn(1));
-        let mut third = Box::pin(openings.turn(1));
+        let openings = FirstHandshakes::default();
+        let first = openings.turn(OriginId::from(1)).await;
+        let mut second = Box::pin(openings.turn(OriginId::from(1)));
+        let mut third = Box::pin(openings.turn(OriginId::from(1)));
         assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
         drop(first);
         let second = (&mut second).now_or_never();

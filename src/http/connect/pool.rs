@@ -25,12 +25,13 @@ use tower_layer::layer_fn;
 use tower_service::Service;
 use url::Url;
 
-use super::first_handshake::Openings;
-use super::limiter::Burst;
+use super::connect_limiter::ConnectLimiter;
+use super::first_handshake::FirstHandshakes;
 use super::resolver::Resolver;
-use super::streams::{Stream, Streams};
+use super::streams::{OpenStreams, StreamPermit};
 use super::tls;
-use crate::http::{Options, Versions, clock};
+use crate::http::{HttpOptions, Versions, clock};
+use crate::model::origin::OriginId;
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -61,32 +62,32 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The clients of one runtime.
 pub(in crate::http) struct Clients {
-    options: Options,
+    options: HttpOptions,
     pool: Pool,
     shared: Shared,
     /// `None` while the last one, used up, and those before it are as many pools as may be alive.
     pooled: RefCell<Option<Generation>>,
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
-    fresh: Numbered,
-    http1: Numbered,
+    fresh: ClientSet,
+    http1: ClientSet,
 }
 
 /// Clients that share a counter of the connections they opened.
 #[derive(Default)]
 struct Generation {
     opened: Arc<AtomicUsize>,
-    quick: Numbered,
-    roomy: Numbered,
-    streams: Streams,
+    quick: ClientSet,
+    roomy: ClientSet,
+    streams: OpenStreams,
     answered: Answered,
 }
 
 /// Clients of one kind, made when they are needed.
 #[derive(Default)]
-struct Numbered(RefCell<Vec<reqwest::Client>>);
+struct ClientSet(RefCell<Vec<reqwest::Client>>);
 
-impl Numbered {
+impl ClientSet {
     fn get(
         &self,
         number: usize,
@@ -102,12 +103,12 @@ impl Numbered {
 
 /// Servers that have answered a client, and how: only these can have left a connection in its pool.
 #[derive(Clone, Default)]
-pub(in crate::http) struct Answered(Rc<RefCell<HashMap<u64, Version>>>);
+pub(in crate::http) struct Answered(Rc<RefCell<HashMap<OriginId, Version>>>);
 
 impl Answered {
     /// The server of `url` answered.
     pub(in crate::http) fn note(&self, url: &Url, version: Version) {
-        self.0.borrow_mut().insert(clock::server(url), version);
+        self.0.borrow_mut().insert(OriginId::of(url), version);
     }
 
     /// Whether it is at most one server.
@@ -117,21 +118,21 @@ impl Answered {
 
     /// Whether a connection to the server of `url` may come from the pool.
     pub(in crate::http) fn contains(&self, url: &Url) -> bool {
-        self.0.borrow().contains_key(&clock::server(url))
+        self.0.borrow().contains_key(&OriginId::of(url))
     }
 
     /// Whether such a connection is one for many requests.
     pub(in crate::http) fn over_http2(&self, url: &Url) -> bool {
-        self.0.borrow().get(&clock::server(url)) == Some(&Version::HTTP_2)
+        self.0.borrow().get(&OriginId::of(url)) == Some(&Version::HTTP_2)
     }
 }
 
 /// A client for one request, and who has answered it so far.
-pub(in crate::http) struct Road {
+pub(in crate::http) struct PooledClient {
     pub(in crate::http) client: reqwest::Client,
     pub(in crate::http) answered: Answered,
     /// Its place in a connection for many.
-    pub(in crate::http) stream: Option<Stream>,
+    pub(in crate::http) stream: Option<StreamPermit>,
 }
 
 /// What the clients of all runtimes share.
@@ -143,7 +144,7 @@ pub(in crate::http) struct Shared {
 
 impl Shared {
     pub(in crate::http) fn new(
-        options: &Options,
+        options: &HttpOptions,
     ) -> Result<Self, crate::http::exchange::ClientError> {
         let connecting = &options.connecting;
         Ok(Self {
@@ -155,7 +156,7 @@ impl Shared {
 
 impl Clients {
     pub(in crate::http) fn new(
-        options: Options,
+        options: HttpOptions,
         pool: Pool,
         shared: Shared,
     ) -> reqwest::Result<Self> {
@@ -165,8 +166,8 @@ impl Clients {
             pool,
             pooled: RefCell::default(),
             replaced: RefCell::default(),
-            fresh: Numbered::default(),
-            http1: Numbered::default(),
+            fresh: ClientSet::default(),
+            http1: ClientSet::default(),
         };
         // What the libraries refuse, they refuse now.
         if let Some(pooled) = clients.generation() {
@@ -177,14 +178,14 @@ impl Clients {
     }
 
     /// Keeps connections for the next request; takes a hundred header fields.
-    pub(in crate::http) fn quick(&self, url: &Url) -> reqwest::Result<Road> {
+    pub(in crate::http) fn quick(&self, url: &Url) -> reqwest::Result<PooledClient> {
         self.pooled(url, |pooled, number| {
             pooled.quick.get(number, || self.builder(&pooled.opened))
         })
     }
 
     /// Keeps connections for the next request; takes as many header fields as we promise.
-    pub(in crate::http) fn roomy(&self, url: &Url) -> reqwest::Result<Road> {
+    pub(in crate::http) fn roomy(&self, url: &Url) -> reqwest::Result<PooledClient> {
         self.pooled(url, |pooled, number| {
             let builder = || self.builder(&pooled.opened);
             let builder = || builder().http1_max_headers(MAX_HEADERS);
@@ -196,9 +197,9 @@ impl Clients {
         &self,
         url: &Url,
         client: impl FnOnce(&Generation, usize) -> reqwest::Result<reqwest::Client>,
-    ) -> reqwest::Result<Road> {
+    ) -> reqwest::Result<PooledClient> {
         let Some(pooled) = self.generation() else {
-            return Ok(Road {
+            return Ok(PooledClient {
                 client: self.fresh()?,
                 answered: Answered::default(),
                 stream: None,
@@ -209,9 +210,9 @@ impl Clients {
             Versions::Http1 => false,
             Versions::Http2 => true,
         };
-        let stream = can_share.then(|| pooled.streams.open(clock::server(url)));
-        let number = stream.as_ref().map_or(0, Stream::client);
-        Ok(Road {
+        let stream = can_share.then(|| pooled.streams.open(OriginId::of(url)));
+        let number = stream.as_ref().map_or(0, StreamPermit::client);
+        Ok(PooledClient {
             client: client(&pooled, number)?,
             answered: pooled.answered.clone(),
             stream,
@@ -260,13 +261,13 @@ impl Clients {
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
         let negotiates = self.options.versions == Versions::Negotiated;
-        self.builder_with(opened, negotiates.then(Openings::default))
+        self.builder_with(opened, negotiates.then(FirstHandshakes::default))
     }
 
     fn builder_with(
         &self,
         opened: &Arc<AtomicUsize>,
-        openings: Option<Openings>,
+        openings: Option<FirstHandshakes>,
     ) -> reqwest::ClientBuilder {
         builder(&self.options, &self.shared.tls, opened.clone(), openings)
             .pool_max_idle_per_host(self.pool.share)
@@ -275,10 +276,10 @@ impl Clients {
 }
 
 fn builder(
-    options: &Options,
+    options: &HttpOptions,
     tls: &rustls::ClientConfig,
     opened: Arc<AtomicUsize>,
-    openings: Option<Openings>,
+    openings: Option<FirstHandshakes>,
 ) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
@@ -292,7 +293,7 @@ fn builder(
             connector: Arc::new(Mutex::new(connector)),
             opened: opened.clone(),
             openings: openings.clone(),
-            burst: Burst::default(),
+            burst: ConnectLimiter::default(),
         }));
     let connecting = &options.connecting;
     builder = connecting
@@ -340,8 +341,8 @@ struct Counted<C> {
     connector: Arc<Mutex<C>>,
     opened: Arc<AtomicUsize>,
     /// Where connections can be for many requests.
-    openings: Option<Openings>,
-    burst: Burst,
+    openings: Option<FirstHandshakes>,
+    burst: ConnectLimiter,
 }
 
 impl<C> Clone for Counted<C> {
@@ -470,11 +471,11 @@ mod tests {
             connector: Arc::new(Mutex::new(Connector(begun.clone()))),
             opened: Arc::default(),
             openings: None,
-            burst: Burst::default(),
+            burst: ConnectLimiter::default(),
         };
         let url = Url::parse("http://a/").unwrap();
         let mut all = Box::pin(clock::watched(
-            Rc::new(clock::Watch::start(&url, None)),
+            Rc::new(clock::ExchangeClock::start(&url, None)),
             join_all((0..20).map(|_| counted.call(()))),
         ));
         assert!((&mut all).now_or_never().is_none());

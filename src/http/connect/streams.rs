@@ -9,44 +9,46 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::model::origin::OriginId;
+
 /// Streams of one connection at a time: what no server should go below
 /// (RFC 9113, section 6.5.2). The limit itself is not to be had from the stack.
 const STREAMS: usize = 100;
 
 /// Requests under way, by origin and by the number of the client they went to.
 #[derive(Clone, Default)]
-pub(in crate::http) struct Streams(Rc<RefCell<HashMap<(u64, usize), usize>>>);
+pub(in crate::http) struct OpenStreams(Rc<RefCell<HashMap<(OriginId, usize), usize>>>);
 
 /// One request under way.
-pub(in crate::http) struct Stream {
-    streams: Streams,
-    key: (u64, usize),
+pub(in crate::http) struct StreamPermit {
+    streams: OpenStreams,
+    key: (OriginId, usize),
 }
 
-impl Streams {
+impl OpenStreams {
     /// One more request to `origin`.
-    pub(in crate::http) fn open(&self, origin: u64) -> Stream {
+    pub(in crate::http) fn open(&self, origin: OriginId) -> StreamPermit {
         let mut open = self.0.borrow_mut();
         let mut key = (origin, 0);
         while open.get(&key).is_some_and(|&open| open >= STREAMS) {
             key.1 += 1;
         }
         *open.entry(key).or_default() += 1;
-        Stream {
+        StreamPermit {
             streams: self.clone(),
             key,
         }
     }
 }
 
-impl Stream {
+impl StreamPermit {
     /// The number of the client that has room for it.
     pub(in crate::http) fn client(&self) -> usize {
         self.key.1
     }
 }
 
-impl Drop for Stream {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         let mut open = self.streams.0.borrow_mut();
         if let Some(count) = open.get_mut(&self.key) {
@@ -64,15 +66,19 @@ mod tests {
 
     #[test]
     fn a_hundred_at_a_time_and_the_first_that_has_room() {
-        let streams = Streams::default();
-        let mut open: Vec<_> = (0..250).map(|_| streams.open(1)).collect();
-        let clients: Vec<_> = open.iter().map(Stream::client).collect();
+        let streams = OpenStreams::default();
+        let mut open: Vec<_> = (0..250).map(|_| streams.open(OriginId::from(1))).collect();
+        let clients: Vec<_> = open.iter().map(StreamPermit::client).collect();
         assert_eq!(clients[..100], [0; 100]);
         assert_eq!(clients[100..200], [1; 100]);
         assert_eq!(clients[200..], [2; 50]);
-        assert_eq!(streams.open(2).client(), 0, "another origin");
+        assert_eq!(
+            streams.open(OriginId::from(2)).client(),
+            0,
+            "another origin"
+        );
         open.remove(150);
-        assert_eq!(streams.open(1).client(), 1);
+        assert_eq!(streams.open(OriginId::from(1)).client(), 1);
         open.clear();
         assert!(streams.0.borrow().is_empty());
     }

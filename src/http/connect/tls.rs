@@ -12,7 +12,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use crate::http::{ClientError, Connecting, Versions};
+use crate::http::{ClientError, ConnectOptions, Versions};
 
 /// Which certificates of servers are believed.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub enum Trust {
 
 /// Whose certificates are checked.
 #[derive(Clone, Debug, Default)]
-pub enum Checked {
+pub enum Verification {
     /// Everybody's.
     #[default]
     All,
@@ -40,7 +40,7 @@ pub enum Checked {
     Proxies(Vec<ServerName<'static>>),
 }
 
-impl Checked {
+impl Verification {
     fn contains(&self, name: &ServerName<'_>) -> bool {
         match self {
             Self::All => true,
@@ -51,14 +51,14 @@ impl Checked {
 
 /// A certificate with what leads to its root, and its key.
 #[derive(Debug)]
-pub struct Identity {
+pub struct ClientIdentity {
     /// Its own certificate first.
     pub chain: Vec<CertificateDer<'static>>,
     /// Its secret.
     pub key: PrivateKeyDer<'static>,
 }
 
-impl Clone for Identity {
+impl Clone for ClientIdentity {
     fn clone(&self) -> Self {
         Self {
             chain: self.chain.clone(),
@@ -74,12 +74,12 @@ impl Clone for Identity {
 /// The provider does not support any version of TLS, or cannot use the identity.
 pub(in crate::http) fn config(
     versions: Versions,
-    connecting: &Connecting,
+    connecting: &ConnectOptions,
 ) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    let authority = Authority::new(&connecting.trust, &provider)?;
+    let authority = TrustSource::new(&connecting.trust, &provider)?;
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(CertificateVerifier {
@@ -88,7 +88,7 @@ pub(in crate::http) fn config(
             checked: connecting.checked.clone(),
         }));
     let mut config = match connecting.identity.clone() {
-        Some(Identity { chain, key }) => builder
+        Some(ClientIdentity { chain, key }) => builder
             .with_client_auth_cert(chain, key)
             .map_err(ClientError::Identity)?,
         None => builder.with_no_client_auth(),
@@ -105,13 +105,13 @@ pub(in crate::http) fn config(
 #[derive(Debug)]
 struct CertificateVerifier {
     algorithms: WebPkiSupportedAlgorithms,
-    authority: Authority,
-    checked: Checked,
+    authority: TrustSource,
+    checked: Verification,
 }
 
 /// Who says which certificates are believed.
 #[derive(Debug)]
-enum Authority {
+enum TrustSource {
     /// The platform. Its verifier is made when the first certificate comes: loading
     /// the roots takes longer than a whole run over `http://`.
     Platform {
@@ -125,7 +125,7 @@ enum Authority {
     },
 }
 
-impl Authority {
+impl TrustSource {
     fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
         Ok(match trust {
             Trust::Given {
@@ -178,8 +178,8 @@ impl ServerCertVerifier for CertificateVerifier {
             return Ok(ServerCertVerified::assertion());
         }
         let authority: &dyn ServerCertVerifier = match &self.authority {
-            Authority::Given { verifier, .. } => verifier.as_ref(),
-            Authority::Platform { provider, loaded } => loaded
+            TrustSource::Given { verifier, .. } => verifier.as_ref(),
+            TrustSource::Platform { provider, loaded } => loaded
                 .get_or_init(|| Verifier::new(provider.clone()))
                 .as_ref()
                 .map_err(Clone::clone)?,

@@ -29,7 +29,7 @@ pub(in crate::report) fn write_value(value: &Value<'_>, to: &mut Vec<u8>) {
 }
 
 /// An object that is being written.
-pub(in crate::report) struct Object<'a> {
+pub(in crate::report) struct ObjectWriter<'a> {
     to: &'a mut Vec<u8>,
     before: u8,
 }
@@ -42,7 +42,7 @@ macro_rules! json_key {
 }
 pub(in crate::report) use json_key;
 
-impl Object<'_> {
+impl ObjectWriter<'_> {
     /// Writes a key, as [`json_key`] has it, and its value, unless that is absent.
     #[inline]
     pub(in crate::report) fn field(&mut self, key: &str, value: &Value<'_>) {
@@ -55,8 +55,8 @@ impl Object<'_> {
     }
 }
 
-fn push_object(fields: impl FnOnce(&mut Object<'_>), to: &mut Vec<u8>) {
-    fields(&mut Object { to, before: b'{' });
+fn push_object(fields: impl FnOnce(&mut ObjectWriter<'_>), to: &mut Vec<u8>) {
+    fields(&mut ObjectWriter { to, before: b'{' });
     to.push(b'}');
 }
 

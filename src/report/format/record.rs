@@ -10,8 +10,8 @@ use reqwest::Version;
 use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 
-use super::jsonl::{Object, json_key};
-use crate::http::Keep;
+use super::jsonl::{ObjectWriter, json_key};
+use crate::http::Capture;
 use crate::model::error::Failure;
 use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome};
 use crate::model::request::Request;
@@ -22,7 +22,7 @@ use crate::model::text::hex;
 pub(in crate::report) struct Record<'a> {
     pub(in crate::report) outcome: &'a Outcome,
     /// What it says on top.
-    pub(in crate::report) keep: Keep,
+    pub(in crate::report) keep: Capture,
 }
 
 /// A key of the record.
@@ -60,7 +60,7 @@ macro_rules! keys {
 
         impl Record<'_> {
             /// Writes every key and its value, in order.
-            pub(in crate::report) fn write(self, object: &mut Object<'_>) {
+            pub(in crate::report) fn write(self, object: &mut ObjectWriter<'_>) {
                 $(
                     let find: Find = $find;
                     object.field(json_key!($name), &find(self));
@@ -149,7 +149,7 @@ keys! {
 }
 
 /// Writes what the record tells of one attempt.
-pub(in crate::report) fn write_attempt(attempt: &AttemptSummary, object: &mut Object<'_>) {
+pub(in crate::report) fn write_attempt(attempt: &AttemptSummary, object: &mut ObjectWriter<'_>) {
     object.field(json_key!("status"), &attempt.status.map(u64::from).into());
     object.field(json_key!("error"), &attempt.error.as_ref().into());
     object.field(json_key!("time_total"), &attempt.total.into());

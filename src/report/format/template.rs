@@ -7,15 +7,15 @@ use humantime::format_rfc3339_micros;
 
 use super::jsonl;
 use super::record::{Find, KEYS, Record, Value, seconds};
-use crate::http::Keep;
+use crate::http::Capture;
 use crate::report::escape::escape;
 
 /// A parsed template.
 #[derive(Clone, Debug)]
-pub struct Template(Vec<Piece>);
+pub struct Template(Vec<TemplatePiece>);
 
 #[derive(Clone, Debug)]
-enum Piece {
+enum TemplatePiece {
     Text(String),
     Key(&'static str, Find),
     Curl(Curl),
@@ -34,7 +34,7 @@ enum Curl {
 
 /// Not a template.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadTemplate {
+pub enum TemplateError {
     /// `%{` without `}`.
     #[error("`%{{{0}` has no closing brace")]
     Open(String),
@@ -44,9 +44,9 @@ pub enum BadTemplate {
 }
 
 impl FromStr for Template {
-    type Err = BadTemplate;
+    type Err = TemplateError;
 
-    fn from_str(template: &str) -> Result<Self, BadTemplate> {
+    fn from_str(template: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut text = String::new();
         let mut rest = template;
@@ -56,9 +56,9 @@ impl FromStr for Template {
             if let Some(open) = rest.strip_prefix("%{") {
                 let (name, after) = open
                     .split_once('}')
-                    .ok_or_else(|| BadTemplate::Open(open.to_owned()))?;
+                    .ok_or_else(|| TemplateError::Open(open.to_owned()))?;
                 if !text.is_empty() {
-                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                    pieces.push(TemplatePiece::Text(std::mem::take(&mut text)));
                 }
                 pieces.push(piece(name)?);
                 rest = after;
@@ -79,12 +79,12 @@ impl FromStr for Template {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        pieces.push(Piece::Text(text));
+        pieces.push(TemplatePiece::Text(text));
         Ok(Self(pieces))
     }
 }
 
-fn piece(name: &str) -> Result<Piece, BadTemplate> {
+fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
     let curl = match name {
         "http_code" | "response_code" => Curl::HttpCode,
         "num_retries" => Curl::NumRetries,
@@ -103,23 +103,23 @@ fn piece(name: &str) -> Result<Piece, BadTemplate> {
             };
             let key = KEYS.iter().find(|key| key.name == name);
             return key
-                .map(|key| Piece::Key(key.name, key.find))
-                .ok_or_else(|| BadTemplate::Unknown(name.to_owned()));
+                .map(|key| TemplatePiece::Key(key.name, key.find))
+                .ok_or_else(|| TemplateError::Unknown(name.to_owned()));
         }
     };
-    Ok(Piece::Curl(curl))
+    Ok(TemplatePiece::Curl(curl))
 }
 
 impl Template {
     /// What must be kept of each answer for it.
     #[must_use]
-    pub fn keep(&self) -> Keep {
+    pub fn keep(&self) -> Capture {
         let has = |keys: &[&str]| {
             self.0
                 .iter()
-                .any(|piece| matches!(piece, Piece::Key(key, _) if keys.contains(key)))
+                .any(|piece| matches!(piece, TemplatePiece::Key(key, _) if keys.contains(key)))
         };
-        Keep {
+        Capture {
             headers: has(&["headers"]),
             body: has(&["body", "body_base64"]),
             sha256: has(&["sha256"]),
@@ -130,9 +130,9 @@ impl Template {
     pub(in crate::report) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => to.extend_from_slice(text.as_bytes()),
-                Piece::Key(_, find) => show(&find(record), to),
-                Piece::Curl(curl) => curl.write(record, to),
+                TemplatePiece::Text(text) => to.extend_from_slice(text.as_bytes()),
+                TemplatePiece::Key(_, find) => show(&find(record), to),
+                TemplatePiece::Curl(curl) => curl.write(record, to),
             }
         }
     }
@@ -186,10 +186,10 @@ mod tests {
 
     #[test]
     fn templates_are_parsed_as_curl_does() {
-        let shown = |piece: &Piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Key(key, _) => format!("<{key}>"),
-            Piece::Curl(curl) => format!("<{curl:?}>"),
+        let shown = |piece: &TemplatePiece| match piece {
+            TemplatePiece::Text(text) => text.clone(),
+            TemplatePiece::Key(key, _) => format!("<{key}>"),
+            TemplatePiece::Curl(curl) => format!("<{curl:?}>"),
         };
         for (template, pieces) in [
             ("", vec!["\n"]),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use crate::model::outcome::{Outcome, Verdict};
-use crate::model::request::{Plan, Skip};
+use crate::model::request::{Decision, Skip};
 use crate::report::escape::{escape, field};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -18,7 +18,7 @@ const HALF_A_MILLI: Duration = Duration::from_micros(500);
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Look {
+pub struct TextStyle {
     /// ANSI colours.
     pub color: bool,
     /// Columns that stand under each other.
@@ -26,7 +26,7 @@ pub struct Look {
 }
 
 /// Writes one line.
-pub(in crate::report) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) {
+pub(in crate::report) fn write(look: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
     let style = match outcome.verdict {
         Verdict::Ok if outcome.slow => WARN,
         Verdict::Ok => GOOD,
@@ -64,7 +64,7 @@ pub(in crate::report) fn write(look: Look, outcome: &Outcome, to: &mut Vec<u8>) 
     to.push(b'\n');
 }
 
-fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
+fn write_flags(look: TextStyle, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
     let mut blanks = "  ";
     let mut flag = |flag: &str, style: Style| {
         to.extend_from_slice(blanks.as_bytes());
@@ -84,7 +84,7 @@ fn write_flags(look: Look, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
         (Verdict::Skipped, _) => flag("[SKIPPED]", style),
         (Verdict::Ok, _) => {}
     }
-    if let Plan::Skip { why, .. } = outcome.input.plan {
+    if let Decision::Skip { why, .. } = outcome.input.plan {
         let _ = match why {
             Skip::Done => write!(to, " done, as the journal says"),
             Skip::Exists => write!(to, " the file is there"),
@@ -102,7 +102,7 @@ fn push_column(text: &str, width: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(text.as_bytes());
 }
 
-fn paint(look: Look, style: Style, text: &str, to: &mut Vec<u8>) {
+fn paint(look: TextStyle, style: Style, text: &str, to: &mut Vec<u8>) {
     if look.color {
         let _ = write!(to, "{style}{text}{style:#}");
     } else {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::names::beside;
-use super::{Folder, SaveError, Standing};
+use super::{Entry, Folder, SaveError};
 
 /// What stands behind the name of a file that is not whole yet.
 pub const PART: &str = ".part";
@@ -44,7 +44,7 @@ struct Sidecar {
 
 /// An open `NAME.part`, which no other process has open.
 #[derive(Debug)]
-pub struct Part {
+pub struct PartFile {
     name: String,
     sidecar: String,
     file: File,
@@ -53,7 +53,7 @@ pub struct Part {
     length: u64,
 }
 
-impl Part {
+impl PartFile {
     /// The part of `name`, if an earlier attempt left one.
     pub(super) fn open(folder: &Folder, name: &str) -> Result<Option<Self>, SaveError> {
         let (name, sidecar) = names(name);
@@ -61,7 +61,7 @@ impl Part {
             io::ErrorKind::InvalidInput => SaveError::NotOurs(folder.shown(&name)),
             _ => folder.failed(&name, error),
         };
-        if folder.standing(&name)? == Standing::Own {
+        if folder.entry(&name)? == Entry::Own {
             return Err(SaveError::Own(folder.shown(&name)));
         }
         let Some(file) = folder.open_regular(&name, true).map_err(not_ours)? else {
@@ -132,7 +132,7 @@ impl Part {
         &mut self.file
     }
 
-    /// Cuts it to [`Part::offset`], and puts what it has into `hash` first.
+    /// Cuts it to [`PartFile::offset`], and puts what it has into `hash` first.
     pub(super) fn resume(&mut self, hash: Option<&mut Sha256>) -> io::Result<()> {
         let offset = self.offset();
         if let Some(hash) = hash {
@@ -222,7 +222,7 @@ fn write_sidecar(
         synced,
     };
     let failed = |error: io::Error| folder.failed(name, error);
-    if folder.standing(name)? != Standing::Nothing && read_sidecar(folder, name).is_none() {
+    if folder.entry(name)? != Entry::Nothing && read_sidecar(folder, name).is_none() {
         return Err(SaveError::NotOurs(folder.shown(name)));
     }
     let text = serde_json::to_vec(&sidecar).map_err(|error| failed(error.into()))?;

@@ -13,22 +13,22 @@ use tokio_util::sync::CancellationToken;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::input_order::InputOrder;
 use super::job::{Job, cancelled};
-use super::order::Order;
 use super::retry::{self, Next};
 use super::schedule::Schedule;
-use super::{Options, Transport};
-use crate::http::{Chain, Hop};
+use super::{EngineOptions, Transport};
+use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, Totals};
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::event::{Ended, Event, Stop};
+use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Outcome, Verdict};
 
 /// Jobs that are taken off the wire at a time at most.
 const CHUNK: usize = 64;
 
 /// A job that came off the wire after a hop; `None` when the run was stopped during it.
-struct Landed(Box<Job>, Option<Hop>);
+struct Finished(Box<Job>, Option<ExchangeResult>);
 
 /// Runs until every input has its outcome.
 ///
@@ -38,26 +38,26 @@ struct Landed(Box<Job>, Option<Hop>);
 pub async fn run<T: Transport>(
     intake: Intake,
     transport: &T,
-    options: &Options,
+    options: &EngineOptions,
     gate: impl FnMut(&mut Context<'_>, usize) -> Poll<()>,
     stops: impl Stream<Item = Stop>,
     tell: impl FnMut(Event<'_>),
-) -> Ended {
+) -> RunEnd {
     let schedule = RefCell::new(Schedule::new(intake, gate, options));
     let abort = CancellationToken::new();
-    let mut desk = Desk {
+    let mut dispatcher = Dispatcher {
         options,
         schedule: &schedule,
         abort: &abort,
-        order: options.ordered.then(Order::default),
+        order: options.ordered.then(InputOrder::default),
         stopped: None,
         input_ended: false,
         broken: false,
         tell,
     };
-    let mut landings = pin!(
+    let mut finished = pin!(
         poll_fn(|cx| schedule.borrow_mut().poll_next(cx))
-            .map(|job| fly(transport, &abort, job))
+            .map(|job| execute(transport, &abort, job))
             .buffer_unordered(options.jobs)
     );
     let mut stops = pin!(stops.fuse());
@@ -66,20 +66,20 @@ pub async fn run<T: Transport>(
     while goes_on {
         tokio::select! {
             biased;
-            Some(stop) = stops.next() => desk.stop(stop),
+            Some(stop) = stops.next() => dispatcher.stop(stop),
             () = &mut deadline => {
                 deadline.set(sleep(None));
-                desk.stop(Stop::Deadline);
+                dispatcher.stop(Stop::Deadline);
             }
-            more = future::poll_fn(|cx| desk.poll_land(cx, landings.as_mut())) => goes_on = more,
+            more = future::poll_fn(|cx| dispatcher.poll_finished(cx, finished.as_mut())) => goes_on = more,
         }
-        desk.pause();
+        dispatcher.pause();
     }
-    Ended {
+    RunEnd {
         list: schedule.borrow().totals().and_then(Totals::list),
-        broken: desk.broken,
+        broken: dispatcher.broken,
         aborted: abort.is_cancelled(),
-        stopped: desk.stopped,
+        stopped: dispatcher.stopped,
     }
 }
 
@@ -90,14 +90,18 @@ async fn sleep(duration: Option<Duration>) {
     }
 }
 
-async fn fly<T: Transport>(transport: &T, abort: &CancellationToken, mut job: Box<Job>) -> Landed {
+async fn execute<T: Transport>(
+    transport: &T,
+    abort: &CancellationToken,
+    mut job: Box<Job>,
+) -> Finished {
     let goes_on = !abort.is_cancelled();
-    let Some((request, chain)) = goes_on.then(|| job.attempt()).flatten() else {
-        return Landed(job, None);
+    let Some((request, state)) = goes_on.then(|| job.attempt()).flatten() else {
+        return Finished(job, None);
     };
-    let (chain, hop) = transport.hop(request, chain, abort).await;
-    job.chain = Some(chain);
-    Landed(job, hop)
+    let (state, exchange) = transport.exchange(request, state, abort).await;
+    job.state = Some(state);
+    Finished(job, exchange)
 }
 
 /// The server wants to be left alone for longer than the user waits.
@@ -107,39 +111,39 @@ fn too_long(rest: Duration) -> Failure {
 }
 
 /// Where jobs land: decides what becomes of each.
-struct Desk<'a, G, F> {
-    options: &'a Options,
+struct Dispatcher<'a, G, F> {
+    options: &'a EngineOptions,
     schedule: &'a RefCell<Schedule<G>>,
     abort: &'a CancellationToken,
-    order: Option<Order>,
+    order: Option<InputOrder>,
     stopped: Option<Stop>,
     input_ended: bool,
     broken: bool,
     tell: F,
 }
 
-impl<G, F> Desk<'_, G, F>
+impl<G, F> Dispatcher<'_, G, F>
 where
     G: FnMut(&mut Context<'_>, usize) -> Poll<()>,
     F: FnMut(Event<'_>),
 {
     /// Takes everything that has landed, up to a chunk; false after the last. Each
     /// is dealt with before the next is asked for: what it leads to comes first.
-    fn poll_land(
+    fn poll_finished(
         &mut self,
         cx: &mut Context<'_>,
-        mut landings: Pin<&mut impl Stream<Item = Landed>>,
+        mut finished: Pin<&mut impl Stream<Item = Finished>>,
     ) -> Poll<bool> {
         let mut taken = 0;
         loop {
-            let landed = landings.as_mut().poll_next(cx);
+            let finished = finished.as_mut().poll_next(cx);
             let unsent = self.schedule.borrow_mut().take_unsent();
-            taken += unsent.len() + usize::from(landed.is_ready());
+            taken += unsent.len() + usize::from(finished.is_ready());
             for job in unsent {
                 self.done(job.settle());
             }
-            match landed {
-                Poll::Ready(Some(landed)) => self.land(landed),
+            match finished {
+                Poll::Ready(Some(finished)) => self.handle(finished),
                 Poll::Ready(None) => return Poll::Ready(false),
                 Poll::Pending if taken == 0 => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(true),
@@ -150,11 +154,11 @@ where
         }
     }
 
-    fn land(&mut self, Landed(mut job, hop): Landed) {
-        self.schedule.borrow_mut().landed(&mut job);
-        match hop {
-            Some(Hop::Redirected(status, to)) => self.redirect(job, status, to),
-            Some(Hop::Ended(answer, failure)) => {
+    fn handle(&mut self, Finished(mut job, exchange): Finished) {
+        self.schedule.borrow_mut().finished(&mut job);
+        match exchange {
+            Some(ExchangeResult::Redirected(status, to)) => self.redirect(job, status, to),
+            Some(ExchangeResult::Ended(answer, failure)) => {
                 job.end_attempt(answer, failure);
                 self.attempted(job);
             }
@@ -169,8 +173,8 @@ where
             status,
             to: &to,
         });
-        if let Some(chain) = &mut job.chain {
-            chain.follow(status, to);
+        if let Some(state) = &mut job.state {
+            state.follow(status, to);
         }
         let left_over = self.schedule.borrow_mut().again(job);
         if let Some(job) = left_over {
@@ -212,7 +216,7 @@ where
     /// The run ended before it did.
     fn cut_off(&mut self, mut job: Box<Job>) {
         let why = self.stopped.unwrap_or(Stop::Interrupted);
-        let Some(phase) = job.chain.as_deref().map(Chain::phase) else {
+        let Some(phase) = job.state.as_deref().map(AttemptState::phase) else {
             return self.done(job.cancel(why));
         };
         job.end_attempt(None, Some(cancelled(why, phase)));
@@ -263,7 +267,7 @@ where
         self.stopped.get_or_insert(why);
         let (unsent, waiting_for) = {
             let mut schedule = self.schedule.borrow_mut();
-            (schedule.stop(), schedule.on_wire())
+            (schedule.stop(), schedule.in_flight())
         };
         let waiting_for = if self.abort.is_cancelled() {
             0

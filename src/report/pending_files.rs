@@ -5,24 +5,24 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::outcome::{Outcome, Receipt};
+use crate::model::outcome::{Outcome, PendingFile};
 
 /// Receipts in the order of their records.
 #[derive(Clone, Default)]
-pub(super) struct Receipts(Arc<Mutex<VecDeque<Box<dyn Receipt>>>>);
+pub(super) struct PendingFiles(Arc<Mutex<VecDeque<Box<dyn PendingFile>>>>);
 
-impl Receipts {
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn Receipt>>> {
+impl PendingFiles {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn PendingFile>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the receipt of `outcome`; how many that were.
     pub(super) fn push(&self, outcome: &mut Outcome) -> usize {
         // Most outcomes have none: no lock for those.
-        let Some(receipt) = outcome.receipt.take() else {
+        let Some(pending) = outcome.pending_file.take() else {
             return 0;
         };
-        self.queue().push_back(receipt);
+        self.queue().push_back(pending);
         1
     }
 
@@ -30,14 +30,14 @@ impl Receipts {
     pub(super) fn settle(&self, count: usize) {
         let mut queue = self.queue();
         let count = count.min(queue.len());
-        queue.drain(..count).for_each(Receipt::recorded);
+        queue.drain(..count).for_each(PendingFile::recorded);
     }
 }
 
 /// Takes back, when it is dropped, every file whose record is not written by then.
-pub struct Unwritten(pub(super) Receipts);
+pub struct UnrecordedFiles(pub(super) PendingFiles);
 
-impl Drop for Unwritten {
+impl Drop for UnrecordedFiles {
     fn drop(&mut self) {
         self.0.queue().clear();
     }

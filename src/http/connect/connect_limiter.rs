@@ -15,25 +15,25 @@ const BEGUN: usize = 16;
 
 /// Lets so many begin in each turn, in the order in which they asked.
 #[derive(Clone)]
-pub(in crate::http) struct Burst(Arc<Semaphore>);
+pub(in crate::http) struct ConnectLimiter(Arc<Semaphore>);
 
 /// The right to begin in this turn.
-pub(in crate::http) struct Admitted(Option<OwnedSemaphorePermit>);
+pub(in crate::http) struct ConnectPermit(Option<OwnedSemaphorePermit>);
 
-impl Default for Burst {
+impl Default for ConnectLimiter {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(BEGUN)))
     }
 }
 
-impl Burst {
+impl ConnectLimiter {
     /// Waits for the turn in which one more may begin.
-    pub(in crate::http) async fn admit(&self) -> Admitted {
-        Admitted(self.0.clone().acquire_owned().await.ok())
+    pub(in crate::http) async fn admit(&self) -> ConnectPermit {
+        ConnectPermit(self.0.clone().acquire_owned().await.ok())
     }
 }
 
-impl Admitted {
+impl ConnectPermit {
     /// Ends with the turn: what has been begun goes on, and others may begin.
     pub(in crate::http) async fn end(self) {
         yield_now().await;
@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_few_begin_in_a_turn_and_all_in_the_end() {
-        let burst = Burst::default();
+        let burst = ConnectLimiter::default();
         let (beginning, most, begun) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let connect = || async {
             let admitted = burst.admit().await;
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_gives_up_takes_no_place() {
-        let burst = Burst::default();
+        let burst = ConnectLimiter::default();
         let given_up: Vec<_> = (0..BEGUN).map(|_| burst.admit().now_or_never()).collect();
         assert!(given_up.iter().all(Option::is_some) && burst.admit().now_or_never().is_none());
         drop(given_up);

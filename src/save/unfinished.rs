@@ -9,10 +9,10 @@ use bytes::Bytes;
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::part::{Part, Representation};
-use super::{Folder, Options, SaveError, Standing};
-use crate::model::outcome::{Receipt, Saved};
-use crate::model::request::{Existing, Place};
+use super::part_file::{PartFile, Representation};
+use super::{Entry, Folder, SaveError, SaveOptions};
+use crate::model::outcome::{PendingFile, SavedFile};
+use crate::model::request::{Existing, SaveTarget};
 use crate::model::text::hex;
 
 /// How much is compared at a time.
@@ -20,21 +20,21 @@ const PIECE: usize = 64 * 1024;
 
 /// Where a body begins.
 #[derive(Debug)]
-pub enum Start {
+pub enum BodyStart {
     /// At its first byte. What an earlier attempt left is of no use.
     Anew {
         /// What an earlier attempt left.
-        part: Option<Part>,
+        part: Option<PartFile>,
         /// What the body is, where it could be continued if it breaks off.
         of: Option<Representation>,
     },
     /// Where an earlier attempt broke off.
-    At(Part),
+    At(PartFile),
 }
 
 /// What a body is checked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Checks {
+pub struct BodyChecks {
     /// The hash is wanted.
     pub sha256: bool,
     /// What it must be.
@@ -43,41 +43,41 @@ pub struct Checks {
 
 /// A file that is not whole yet.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct UnfinishedFile {
     folder: Arc<Folder>,
-    options: Options,
-    place: Place,
+    options: SaveOptions,
+    place: SaveTarget,
     expected: Option<[u8; 32]>,
     hash: Option<Sha256>,
-    state: State,
+    state: UnfinishedState,
 }
 
 #[derive(Debug)]
-enum State {
+enum UnfinishedState {
     /// No file was made yet.
-    Starting(Start),
-    Temporary(Temporary),
-    Part(Part),
+    Starting(BodyStart),
+    Temporary(TemporaryFile),
+    Part(PartFile),
     /// Nothing is left.
     Ended,
 }
 
 /// A body as a file.
 #[derive(Debug)]
-pub struct Made {
+pub struct SavedBody {
     /// The file.
-    pub saved: Saved,
+    pub saved: SavedFile,
     /// Of all of it, where asked for.
     pub sha256: Option<[u8; 32]>,
 }
 
-impl Draft {
+impl UnfinishedFile {
     pub(super) fn new(
         folder: Arc<Folder>,
-        options: Options,
-        place: Place,
-        checks: Checks,
-        start: Start,
+        options: SaveOptions,
+        place: SaveTarget,
+        checks: BodyChecks,
+        start: BodyStart,
     ) -> Self {
         let hashes = checks.sha256 || checks.expected.is_some();
         Self {
@@ -86,7 +86,7 @@ impl Draft {
             place,
             expected: checks.expected,
             hash: hashes.then(Sha256::new),
-            state: State::Starting(start),
+            state: UnfinishedState::Starting(start),
         }
     }
 
@@ -97,7 +97,7 @@ impl Draft {
     }
 
     /// Appends `pieces`, the last, and gives the file its name.
-    pub(super) fn finish(mut self, pieces: &[Bytes]) -> Result<Made, SaveError> {
+    pub(super) fn finish(mut self, pieces: &[Bytes]) -> Result<SavedBody, SaveError> {
         self.start(false)?;
         self.append(pieces)?;
         let sha256: Option<[u8; 32]> = self.hash.take().map(|hash| hash.finalize().into());
@@ -117,73 +117,77 @@ impl Draft {
             let synced = self.folder.sync();
             synced.map_err(|error| self.failed(error.into()))?;
         }
-        Ok(Made { saved, sha256 })
+        Ok(SavedBody { saved, sha256 })
     }
 
     /// Appends `pieces` and leaves it for another attempt, if one could continue it.
     pub(super) fn keep(mut self, pieces: &[Bytes]) {
         let is_worth_it = match &self.state {
-            State::Starting(Start::Anew { of, .. }) => of.is_some() && !pieces.is_empty(),
-            State::Starting(Start::At(_)) | State::Part(_) => true,
-            State::Temporary(_) | State::Ended => false,
+            UnfinishedState::Starting(BodyStart::Anew { of, .. }) => {
+                of.is_some() && !pieces.is_empty()
+            }
+            UnfinishedState::Starting(BodyStart::At(_)) | UnfinishedState::Part(_) => true,
+            UnfinishedState::Temporary(_) | UnfinishedState::Ended => false,
         };
         if !is_worth_it {
             return self.discard();
         }
         // What could not be written does not make what was written useless.
         let _ = self.write(pieces);
-        if let State::Part(part) = mem::replace(&mut self.state, State::Ended) {
+        if let UnfinishedState::Part(part) = mem::replace(&mut self.state, UnfinishedState::Ended) {
             let _ = part.keep(&self.folder);
         }
     }
 
     /// Removes it.
     pub(super) fn discard(&mut self) {
-        match mem::replace(&mut self.state, State::Ended) {
-            State::Part(part)
-            | State::Starting(
-                Start::At(part)
-                | Start::Anew {
+        match mem::replace(&mut self.state, UnfinishedState::Ended) {
+            UnfinishedState::Part(part)
+            | UnfinishedState::Starting(
+                BodyStart::At(part)
+                | BodyStart::Anew {
                     part: Some(part), ..
                 },
             ) => part.remove(&self.folder),
-            State::Starting(Start::Anew { part: None, .. })
-            | State::Temporary(_)
-            | State::Ended => {}
+            UnfinishedState::Starting(BodyStart::Anew { part: None, .. })
+            | UnfinishedState::Temporary(_)
+            | UnfinishedState::Ended => {}
         }
     }
 
     /// Makes the file, if there is none: one that lasts if `more` will come and it could be continued.
     fn start(&mut self, more: bool) -> Result<(), SaveError> {
-        let start = match mem::replace(&mut self.state, State::Ended) {
-            State::Starting(start) => start,
+        let start = match mem::replace(&mut self.state, UnfinishedState::Ended) {
+            UnfinishedState::Starting(start) => start,
             other => {
                 self.state = other;
                 return Ok(());
             }
         };
         self.state = match start {
-            Start::At(mut part) => {
+            BodyStart::At(mut part) => {
                 let resumed = part.resume(self.hash.as_mut());
                 resumed.map_err(|error| self.failed(error))?;
-                State::Part(part)
+                UnfinishedState::Part(part)
             }
-            Start::Anew {
+            BodyStart::Anew {
                 part: Some(mut part),
                 of: Some(of),
             } => {
                 part.restart(&self.folder, of)?;
-                State::Part(part)
+                UnfinishedState::Part(part)
             }
-            Start::Anew {
+            BodyStart::Anew {
                 part: None,
                 of: Some(of),
-            } if more => State::Part(Part::create(&self.folder, &self.place.name, of)?),
-            Start::Anew { part, .. } => {
+            } if more => {
+                UnfinishedState::Part(PartFile::create(&self.folder, &self.place.name, of)?)
+            }
+            BodyStart::Anew { part, .. } => {
                 if let Some(part) = part {
                     part.remove(&self.folder);
                 }
-                State::Temporary(Temporary::create(&self.folder, &self.place.name)?)
+                UnfinishedState::Temporary(TemporaryFile::create(&self.folder, &self.place.name)?)
             }
         };
         Ok(())
@@ -202,24 +206,26 @@ impl Draft {
 
     fn file(&mut self) -> io::Result<&mut File> {
         match &mut self.state {
-            State::Temporary(temporary) => Ok(&mut temporary.file),
-            State::Part(part) => Ok(part.file()),
-            State::Starting(_) | State::Ended => Err(io::ErrorKind::NotFound.into()),
+            UnfinishedState::Temporary(temporary) => Ok(&mut temporary.file),
+            UnfinishedState::Part(part) => Ok(part.file()),
+            UnfinishedState::Starting(_) | UnfinishedState::Ended => {
+                Err(io::ErrorKind::NotFound.into())
+            }
         }
     }
 
-    fn take_temporary(&mut self) -> Result<Temporary, SaveError> {
-        match mem::replace(&mut self.state, State::Ended) {
-            State::Temporary(temporary) => Ok(temporary),
-            State::Part(part) => {
+    fn take_temporary(&mut self) -> Result<TemporaryFile, SaveError> {
+        match mem::replace(&mut self.state, UnfinishedState::Ended) {
+            UnfinishedState::Temporary(temporary) => Ok(temporary),
+            UnfinishedState::Part(part) => {
                 let (name, file) = part.into_temporary(&self.folder)?;
-                Ok(Temporary {
+                Ok(TemporaryFile {
                     folder: self.folder.clone(),
                     name: Some(name),
                     file,
                 })
             }
-            State::Starting(_) | State::Ended => Err(SaveError::Lost),
+            UnfinishedState::Starting(_) | UnfinishedState::Ended => Err(SaveError::Lost),
         }
     }
 
@@ -230,13 +236,13 @@ impl Draft {
 
 /// A file under a temporary name, which goes when this is dropped.
 #[derive(Debug)]
-struct Temporary {
+struct TemporaryFile {
     folder: Arc<Folder>,
     name: Option<String>,
     file: File,
 }
 
-impl Temporary {
+impl TemporaryFile {
     /// One that will be called `name`.
     fn create(folder: &Arc<Folder>, name: &str) -> Result<Self, SaveError> {
         let created = folder.create_temporary();
@@ -249,7 +255,7 @@ impl Temporary {
     }
 
     /// Gives it its name.
-    fn publish(mut self, place: &Place) -> Result<Saved, SaveError> {
+    fn publish(mut self, place: &SaveTarget) -> Result<SavedFile, SaveError> {
         let folder = self.folder.clone();
         let failed = |error: Errno| folder.failed(&place.name, error);
         let Some(temporary) = self.name.clone() else {
@@ -264,26 +270,26 @@ impl Temporary {
             linked => linked.map_err(failed)?,
         };
         self.name = None;
-        let unrecorded = Unrecorded {
+        let unrecorded = PublishedFile {
             temporary: linked.then_some(temporary),
             name: place.name.clone(),
             folder,
         };
-        Ok(Saved {
+        Ok(SavedFile {
             name: place.name.clone(),
-            receipt: Box::new(unrecorded),
+            pending_file: Box::new(unrecorded),
         })
     }
 
     /// Gives it a name that something else has; whether it still has its temporary one too.
-    fn publish_over(&mut self, temporary: &str, place: &Place) -> Result<bool, SaveError> {
+    fn publish_over(&mut self, temporary: &str, place: &SaveTarget) -> Result<bool, SaveError> {
         let name = &*place.name;
         let folder = self.folder.clone();
         let failed = |error: Errno| folder.failed(name, error);
-        match folder.standing(name)? {
-            Standing::File(_) => {}
-            Standing::Own => return Err(SaveError::Own(folder.shown(name))),
-            Standing::Nothing | Standing::Other => {
+        match folder.entry(name)? {
+            Entry::File(_) => {}
+            Entry::Own => return Err(SaveError::Own(folder.shown(name))),
+            Entry::Nothing | Entry::Other => {
                 return Err(SaveError::NotAFile(folder.shown(name)));
             }
         }
@@ -333,7 +339,7 @@ impl Temporary {
     }
 }
 
-impl Drop for Temporary {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
             let _ = self.folder.remove(&*name);
@@ -368,13 +374,13 @@ fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
 
 /// A file with its name, whose temporary name shows that it has no record yet.
 #[derive(Debug)]
-struct Unrecorded {
+struct PublishedFile {
     folder: Arc<Folder>,
     name: Arc<str>,
     temporary: Option<String>,
 }
 
-impl Receipt for Unrecorded {
+impl PendingFile for PublishedFile {
     fn recorded(mut self: Box<Self>) {
         if let Some(temporary) = self.temporary.take() {
             let _ = self.folder.remove(&*temporary);
@@ -382,7 +388,7 @@ impl Receipt for Unrecorded {
     }
 }
 
-impl Drop for Unrecorded {
+impl Drop for PublishedFile {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
             self.folder.take_back(&self.name, &*temporary);

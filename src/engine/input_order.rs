@@ -6,14 +6,14 @@ use crate::model::outcome::Outcome;
 
 /// Holds outcomes back until those before them are there.
 #[derive(Default)]
-pub(super) struct Order {
+pub(super) struct InputOrder {
     next: u64,
     early: BTreeMap<u64, Box<Outcome>>,
     /// Bytes of the header fields and bodies among them.
     bytes: usize,
 }
 
-impl Order {
+impl InputOrder {
     /// The turn of the outcome that all others wait for.
     pub(super) fn next(&self) -> u64 {
         self.next
