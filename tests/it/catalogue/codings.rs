@@ -2,7 +2,7 @@
 
 use super::{answered, beside, cases, raw};
 use crate::{
-    body_coding::coded,
+    http::codings::coded,
     support::{Folder, Script, Server, record::RecordExt as _, reply},
 };
 

@@ -7,7 +7,7 @@ use super::{
     curl::{case, compare},
     daemon::{Daemon, program},
 };
-use crate::{body_coding::coded, support::Fetch};
+use crate::{http::codings::coded, support::Fetch};
 
 const MODULES: [&str; 17] = [
     "mpm_event",

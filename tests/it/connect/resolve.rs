@@ -1,0 +1,348 @@
+//! `--resolve`: where a name leads.
+
+use crate::{
+    cli::options::refused,
+    support::{
+        Fetch, Server, ok,
+        proxy::proxy,
+        record::RecordExt as _,
+        redirect,
+        socks::{Manner, Socks},
+        tls,
+    },
+};
+
+/// With `--resolve`, and a time limit for what leads nowhere.
+pub(crate) fn leading(entry: &str) -> Fetch {
+    Fetch::jsonl()
+        .args(["--connect-timeout", "5s", "--resolve"])
+        .arg(entry)
+}
+
+#[test]
+fn a_name_leads_where_it_is_told_and_stays_the_name_of_the_host() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    let record = leading(&format!("name.test:{port}:127.0.0.1"))
+        .arg(server.url_as("name.test", "/a"))
+        .run()
+        .exits(0)
+        .record();
+    assert_eq!(record["remote_addr"], format!("127.0.0.1:{port}"));
+    assert_eq!(record["final_url"], server.url_as("name.test", "/a"));
+    let host = format!("name.test:{port}");
+    assert_eq!(server.request().header("host"), Some(host.as_str()));
+}
+
+#[test]
+fn an_address_of_ipv6_may_be_in_brackets() {
+    let server = Server::build().on_ipv6().otherwise(ok("x")).start();
+    let port = server.port();
+    for address in ["::1", "[::1]", "0:0:0:0:0:0:0:1"] {
+        let record = leading(&format!("name.test:{port}:{address}"))
+            .arg(server.url_as("name.test", "/a"))
+            .run()
+            .exits(0)
+            .record();
+        assert_eq!(record["remote_addr"], format!("[::1]:{port}"));
+    }
+}
+
+#[test]
+fn names_are_the_same_in_any_case() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    for (told, asked) in [("NAME.Test", "name.test"), ("name.test", "NAME.TEST")] {
+        leading(&format!("{told}:{port}:127.0.0.1"))
+            .arg(server.url_as(asked, "/a"))
+            .run()
+            .exits(0);
+    }
+}
+
+#[test]
+fn a_name_that_is_known_leads_where_it_is_told_all_the_same() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    let port = server.port();
+    let record = leading(&format!("localhost:{port}:127.0.0.9"))
+        .arg(server.url_as("localhost", "/a"))
+        .run()
+        .exits(0)
+        .record();
+    assert_eq!(record["remote_addr"], format!("127.0.0.9:{port}"));
+}
+
+#[test]
+fn another_port_of_the_name_leads_where_it_would() {
+    let server = Server::always(ok("x"));
+    let other = Server::always(ok("y"));
+    let port = other.port();
+    leading(&format!("localhost:{port}:127.0.0.9"))
+        .args(["-4", &server.url_as("localhost", "/a")])
+        .run()
+        .exits(0);
+    let record = leading(&format!("nothing.invalid:{port}:127.0.0.1"))
+        .args(["-t", "20s", &server.url_as("nothing.invalid", "/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error dns/resolve");
+    other.assert_untouched();
+}
+
+#[test]
+fn the_port_of_the_scheme_counts_where_the_url_has_none() {
+    for (url, port) in [("http://name.test/", 80), ("https://name.test/", 443)] {
+        // No test listens there; that it was led to where it may not go shows that it was led.
+        let record = leading(&format!("name.test:{port}:127.0.0.1"))
+            .args(["--block-private", url])
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record.verdict(), "error blocked/connect");
+    }
+}
+
+#[test]
+fn of_several_addresses_one_that_answers_is_enough() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    for addresses in [
+        "127.0.0.1,127.0.0.2",
+        "127.0.0.2,127.0.0.1",
+        "[::1],127.0.0.1",
+        "127.0.0.2,127.0.0.3,[::1],127.0.0.4,127.0.0.1",
+    ] {
+        let record = leading(&format!("name.test:{port}:{addresses}"))
+            .arg(server.url_as("name.test", "/a"))
+            .run()
+            .exits(0)
+            .record();
+        assert_eq!(record["remote_addr"], format!("127.0.0.1:{port}"));
+    }
+}
+
+#[test]
+fn where_none_answers_it_is_an_error_of_the_connection() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    let record = leading(&format!("name.test:{port}:127.0.0.2,127.0.0.3"))
+        .arg(server.url_as("name.test", "/a"))
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error connect/connect");
+    server.assert_untouched();
+}
+
+#[test]
+fn it_may_be_given_for_many_names() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    let port = server.port();
+    let mut fetch = Fetch::jsonl();
+    let mut list = String::new();
+    for number in 1..=200 {
+        fetch = fetch
+            .arg("--resolve")
+            .arg(format!("n{number}.test:{port}:127.0.0.{number}"));
+        list += &server.url_as(&format!("n{number}.test"), "/a\n");
+    }
+    let out = fetch.stdin(list).run().exits(0);
+    for (number, record) in out.in_order().iter().enumerate() {
+        let expected = format!("127.0.0.{}:{port}", number + 1);
+        assert_eq!(record["remote_addr"], expected);
+    }
+}
+
+#[test]
+fn it_holds_for_the_name_that_a_redirect_leads_to() {
+    let last = Server::always(ok("x"));
+    let port = last.port();
+    let first = Server::at("/a", redirect(302, &last.url_as("name.test", "/b")));
+    leading(&format!("name.test:{port}:127.0.0.1"))
+        .arg(first.url("/a"))
+        .run()
+        .exits(0);
+    assert_eq!(last.targets(), ["/b"]);
+}
+
+#[test]
+fn a_certificate_is_that_of_the_name() {
+    let server = Server::build()
+        .tls(tls::server(&["name.test"], &["http/1.1"]))
+        .otherwise(ok("x"))
+        .start();
+    let port = server.port();
+    let fetch = |name: &str| {
+        leading(&format!("{name}:{port}:127.0.0.1"))
+            .trusting()
+            .arg(server.url_as(name, "/a"))
+            .run()
+            .record()
+            .verdict()
+    };
+    assert_eq!(fetch("name.test"), "ok");
+    assert_eq!(fetch("other.test"), "error tls/connect");
+}
+
+#[test]
+fn nonsense_is_a_mistake() {
+    for entry in [
+        "",
+        ":",
+        "::",
+        "a",
+        "a:1",
+        "a:1:",
+        ":1:127.0.0.1",
+        "a::127.0.0.1",
+        "a:x:127.0.0.1",
+        "a:-1:127.0.0.1",
+        "a:65536:127.0.0.1",
+        "a:1:b",
+        "a:1:127.0.0",
+        "a:1:256.0.0.1",
+        "a:1:127.0.0.1:80",
+        "a:1:,127.0.0.1",
+        "a:1:127.0.0.1,b",
+        "a:1:127.0.0.1;127.0.0.2",
+        "a:1:[::1",
+        "a:1:::1]",
+        "a:1:[127.0.0.1]",
+        "a:1:[]",
+        "a:1:::g",
+        "127.0.0.1",
+        "http://a:1:127.0.0.1",
+        "a b:1:127.0.0.1",
+    ] {
+        let fetch = Fetch::new()
+            .arg(format!("--resolve={entry}"))
+            .arg("http://127.0.0.1/");
+        refused(fetch, "--resolve");
+    }
+}
+
+/// That this was led, and not looked up, shows by the name: nobody knows it.
+#[test]
+fn a_star_stands_for_any_name() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    let names = ["a.test", "b.invalid", "c"];
+    let urls = names.map(|name| server.url_as(name, "/a"));
+    let out = leading(&format!("*:{port}:127.0.0.1"))
+        .args(urls)
+        .run()
+        .exits(0);
+    for record in out.records() {
+        assert_eq!(record["remote_addr"], format!("127.0.0.1:{port}"));
+    }
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_star_is_for_its_port_only() {
+    let server = Server::always(ok("x"));
+    let other = Server::always(ok("y"));
+    let record = leading(&format!("*:{}:127.0.0.1", other.port()))
+        .args(["-t", "20s", &server.url_as("nothing.invalid", "/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error dns/resolve");
+    for server in [server, other] {
+        server.assert_untouched();
+    }
+}
+
+#[test]
+fn a_name_of_its_own_beats_the_star_wherever_it_stands() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    let port = server.port();
+    let star = format!("*:{port}:127.0.0.2");
+    let name = format!("Name.test:{port}:127.0.0.3");
+    for entries in [[&star, &name], [&name, &star]] {
+        let out = leading(entries[0])
+            .args(["--resolve", entries[1]])
+            .args(["name.test", "other.test"].map(|name| server.url_as(name, "/a")))
+            .run()
+            .exits(0);
+        let led: Vec<_> = out
+            .in_order()
+            .iter()
+            .map(|record| record["remote_addr"].clone())
+            .collect();
+        assert_eq!(led, [3, 2].map(|last| format!("127.0.0.{last}:{port}")));
+    }
+}
+
+#[test]
+fn a_star_leads_no_address_elsewhere() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    leading(&format!("*:{port}:127.0.0.9"))
+        .arg(server.url("/a"))
+        .run()
+        .exits(0);
+    let socks = Socks::new(Manner::Open);
+    leading(&format!("*:{port}:127.0.0.9"))
+        .args(["-x", &socks.url("socks5")])
+        .arg(server.url("/b"))
+        .run()
+        .exits(0);
+    assert_eq!(socks.asked()[0].host, "127.0.0.1");
+    assert_eq!(server.targets(), ["/a", "/b"]);
+}
+
+#[test]
+fn a_star_leads_to_a_proxy_too() {
+    let server = Server::always(proxy());
+    leading(&format!("*:{}:127.0.0.1", server.port()))
+        .args(["-x", &server.url_as("proxy.test", ""), "http://a.invalid/"])
+        .run()
+        .exits(0);
+    // What is for the port of the origin is not for that of the proxy.
+    leading("*:80:127.0.0.9")
+        .args(["-4", "-x", &server.url_as("localhost", "")])
+        .arg("http://a.invalid/")
+        .run()
+        .exits(0);
+    assert_eq!(server.targets(), ["http://a.invalid/"; 2]);
+}
+
+#[test]
+fn a_star_leads_nowhere_that_is_forbidden() {
+    let server = Server::always(ok("x"));
+    let record = leading(&format!("*:{}:127.0.0.1", server.port()))
+        .args(["--block-private", &server.url_as("a.test", "/a")])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error blocked/connect");
+    server.assert_untouched();
+}
+
+/// curl lets such an entry expire; ours lasts for the run.
+#[test]
+fn a_plus_in_front_changes_nothing() {
+    let server = Server::always(ok("x"));
+    let port = server.port();
+    for host in ["+name.test", "+*"] {
+        leading(&format!("{host}:{port}:127.0.0.1"))
+            .arg(server.url_as("name.test", "/a"))
+            .run()
+            .exits(0);
+    }
+    assert_eq!(server.requests().len(), 2);
+    for bad in ["+", "+a", "+:80:127.0.0.1", "+a:x:127.0.0.1"] {
+        refused(leading(bad).arg("http://127.0.0.1/"), "--resolve");
+    }
+}

@@ -1,0 +1,5 @@
+//! The support module keeps its own promises.
+
+mod canary;
+mod proxy;
+mod server;

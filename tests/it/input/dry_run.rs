@@ -1,0 +1,47 @@
+//! `--dry-run`: the list is read, and nothing is sent.
+
+use std::io::Write as _;
+
+use crate::support::{Fetch, Output, Server};
+
+/// A dry run whose reader has left before there was anything to say.
+fn dry_run_unread(list: &str) -> Output {
+    let mut run = Fetch::new().args(["--dry-run", "-"]).stdin_open().spawn();
+    run.close_stdout();
+    // Who leaves early does not read it all.
+    let _ = run.take_stdin().write_all(list.as_bytes());
+    run.wait()
+}
+
+#[test]
+fn a_dry_run_reads_and_sends_nothing() {
+    let server = Server::build().may_stay_unasked().start();
+    Fetch::jsonl()
+        .args(["--dry-run", "-"])
+        .stdin(server.list(3))
+        .run()
+        .exits(0);
+    Fetch::jsonl()
+        .args(["--dry-run", "-"])
+        .stdin(format!("{}http://[\n", server.list(3)))
+        .run()
+        .exits(1);
+    assert!(server.requests().is_empty() && server.connections() == 0);
+}
+
+#[test]
+fn a_dry_run_whose_reader_left_ends_quietly() {
+    for count in [1, 100_000] {
+        let out = dry_run_unread(&"http://127.0.0.1/\n".repeat(count)).exits(141);
+        assert_eq!(out.stderr(), "");
+    }
+}
+
+#[test]
+fn a_dry_run_may_exit_with_zero_too() {
+    let list = "http://127.0.0.1/\nhttp://[\n";
+    let dry = || Fetch::new().args(["--dry-run", "-"]).stdin(list);
+    let out = dry().arg("--exit-zero").run().exits(0);
+    assert_eq!(out.stdout(), dry().run().exits(1).stdout());
+    assert!(out.stderr().contains("-:2"), "{}", out.stderr());
+}

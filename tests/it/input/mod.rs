@@ -1,0 +1,6 @@
+//! What is read from a list, and which URLs its lines are.
+
+mod dry_run;
+mod json;
+mod lines;
+mod urls;

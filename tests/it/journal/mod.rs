@@ -1,0 +1,7 @@
+//! `--journal`: which inputs a later run skips.
+
+mod crash;
+mod ends;
+mod files;
+mod guard;
+mod records;

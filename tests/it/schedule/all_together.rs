@@ -1,0 +1,171 @@
+//! Order, limits and rates used together: every run comes to its end.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::per_host::mixed;
+use crate::support::{Fetch, PATIENCE, Script, Server, answer, ok, redirect, reply};
+
+/// Options that make something wait for everything there is to wait for, and end soon.
+const EVERYTHING: [&str; 10] = [
+    "--max-per-host",
+    "2",
+    "--rate",
+    "60/s",
+    "--rate-per-host",
+    "30/s",
+    "--retry",
+    "2",
+    "--retry-delay",
+    "50ms",
+];
+
+/// Two servers with troubles, and a list of 40.
+fn troubled() -> ([Server; 2], String) {
+    let first = Server::build()
+        .route_in_turn("/0", [answer(503, "no"), answer(500, "no"), ok("x")])
+        .route_in_turn("/3", [Script::new().close(), ok("x")])
+        .route_in_turn("/7", [reply(429, &[("Retry-After", "1")], ""), ok("x")])
+        .otherwise(ok("x"))
+        .start();
+    let second = Server::build()
+        .route("/5", redirect(302, &first.url("/led")))
+        .route_in_turn("/19", [answer(503, "no"), ok("x")])
+        .otherwise(ok("x"))
+        .start();
+    let list = mixed(&first.list(20), &second.list(20));
+    ([first, second], list)
+}
+
+#[test]
+fn ordered_holds_with_all_of_it() {
+    for jobs in ["-j1", "-j8"] {
+        let (servers, list) = troubled();
+        let out = Fetch::jsonl()
+            .args(EVERYTHING)
+            .args([jobs, "--ordered"])
+            .stdin(list)
+            .run()
+            .exits(0);
+        let indices: Vec<_> = out
+            .records()
+            .iter()
+            .map(|record| record["index"].as_u64().unwrap())
+            .collect();
+        assert_eq!(indices, (0..40).collect::<Vec<_>>());
+        for server in &servers {
+            assert!(server.peak() <= 2);
+        }
+    }
+}
+
+#[test]
+fn ordered_fetches_on_while_the_first_waits() {
+    let server = Server::build()
+        .route("/0", answer(503, "no"))
+        .otherwise(ok("x"))
+        .start();
+    let mut run = Fetch::jsonl()
+        .args(["--ordered", "-j1", "--retry", "1"])
+        .args(["--retry-delay", "1h", "--retry-max-delay", "0"])
+        .stdin(server.list(500))
+        .spawn();
+    server.wait_for_requests(500);
+    assert!(
+        !run.speaks_within(Duration::from_millis(100)),
+        "the first is still to come"
+    );
+    run.signal(Signal::INT);
+    let out = run.wait().exits(130);
+    let records = out.records();
+    let indices: Vec<_> = records.iter().map(|record| &record["index"]).collect();
+    assert!((0..500).eq(indices.iter().map(|index| index.as_u64().unwrap())));
+    assert_eq!(records[0]["outcome"], "cancelled");
+    assert!(
+        records[1..499]
+            .iter()
+            .all(|record| record["outcome"] == "ok")
+    );
+}
+
+#[test]
+fn no_input_ends_at_once() {
+    for args in [&EVERYTHING[..], &["--rate", "1/h", "-j1", "--ordered"]] {
+        for list in ["", "# nothing\n\n"] {
+            let out = Fetch::jsonl().args(args).stdin(list).run().exits(0);
+            assert!(out.stdout().is_empty());
+            assert!(out.stderr().contains("no URLs"), "{}", out.stderr());
+            assert!(out.elapsed < PATIENCE / 3);
+        }
+    }
+}
+
+#[test]
+fn bad_lines_alone_end_at_once() {
+    for args in [
+        &EVERYTHING[..],
+        &["--rate", "1/h", "--rate-per-host", "1/h"],
+    ] {
+        let out = Fetch::jsonl()
+            .args(args)
+            .stdin("http://[\n".repeat(300))
+            .run()
+            .exits(1);
+        assert_eq!(out.records().len(), 300);
+        assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
+    }
+}
+
+#[test]
+fn bad_lines_wait_for_no_rate() {
+    let server = Server::always(ok("x"));
+    for option in ["--rate", "--rate-per-host"] {
+        let mut run = Fetch::jsonl()
+            .args([option, "1/h"])
+            .stdin(format!("{}http://[\n{0}", server.url("/a\n")))
+            .spawn();
+        let mut indices =
+            [run.record(), run.record()].map(|record| record["index"].as_u64().unwrap());
+        indices.sort_unstable();
+        assert_eq!(indices, [0, 1]);
+    }
+}
+
+#[test]
+fn one_job_and_everything_delayed_ends() {
+    let mut builder = Server::build();
+    for number in 0..10 {
+        let scripts = [answer(503, "no"), Script::new().close(), ok("x")];
+        builder = builder.route_in_turn(&format!("/{number}"), scripts);
+    }
+    let server = builder.start();
+    let args = ["-j1", "--max-per-host", "1", "--rate-per-host", "40/s"];
+    let out = Fetch::jsonl()
+        .args(args)
+        .args(["--retry", "3", "--retry-delay", "100ms"])
+        .stdin(server.list(10))
+        .run()
+        .exits(0);
+    assert_eq!(out.records().len(), 10);
+    assert_eq!(server.peak(), 1);
+}
+
+#[test]
+fn a_run_goes_on_when_input_comes_while_all_wait() {
+    let server = Server::build()
+        .route("/wait", answer(503, "no"))
+        .otherwise(ok("x"))
+        .start();
+    let mut run = Fetch::jsonl()
+        .args(["-j1", "--retry", "1", "--retry-delay", "1h"])
+        .args(["--retry-max-delay", "0", "--max-per-host", "1"])
+        .stdin_open()
+        .spawn();
+    run.write(server.url("/wait\n"));
+    server.wait_for_requests(1);
+    for number in 1..4 {
+        run.write(server.url("/more\n"));
+        assert_eq!(run.record()["index"], number);
+    }
+}

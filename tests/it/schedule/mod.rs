@@ -1,0 +1,8 @@
+//! Which requests are in flight at a time, in which order, and at what rate.
+
+mod all_together;
+mod cancel;
+mod concurrency;
+mod per_host;
+mod rates;
+mod threads;
