@@ -13,6 +13,7 @@ use crate::model::outcome::StatusSet;
 /// Fetch a list of URLs concurrently; print one record for each, as it completes.
 #[derive(Debug, Parser)]
 #[command(
+    name = "fetch",
     version,
     about,
     max_term_width = 100,
