@@ -20,6 +20,7 @@ mod harness;
 mod http;
 mod input;
 mod journal;
+mod layers;
 mod peers;
 mod proxy;
 mod readme;
