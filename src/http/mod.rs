@@ -17,6 +17,7 @@ mod send;
 mod upload;
 mod workers;
 
+pub use crate::model::capture::Capture;
 pub use body::CODINGS;
 pub use connect::descriptors::{FileLimitError, Fit, LOOKUPS, fit_jobs, make_room};
 pub use connect::guard::{Family, Guard};
@@ -124,15 +125,4 @@ pub struct Limits {
     pub connect: Option<Duration>,
     /// Silence of the server.
     pub silence: Option<Duration>,
-}
-
-/// What to keep of an answer, beyond what every record shows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Capture {
-    /// The header fields.
-    pub headers: bool,
-    /// The body.
-    pub body: bool,
-    /// Its SHA-256.
-    pub sha256: bool,
 }

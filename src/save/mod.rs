@@ -11,7 +11,7 @@
 //! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part_file`]).
 //! 2. A hard link gives it its name, unless something has that name.
 //! 3. The record is written.
-//! 4. The temporary name goes ([`PendingFile`](crate::model::outcome::Receipt)).
+//! 4. The temporary name goes ([`PendingFile`](crate::model::saved_file::PendingFile)).
 //!
 //! So a file with a temporary name beside its own has no record: the next run
 //! that opens the folder knows that it may be fetched again.

@@ -11,8 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::part_file::{PartFile, Representation};
 use super::{Entry, Folder, SaveError, SaveOptions};
-use crate::model::outcome::{PendingFile, SavedFile};
-use crate::model::request::{Existing, SaveTarget};
+use crate::model::saved_file::{Existing, PendingFile, SaveTarget, SavedFile};
 use crate::model::text::hex;
 
 /// How much is compared at a time.

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::part_file::PartFile;
 use super::unfinished::{BodyChecks, BodyStart, SavedBody, UnfinishedFile};
 use super::{SaveError, Store};
-use crate::model::request::SaveTarget;
+use crate::model::saved_file::SaveTarget;
 
 /// Smaller pieces are gathered in one: each may pin a buffer many times its size.
 const SMALL: usize = 4 * 1024;
