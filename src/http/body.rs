@@ -20,7 +20,8 @@ use tokio_util::io::StreamReader;
 
 use super::clock::ExchangeClock;
 use super::{Capture, SizeLimit};
-use crate::save::{SaveError, Writer};
+use crate::model::body_sink::{BodySink, ChecksumError};
+use crate::model::error::Failure;
 
 /// What is taken out of a decoder at a time.
 const DECODED: usize = 16 * 1024;
@@ -45,7 +46,9 @@ pub(super) enum BodyError {
     #[error("not as long as its Content-Range says")]
     Length,
     #[error(transparent)]
-    Save(#[from] SaveError),
+    Checksum(#[from] ChecksumError),
+    #[error("{0}")]
+    Save(Failure),
 }
 
 /// 8 MiB, the most that a sender may ask for (RFC 9659, section 3).
@@ -135,7 +138,8 @@ pub(super) struct Received {
     /// Boxed: few ask for it, and every request on the wire has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
-    pub(super) writer: Option<Box<Writer>>,
+    /// Where the body is saved to.
+    pub(super) sink: Option<Box<dyn BodySink>>,
 }
 
 impl Received {
@@ -145,16 +149,16 @@ impl Received {
             kept: keep.body.then(Vec::new),
             hash: keep.sha256.then(Box::default),
             limit,
-            writer: None,
+            sink: None,
         }
     }
 
     /// The body becomes a file, of which an earlier attempt left the first `size` bytes.
-    pub(super) fn save(&mut self, writer: Writer, size: u64) {
-        // The writer has it hashed, where that does not hold up the network.
+    pub(super) fn save(&mut self, sink: Box<dyn BodySink>, size: u64) {
+        // The sink has it hashed, where that does not hold up the network.
         self.hash = None;
         self.size = size;
-        self.writer = Some(Box::new(writer));
+        self.sink = Some(sink);
     }
 
     /// The hash of what has come.
@@ -168,8 +172,8 @@ impl Received {
         self.kept
     }
 
-    /// Takes the next piece. Gives who is to write it, if the body becomes a file.
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut Writer>, BodyError> {
+    /// Takes the next piece. Returns the sink to write it to, if the body is saved.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut dyn BodySink>, BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -180,7 +184,10 @@ impl Received {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
-        Ok(self.writer.as_deref_mut())
+        Ok(match &mut self.sink {
+            Some(sink) => Some(sink.as_mut()),
+            None => None,
+        })
     }
 }
 
@@ -269,8 +276,9 @@ async fn receive_plain(
         let Some(piece) = piece.transpose()? else {
             return Ok(());
         };
-        if let Some(writer) = received.take(&piece)? {
-            Box::pin(clock.aside(writer.write(piece))).await?;
+        if let Some(sink) = received.take(&piece)? {
+            let written = clock.aside(sink.write(piece)).await;
+            written.map_err(BodyError::Save)?;
         }
     }
 }
@@ -296,9 +304,10 @@ async fn receive_coded(
             Ok(0) => break,
             Ok(read) => {
                 let piece = &buffer[..read];
-                if let Some(writer) = received.take(piece)? {
+                if let Some(sink) = received.take(piece)? {
                     let piece = Bytes::copy_from_slice(piece);
-                    Box::pin(clock.aside(writer.write(piece))).await?;
+                    let written = clock.aside(sink.write(piece)).await;
+                    written.map_err(BodyError::Save)?;
                 }
             }
             Err(error) => return Err(unwrap(error, coding)),

@@ -20,11 +20,11 @@ use super::range;
 use super::redirect::{self, RedirectError};
 use super::retry_after;
 use super::send::Sender;
+use crate::model::body_sink::{BodyChecks, BodySink, BodyStore, PartialBody, Representation};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::{Answer, Attempt};
-use crate::model::request::{Body, Request, SaveTarget};
-use crate::model::text::hex;
-use crate::save::{BodyChecks, BodyStart, PartFile, Representation, SaveError, Store, Writer};
+use crate::model::request::{Body, Request};
+use crate::model::saved_file::SaveTarget;
 
 /// Bytes in the head of an answer at most.
 const MAX_HEAD: usize = 256 * 1024;
@@ -138,7 +138,7 @@ enum Exchanged {
 struct ResponseHead {
     response: Box<Response>,
     /// What an earlier attempt left.
-    part: Option<Box<PartFile>>,
+    part: Option<Box<dyn PartialBody>>,
     /// Bytes in all, where the answer continues that.
     whole: Option<u64>,
 }
@@ -162,7 +162,7 @@ struct PartialAnswer {
 pub(super) struct Client {
     options: HttpOptions,
     sender: Sender,
-    store: Option<Store>,
+    store: Option<Arc<dyn BodyStore>>,
 }
 
 impl Client {
@@ -174,7 +174,7 @@ impl Client {
     pub(super) fn new(
         options: HttpOptions,
         pool: Pool,
-        store: Option<Store>,
+        store: Option<Arc<dyn BodyStore>>,
         shared: Shared,
     ) -> Result<Self, ClientError> {
         let sender = Sender::new(options.clone(), pool, shared)?;
@@ -214,8 +214,8 @@ impl Client {
         };
         state.timing = Some(clock.timing());
         let result = result?;
-        if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
-            leave(*writer, failure).await;
+        if let (Err(failure), Some(sink)) = (&result, arriving.received.sink.take()) {
+            leave(sink, failure).await;
         }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
@@ -320,28 +320,30 @@ impl Client {
             let message = "206 Partial Content, although all was asked for";
             return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
         }
-        let (start, offset) = match part {
+        let checks = self.checks(request);
+        let (sink, offset) = match part {
             Some(part) if whole.is_some() => {
                 let offset = part.offset();
-                (BodyStart::At(*part), offset)
+                (part.resume(checks), offset)
             }
             part => {
-                let of = self.representation(request, state, &response);
-                (
-                    BodyStart::Anew {
-                        part: part.map(|part| *part),
-                        of,
-                    },
-                    0,
-                )
+                let representation = self.representation(request, state, &response);
+                let sink = match part {
+                    Some(part) => part.restart(checks, representation),
+                    None => store.start(place, checks, representation),
+                };
+                (sink, 0)
             }
         };
-        let checks = BodyChecks {
+        received.save(sink, offset);
+        Ok(response)
+    }
+
+    fn checks(&self, request: &Request) -> BodyChecks {
+        BodyChecks {
             sha256: self.options.keep.sha256,
             expected: request.sha256,
-        };
-        received.save(store.writer(place.clone(), checks, start), offset);
-        Ok(response)
+        }
     }
 
     /// The body of an accepted answer is there: checks it, and makes it a file.
@@ -351,15 +353,12 @@ impl Client {
         clock: &ExchangeClock,
         arriving: &mut PartialAnswer,
     ) -> Result<(), BodyError> {
-        let Some(writer) = arriving.received.writer.take() else {
-            let sum = arriving.received.sha256();
-            let is_other = |sum: &[u8; 32]| request.sha256.is_some_and(|expected| expected != *sum);
-            return match sum.filter(is_other) {
-                Some(sum) => Err(SaveError::Checksum(hex(&sum)).into()),
-                None => Ok(()),
-            };
+        let Some(sink) = arriving.received.sink.take() else {
+            let checks = self.checks(request);
+            let sha256 = arriving.received.sha256();
+            return Ok(sha256.map_or(Ok(()), |sha256| checks.verify(sha256))?);
         };
-        let made = Box::pin(clock.aside(writer.finish())).await?;
+        let made = clock.aside(sink.finish()).await.map_err(BodyError::Save)?;
         if let Some(answer) = &mut arriving.answer {
             answer.sha256 = made.sha256;
             answer.saved = Some(made.saved);
@@ -368,8 +367,8 @@ impl Client {
     }
 
     /// Where the body of an answer to `request` goes.
-    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a SaveTarget)> {
-        Some((self.store.as_ref()?, request.place.as_ref()?))
+    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a dyn BodyStore, &'a SaveTarget)> {
+        Some((self.store.as_deref()?, request.place.as_ref()?))
     }
 
     /// Asks for what an earlier attempt left undone, or for all; for all too where
@@ -382,13 +381,14 @@ impl Client {
         clock: &Rc<ExchangeClock>,
     ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
         let part = if self.is_resumable(request, state) {
-            Box::pin(self.part(request, clock)).await?.map(Box::new)
+            Box::pin(self.part(request, clock)).await?
         } else {
             None
         };
         let rest = part.as_deref().filter(|part| {
             let is_accepted = |status: StatusCode| self.options.accept.contains(status.as_u16());
-            part.of().is_some_and(|of| of.url == request.url.as_str())
+            part.representation()
+                .is_some_and(|of| of.url == request.url.as_str())
                 && part.offset() > 0
                 && is_accepted(StatusCode::PARTIAL_CONTENT)
         });
@@ -419,16 +419,16 @@ impl Client {
         &self,
         request: &Request,
         clock: &ExchangeClock,
-    ) -> Result<Option<PartFile>, Failure> {
+    ) -> Result<Option<Box<dyn PartialBody>>, Failure> {
         match self.place(request) {
-            Some((store, place)) => Ok(clock.aside(store.part(place)).await?),
+            Some((store, place)) => clock.aside(store.open_partial(place)).await,
             None => Ok(None),
         }
     }
 
     fn is_resumable(&self, request: &Request, state: &AttemptState) -> bool {
-        let resume = |store: &Store| store.options.resume;
-        self.store.as_ref().is_some_and(resume)
+        let resume = |store: &dyn BodyStore| store.keeps_partial_bodies();
+        self.store.as_deref().is_some_and(resume)
             && !request.headers.contains_key(RANGE)
             && state.method == Method::GET
             && state.body.is_none()
@@ -493,7 +493,8 @@ impl Client {
     ) -> Failure {
         let kind = match error {
             BodyError::Read(error) => return self.wire_failure(&error, state, clock),
-            BodyError::Save(error) => return error.into(),
+            BodyError::Checksum(error) => return error.into(),
+            BodyError::Save(failure) => return failure,
             BodyError::Decode(..)
             | BodyError::Trailing(_)
             | BodyError::Coding(_)
@@ -525,11 +526,11 @@ impl Client {
 }
 
 /// What becomes of a body that is not whole.
-async fn leave(writer: Writer, failure: &Failure) {
+async fn leave(sink: Box<dyn BodySink>, failure: &Failure) {
     match failure.kind {
         // More of the same would not make it right.
-        Kind::TooLarge | Kind::Checksum | Kind::Protocol => writer.discard().await,
-        _ => writer.keep().await,
+        Kind::TooLarge | Kind::Checksum | Kind::Protocol => sink.discard().await,
+        _ => sink.keep_partial().await,
     }
 }
 

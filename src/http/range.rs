@@ -8,7 +8,7 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::save::{PartFile, Representation};
+use crate::model::body_sink::{PartialBody, Representation};
 
 /// What the answer to a request for `url` with these `headers` and so many bytes
 /// is, where it could be continued: a weak validator would not show that it is another.
@@ -38,9 +38,11 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Asks for what `part` lacks, provided that it is still a part of the same.
-pub(super) fn ask(part: &PartFile, headers: &mut HeaderMap) {
+pub(super) fn ask(part: &dyn PartialBody, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
-    let validator = part.of().map(|of| HeaderValue::try_from(&of.validator));
+    let validator = part
+        .representation()
+        .map(|of| HeaderValue::try_from(&of.validator));
     if let (Ok(range), Some(Ok(validator))) = (range, validator) {
         headers.insert(RANGE, range);
         headers.insert(IF_RANGE, validator);
@@ -48,14 +50,14 @@ pub(super) fn ask(part: &PartFile, headers: &mut HeaderMap) {
 }
 
 /// Bytes in all, where `response` has just what `part` lacks.
-pub(super) fn whole_length(part: &PartFile, response: &Response) -> Option<u64> {
+pub(super) fn whole_length(part: &dyn PartialBody, response: &Response) -> Option<u64> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return None;
     }
     let headers = response.headers();
     let Representation {
         validator, length, ..
-    } = part.of()?;
+    } = part.representation()?;
     let name = if validator.starts_with('"') {
         ETAG
     } else {

@@ -17,8 +17,8 @@ use super::failure;
 use super::range;
 use super::upload::Upload;
 use super::{HttpOptions, Versions};
+use crate::model::body_sink::PartialBody;
 use crate::model::request::Request;
-use crate::save::PartFile;
 
 /// How often a server may say that it has not looked at a request, and get it again on a
 /// connection that others use: one that takes few requests on each says so to all but these.
@@ -76,7 +76,7 @@ impl Sender {
         &self,
         request: &Request,
         state: &AttemptState,
-        part: Option<&PartFile>,
+        part: Option<&dyn PartialBody>,
         clock: &Rc<ExchangeClock>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let pooled = if state.method.is_idempotent() {
@@ -145,7 +145,7 @@ impl Sender {
         client: &reqwest::Client,
         request: &Request,
         state: &AttemptState,
-        part: Option<&PartFile>,
+        part: Option<&dyn PartialBody>,
         clock: &Rc<ExchangeClock>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
         let mut message = self.message(request, state, clock);

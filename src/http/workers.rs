@@ -25,11 +25,11 @@ use super::connect::descriptors::room;
 use super::connect::pool::{Pool, Shared};
 use super::exchange::{AttemptState, Client, ClientError, ExchangeResult};
 use super::{HttpOptions, LOOKUPS, Versions};
+use crate::model::body_sink::BodyStore;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
-use crate::save::Store;
 
 /// Hops after which a list is long enough for more threads.
 const LONG: u64 = 32;
@@ -71,7 +71,7 @@ pub struct Workers {
 struct ClientSetup {
     options: HttpOptions,
     pool: Pool,
-    store: Option<Store>,
+    store: Option<Arc<dyn BodyStore>>,
     shared: Shared,
 }
 
@@ -99,7 +99,7 @@ impl Workers {
     pub fn new(
         options: HttpOptions,
         pool: Pool,
-        store: Option<Store>,
+        store: Option<Arc<dyn BodyStore>>,
         spread: RuntimeOptions,
     ) -> Result<Self, ClientError> {
         let plan = ClientSetup {

@@ -22,6 +22,7 @@ use rustix::thread::sched_getaffinity;
 use self::output_files::OutputFiles;
 use self::planner::{Files, Planner};
 use crate::config::Config;
+use crate::model::body_sink::BodyStore;
 use crate::model::error::plain;
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::exit::Exit;
@@ -269,6 +270,7 @@ fn http_client(
         runtimes: fit.runtimes,
         hosts: !config.engine.per_host.is_limited(),
     };
+    let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
     let client = http::Workers::new(config.http.clone(), fit.pool, store, spread)?;
     Ok((client, insecure.into_iter().chain(too_many).collect()))
 }

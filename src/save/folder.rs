@@ -15,7 +15,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-use super::SaveError;
+use super::error::SaveError;
 use super::names::fingerprint;
 use crate::model::error::plain;
 
