@@ -449,7 +449,7 @@ fn http_options(
             connect: cli.connect_timeout.0,
             silence: cli.read_timeout.0,
         },
-        keep,
+        capture: keep,
         accept: cli.accept.clone(),
         connecting: connecting(cli)?,
     })
