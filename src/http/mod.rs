@@ -18,7 +18,7 @@ mod upload;
 mod workers;
 
 pub use body::CODINGS;
-pub use connect::descriptors::{FileLimitError, Fit, LOOKUPS, fit_jobs, make_room};
+pub use connect::descriptors::{FileLimitError, Fit, LOOKUPS, fit_jobs};
 pub use connect::guard::{Family, Guard};
 pub use connect::pool::Pool;
 pub use connect::resolver::Overrides;

@@ -8,6 +8,7 @@ mod signals;
 
 use std::io;
 use std::mem::{self, ManuallyDrop};
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use futures::future::{FutureExt as _, LocalBoxFuture};
 use futures::stream::{LocalBoxStream, StreamExt as _};
-use rustix::thread::sched_getaffinity;
 
 use self::output_files::OutputFiles;
 use self::planner::{Files, Planner};
@@ -29,7 +29,8 @@ use crate::model::request::Input;
 use crate::report::{
     InputCount, Journal, JournalError, Outputs, PrintError, Printed, Reporter, Summary,
 };
-use crate::save::{FileIdentity, Folder, FolderError, Names, Store, Threads};
+use crate::save::{Folder, FolderError, Names, Store, Threads};
+use crate::sys::{self, FileIdentity};
 use crate::{engine, http, input, report, save};
 
 /// How long a printer that cannot write is waited for once the user wants to leave.
@@ -105,10 +106,10 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
         return dry_run::run(config);
     }
     let files = usize::from(config.save.is_some());
-    let cores = sched_getaffinity(None).map_or(1, |cores| cores.count() as usize);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let runtimes = cores.clamp(1, RUNTIMES).min(config.engine.jobs);
     let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
-    http::make_room(fit.descriptors());
+    sys::reserve_descriptors(fit.descriptors());
     // Dropped last: what is being written when the run is over comes to its end.
     let threads = match &config.save {
         Some(save) => Some(Threads::start(save.options.fsync)?),
@@ -130,7 +131,7 @@ async fn fetch(
     fit: http::Fit,
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
-    signals::survive_large_files()?;
+    sys::survive_file_size_limit()?;
     let Some(drafts) = OutputFiles::create(&config.run, config.take)? else {
         return Ok(Exit::Success);
     };
@@ -233,9 +234,9 @@ fn with_own_files(folder: Folder, config: &Config) -> Folder {
     let named = sources.filter_map(|source| source.regular.as_deref());
     let named = named.chain(options.map(AsRef::as_ref));
     let opened = [
-        FileIdentity::open(io::stdin()),
-        FileIdentity::open(io::stdout()),
-        FileIdentity::open(io::stderr()),
+        FileIdentity::of(io::stdin()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
     ];
     let own = named.filter_map(FileIdentity::at);
     let own = own.chain(opened.into_iter().flatten()).collect();

@@ -1,13 +1,11 @@
 //! The files a run leaves behind: written under another name, whole or absent under their own.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
 use super::{FinishedRun, RunError};
 use crate::config::Run;
@@ -16,7 +14,8 @@ use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardOf, say};
-use crate::save::{FileIdentity, folder_of};
+use crate::save::folder_of;
+use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, sync_directory};
 
 /// Why results are not written, mostly.
 const EARLY: &str = "the run stopped early";
@@ -61,7 +60,7 @@ impl OutputFiles {
     pub(crate) fn lines(&self) -> io::Result<File> {
         match &self.results {
             Some(draft) => draft.file().try_clone(),
-            None => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+            None => duplicate_stdout(),
         }
     }
 
@@ -247,7 +246,7 @@ impl OutputFile {
         let synced = file.as_file().sync_all();
         let finished = synced.and_then(|()| name(file, &self.path));
         // Not every file system can: then it is as safe as that makes it.
-        let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
+        let _ = sync_directory(folder_of(&self.path));
         finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
 }
@@ -256,8 +255,8 @@ impl OutputFile {
 fn is_standard_stream(path: &Path) -> bool {
     let there = FileIdentity::at(path);
     let streams = [
-        FileIdentity::open(io::stdout()),
-        FileIdentity::open(io::stderr()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
     ];
     there.is_some() && streams.contains(&there)
 }
@@ -270,9 +269,5 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
     let mut prefix = name.to_owned();
     prefix.push(".");
-    Builder::new()
-        .prefix(&prefix)
-        .suffix(".partial")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder_of(path))
+    create_temporary(folder_of(path), &prefix, ".partial")
 }

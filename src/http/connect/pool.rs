@@ -32,6 +32,7 @@ use super::streams::{OpenStreams, StreamPermit};
 use super::tls;
 use crate::http::{HttpOptions, Versions, clock};
 use crate::model::origin::OriginId;
+use crate::sys::without_user_timeout;
 
 /// Idle connections are closed after this: servers do so after 60 to 75 s.
 const IDLE: Duration = Duration::from_secs(50);
@@ -312,8 +313,8 @@ fn builder(
         builder = builder
             .tcp_keepalive(None)
             .tcp_keepalive_interval(None)
-            .tcp_keepalive_retries(None)
-            .tcp_user_timeout(None);
+            .tcp_keepalive_retries(None);
+        builder = without_user_timeout(builder);
     }
     let ping = ping_after(options.limits.silence);
     builder = builder
