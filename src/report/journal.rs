@@ -7,11 +7,8 @@ use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::Deserialize;
 
 use crate::model::error::plain;
@@ -19,6 +16,7 @@ use crate::model::outcome::Verdict;
 use crate::model::request::Input;
 use crate::model::text::hex;
 use crate::save::folder_of;
+use crate::sys::{read_at, sync_directory, try_lock};
 
 /// What every record begins with.
 const BEGINNING: &[u8] = br#"{"index":"#;
@@ -192,7 +190,7 @@ fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     loop {
         let known = line.len();
         line.resize(known.max(LOOK) + known, 0);
-        let read = file.read_at(&mut line[known..], offset + known as u64)?;
+        let read = read_at(file, &mut line[known..], offset + known as u64)?;
         line.truncate(known + read);
         if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
             line.truncate(known + end);
@@ -235,7 +233,7 @@ impl Journal {
         }
         let opened = options.open(path).map_err(failed)?;
         // Where locks are not to be had, the user sees to it.
-        if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        if try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
             return Err(JournalError::Busy(path.to_owned()));
         }
         let mut past = JournalIndex {
@@ -333,7 +331,7 @@ impl Journal {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+    match sync_directory(folder_of(path)) {
         // Some file systems cannot, and need not.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,

@@ -16,7 +16,7 @@ pub use format::template::{Template, TemplateError};
 pub use format::text::TextStyle;
 pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
 pub use pending_files::UnrecordedFiles;
-pub use printer::{Gate, Outputs, PrintError, Printed, kind, printed, say};
+pub use printer::{Gate, Outputs, PrintError, Printed, printed, say};
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
 
 use std::io::{self, Write as _};

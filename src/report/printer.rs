@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -15,9 +14,6 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
-use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
 use super::escape::escape;
@@ -26,6 +22,7 @@ use super::pending_files::PendingFiles;
 use super::progress::{Bar, PACE};
 use super::summary::Counts;
 use super::{InputCount, JournalError};
+use crate::sys::{AsOpenFile, wait_writable};
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;
@@ -349,22 +346,14 @@ pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 
-/// What `stream` is, if the system says so.
-pub fn kind(stream: impl AsFd) -> Option<FileType> {
-    let stat = fstat(stream).ok()?;
-    Some(FileType::from_raw_mode(stat.st_mode))
-}
-
 /// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.
-fn write_all(mut file: impl Write + AsFd, mut bytes: &[u8]) -> io::Result<()> {
+fn write_all(mut file: impl Write + AsOpenFile, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                retry_on_intr(|| poll(&mut [PollFd::new(&file, PollFlags::OUT)], None))?;
-            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_writable(&file)?,
             Err(error) => return Err(error),
         }
     }

@@ -1,14 +1,12 @@
 //! The files of `--results` and `--summary-file`: written under a temporary name, and renamed when they
 //! are complete.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
 use super::drive::FinishedRun;
 use super::error::RunError;
@@ -18,7 +16,8 @@ use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardOf, say};
-use crate::save::{FileIdentity, folder_of};
+use crate::save::folder_of;
+use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, sync_directory};
 
 /// The usual reason for incomplete results.
 const STOPPED_EARLY: &str = "the run stopped early";
@@ -63,7 +62,7 @@ impl OutputFiles {
     pub(crate) fn lines(&self) -> io::Result<File> {
         match &self.results {
             Some(output) => output.file().try_clone(),
-            None => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+            None => duplicate_stdout(),
         }
     }
 
@@ -252,7 +251,7 @@ impl OutputFile {
         let synced = file.as_file().sync_all();
         let finished = synced.and_then(|()| name(file, &self.path));
         // Some file systems cannot sync a folder, and that is no reason to fail.
-        let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
+        let _ = sync_directory(folder_of(&self.path));
         finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
 }
@@ -261,8 +260,8 @@ impl OutputFile {
 fn is_standard_stream(path: &Path) -> bool {
     let identity = FileIdentity::at(path);
     let streams = [
-        FileIdentity::open(io::stdout()),
-        FileIdentity::open(io::stderr()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
     ];
     identity.is_some() && streams.contains(&identity)
 }
@@ -275,9 +274,5 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
     let mut prefix = name.to_owned();
     prefix.push(".");
-    Builder::new()
-        .prefix(&prefix)
-        .suffix(".partial")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder_of(path))
+    create_temporary(folder_of(path), &prefix, ".partial")
 }

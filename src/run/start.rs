@@ -21,7 +21,8 @@ use crate::config::Config;
 use crate::model::exit::Exit;
 use crate::model::input::Input;
 use crate::report::{InputCount, Journal, Outputs, Reporter};
-use crate::save::{FileIdentity, Folder, Names, Store, Threads};
+use crate::save::{Folder, Names, Store, Threads};
+use crate::sys::{self, FileIdentity};
 use crate::{http, input, save};
 
 /// The most runtimes. More were not measured.
@@ -40,7 +41,7 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let runtimes = cores.clamp(1, MAX_RUNTIMES).min(config.engine.jobs);
     let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
-    http::make_room(fit.descriptors());
+    sys::reserve_descriptors(fit.descriptors());
     // Dropped last, so that a write in progress at the end of the run completes.
     let threads = match &config.save {
         Some(save) => Some(Threads::start(save.options.fsync)?),
@@ -63,7 +64,7 @@ async fn fetch(
     fit: http::Fit,
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
-    signals::survive_large_files()?;
+    sys::survive_file_size_limit()?;
     let Some(output_files) = OutputFiles::create(&config.run, config.take)? else {
         return Ok(Exit::Success);
     };
@@ -166,9 +167,9 @@ fn with_own_files(folder: Folder, config: &Config) -> Folder {
     let named = sources.filter_map(|source| source.regular.as_deref());
     let named = named.chain(options.map(AsRef::as_ref));
     let opened = [
-        FileIdentity::open(io::stdin()),
-        FileIdentity::open(io::stdout()),
-        FileIdentity::open(io::stderr()),
+        FileIdentity::of(io::stdin()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
     ];
     let own = named.filter_map(FileIdentity::at);
     let own = own.chain(opened.into_iter().flatten()).collect();

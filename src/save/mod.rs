@@ -22,7 +22,7 @@ mod part_file;
 mod unfinished;
 mod writer;
 
-pub use folder::{Entry, FileIdentity, Folder, FolderError, folder_of};
+pub use folder::{Entry, Folder, FolderError, folder_of};
 pub use names::{NameRequest, NameTemplate, NameTemplateError, Names, is_legal};
 pub use part_file::{PART, PartFile, Representation};
 pub use unfinished::{BodyChecks, BodyStart, SavedBody};

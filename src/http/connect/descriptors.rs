@@ -1,10 +1,7 @@
 //! Fits the number of connections to the limit of open files.
 
-use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::stdio::stdin;
-
 use super::pool::PoolLimits;
+use crate::sys::raise_open_file_limit;
 
 /// How many names are looked up at a time, each on a thread of its own.
 pub const LOOKUPS: usize = 16;
@@ -60,27 +57,9 @@ pub fn fit_jobs(
     files: usize,
     runtimes: usize,
 ) -> Result<Fit, FileLimitError> {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let current = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    match current {
+    match raise_open_file_limit() {
         Some(few) if few < LEAST => Err(FileLimitError(few)),
-        current => Ok(fit(jobs, others, files, current, runtimes)),
-    }
-}
-
-/// Has the system make room for `descriptors` now. Once there are several threads, Linux lets all of them
-/// wait each time that its table of files doubles: ten milliseconds and more at 64, 256, 512, ….
-pub fn make_room(descriptors: usize) {
-    if let Ok(last) = i32::try_from(descriptors) {
-        // What cannot be made now is made when it is needed.
-        drop(fcntl_dupfd_cloexec(stdin(), last));
+        limit => Ok(fit(jobs, others, files, limit, runtimes)),
     }
 }
 

@@ -25,6 +25,7 @@ use super::streams::{OpenStreams, StreamPermit};
 use super::tls;
 use crate::http::options::{HttpOptions, Versions};
 use crate::model::origin::OriginId;
+use crate::sys::without_user_timeout;
 
 /// How long an idle connection is kept. Servers close theirs after 60 to 75 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -313,8 +314,8 @@ fn builder(
         builder = builder
             .tcp_keepalive(None)
             .tcp_keepalive_interval(None)
-            .tcp_keepalive_retries(None)
-            .tcp_user_timeout(None);
+            .tcp_keepalive_retries(None);
+        builder = without_user_timeout(builder);
     }
     let ping = ping_interval(options.limits.silence);
     builder = builder
