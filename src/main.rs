@@ -9,10 +9,10 @@ use fetch::cli::Cli;
 use fetch::config::Config;
 use fetch::exit::Exit;
 use fetch::report::say;
-use tikv_jemallocator::Jemalloc;
 
+#[cfg(target_os = "linux")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
