@@ -24,6 +24,8 @@
 //! | [`raise_open_file_limit`], [`reserve_descriptors`] | `setrlimit(2)`, `fcntl(2)` | `None`, and nothing |
 //! | [`without_user_timeout`] | a socket option of Linux | nothing |
 
+#[cfg(target_os = "linux")]
+mod linux_allocator;
 mod types;
 #[cfg(unix)]
 mod unix;

@@ -31,13 +31,14 @@ const LAYERS: [(&str, usize); 12] = [
 ];
 
 /// What only some systems have, as it begins in the source.
-const SYSTEM_SPECIFIC: [&str; 6] = [
+const SYSTEM_SPECIFIC: [&str; 7] = [
     "rustix",
     "libc",
     "std::os",
     "tokio::net::unix",
     "tokio::signal::unix",
     "cfg(unix)",
+    "target_os",
 ];
 
 /// A path in the source, its segments in order.
