@@ -22,10 +22,11 @@ const ENGINES: [&str; 2] = ["parallel", "sbatch"];
 const SHARDS: &str = "for k in 0 1 2 3; do fetch urls.txt --shard $k/4 --json --results results/$k.jsonl --summary-file results/$k.json; done";
 
 /// Options of other programs.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 13] = [
     "--example",
     "--locked",
     "--path",
+    "--check",
     "--quick",
     "--release",
     "--test",
@@ -319,5 +320,46 @@ fn every_link_leads_somewhere() {
                 assert!(target.expect(&said).anchors().contains(anchor), "{said}");
             }
         }
+    }
+}
+
+/// All of the source, and the folders of its first level.
+fn source() -> (String, Vec<String>) {
+    let root = Path::new(ROOT).join("src");
+    let (mut text, mut folders, mut left) = (String::new(), Vec::new(), vec![root.clone()]);
+    while let Some(folder) = left.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.is_dir() {
+                text += &fs::read_to_string(path).unwrap();
+                continue;
+            }
+            if folder == root {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                folders.push(name);
+            }
+            left.push(path);
+        }
+    }
+    (text, folders)
+}
+
+#[test]
+fn the_architecture_is_that_of_the_source() {
+    let (text, folders) = source();
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/architecture.md")).unwrap();
+    for folder in folders {
+        assert!(page.contains(&format!("| `{folder}/`")), "{folder}");
+    }
+    let words: BTreeSet<_> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    let names = page.split("\n## Names\n").nth(1).unwrap();
+    let names = names.split("\n## ").next().unwrap();
+    let cells = names.lines().filter_map(|line| line.split('|').nth(1));
+    let names: Vec<_> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(words.contains(name), "{name}");
     }
 }
