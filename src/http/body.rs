@@ -21,8 +21,9 @@ use tokio_util::io::StreamReader;
 
 use super::clock::ExchangeClock;
 use super::options::SizeLimit;
+use crate::model::body_sink::{BodySink, ChecksumError};
 use crate::model::capture::Capture;
-use crate::save::{SaveError, Writer};
+use crate::model::error::Failure;
 
 /// How many bytes are taken out of a decoder at a time.
 const DECODED: usize = 16 * 1024;
@@ -47,7 +48,9 @@ pub(super) enum BodyError {
     #[error("its length differs from its Content-Range")]
     Length,
     #[error(transparent)]
-    Save(#[from] SaveError),
+    Checksum(#[from] ChecksumError),
+    #[error("{0}")]
+    Save(Failure),
 }
 
 /// The largest window of zstd: 8 MiB, the most that a sender may use (RFC 9659, section 3).
@@ -138,7 +141,8 @@ pub(super) struct ReceivedBody {
     /// Boxed, because few requests need it and every request in flight has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
-    pub(super) writer: Option<Box<Writer>>,
+    /// Where the body is saved.
+    pub(super) sink: Option<Box<dyn BodySink>>,
 }
 
 impl ReceivedBody {
@@ -148,16 +152,16 @@ impl ReceivedBody {
             kept: keep.body.then(Vec::new),
             hash: keep.sha256.then(Box::default),
             limit,
-            writer: None,
+            sink: None,
         }
     }
 
-    /// Passes the body on to `writer`. An earlier attempt left the first `size` bytes of it.
-    pub(super) fn save(&mut self, writer: Writer, size: u64) {
-        // The writer hashes it on its own thread, where that does not hold up the network.
+    /// Saves the body in `sink`. An earlier attempt left the first `size` bytes of it.
+    pub(super) fn save(&mut self, sink: Box<dyn BodySink>, size: u64) {
+        // The sink hashes it on its own thread, where that does not hold up the network.
         self.hash = None;
         self.size = size;
-        self.writer = Some(Box::new(writer));
+        self.sink = Some(sink);
     }
 
     /// Returns the SHA-256 of the body so far.
@@ -171,8 +175,8 @@ impl ReceivedBody {
         self.kept
     }
 
-    /// Adds the next piece. Returns the writer that it is for, if the body becomes a file.
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut Writer>, BodyError> {
+    /// Adds the next piece. Returns the sink to write it to, if the body is saved.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut dyn BodySink>, BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -183,7 +187,10 @@ impl ReceivedBody {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
-        Ok(self.writer.as_deref_mut())
+        Ok(match &mut self.sink {
+            Some(sink) => Some(sink.as_mut()),
+            None => None,
+        })
     }
 }
 
@@ -271,8 +278,9 @@ async fn receive_plain(
         let Some(piece) = piece.transpose()? else {
             return Ok(());
         };
-        if let Some(writer) = received.take(&piece)? {
-            Box::pin(clock.excluding(writer.write(piece))).await?;
+        if let Some(sink) = received.take(&piece)? {
+            let written = clock.excluding(sink.write(piece)).await;
+            written.map_err(BodyError::Save)?;
         }
     }
 }
@@ -298,9 +306,10 @@ async fn receive_coded(
             Ok(0) => break,
             Ok(read) => {
                 let piece = &buffer[..read];
-                if let Some(writer) = received.take(piece)? {
+                if let Some(sink) = received.take(piece)? {
                     let piece = Bytes::copy_from_slice(piece);
-                    Box::pin(clock.excluding(writer.write(piece))).await?;
+                    let written = clock.excluding(sink.write(piece)).await;
+                    written.map_err(BodyError::Save)?;
                 }
             }
             Err(error) => return Err(unwrap(error, coding)),

@@ -20,12 +20,11 @@ use super::options::HttpOptions;
 use super::range;
 use super::redirect;
 use super::send::Sender;
+use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
 use crate::model::saved_file::SaveTarget;
-use crate::model::text::hex;
-use crate::save::{BodyChecks, BodyStart, PartFile, Representation, SaveError, Store, Writer};
 
 /// The result of an exchange that did not fail.
 enum Exchanged {
@@ -39,7 +38,7 @@ enum Exchanged {
 struct ResponseHead {
     response: Box<Response>,
     /// The part of the file that an earlier attempt left.
-    part: Option<Box<PartFile>>,
+    part: Option<Box<dyn PartialBody>>,
     /// The length of the whole body, where the answer continues that part.
     full_length: Option<u64>,
 }
@@ -63,7 +62,7 @@ struct PartialAnswer {
 pub(super) struct Client {
     options: HttpOptions,
     sender: Sender,
-    store: Option<Store>,
+    store: Option<Arc<dyn BodyStore>>,
 }
 
 impl Client {
@@ -75,7 +74,7 @@ impl Client {
     pub(super) fn new(
         options: HttpOptions,
         pool: PoolLimits,
-        store: Option<Store>,
+        store: Option<Arc<dyn BodyStore>>,
         shared: SharedParts,
     ) -> Result<Self, ClientError> {
         let sender = Sender::new(options.clone(), pool, shared)?;
@@ -117,8 +116,8 @@ impl Client {
         };
         state.timing = Some(clock.timing());
         let result = result?;
-        if let (Err(failure), Some(writer)) = (&result, partial.received.writer.take()) {
-            keep_or_discard(*writer, failure).await;
+        if let (Err(failure), Some(sink)) = (&result, partial.received.sink.take()) {
+            keep_or_discard(sink, failure).await;
         }
         let failure = match result {
             Ok(Exchanged::Redirect(status, target)) => {
@@ -229,33 +228,28 @@ impl Client {
             let message = "206 Partial Content, although the whole was requested";
             return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
         }
-        let (start, offset) = match part {
+        let checks = exchange.checks();
+        let (sink, offset) = match part {
             Some(part) if full_length.is_some() => {
                 let offset = part.offset();
-                (BodyStart::At(*part), offset)
+                (part.resume(checks), offset)
             }
             part => {
-                let of = self.representation(exchange, &response);
-                (
-                    BodyStart::Anew {
-                        part: part.map(|part| *part),
-                        of,
-                    },
-                    0,
-                )
+                let representation = self.representation(exchange, &response);
+                let sink = match part {
+                    Some(part) => part.restart(checks, representation),
+                    None => store.start(target, checks, representation),
+                };
+                (sink, 0)
             }
         };
-        let checks = BodyChecks {
-            sha256: self.options.capture.sha256,
-            expected: exchange.request.sha256,
-        };
-        received.save(store.writer(target.clone(), checks, start), offset);
+        received.save(sink, offset);
         Ok(response)
     }
 
     /// Returns the store and the save target for the body of an answer to `request`.
-    fn target<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a SaveTarget)> {
-        Some((self.store.as_ref()?, request.place.as_ref()?))
+    fn target<'a>(&'a self, request: &'a Request) -> Option<(&'a dyn BodyStore, &'a SaveTarget)> {
+        Some((self.store.as_deref()?, request.place.as_ref()?))
     }
 
     /// Requests the rest of what an earlier attempt left, or else the whole. Requests the whole
@@ -265,14 +259,15 @@ impl Client {
         exchange: &Exchange<'_>,
     ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
         let part = if self.is_resumable(exchange) {
-            Box::pin(self.part(exchange)).await?.map(Box::new)
+            Box::pin(self.open_partial(exchange)).await?
         } else {
             None
         };
         let resumed = part.as_deref().filter(|part| {
             let url = exchange.request.url.as_str();
             let partial_content = StatusCode::PARTIAL_CONTENT.as_u16();
-            part.of().is_some_and(|of| of.url == url)
+            let representation = part.representation();
+            representation.is_some_and(|representation| representation.url == url)
                 && part.offset() > 0
                 && self.options.accept.contains(partial_content)
         });
@@ -298,16 +293,19 @@ impl Client {
     }
 
     /// Opens what an earlier attempt left of the file.
-    async fn part(&self, exchange: &Exchange<'_>) -> Result<Option<PartFile>, Failure> {
+    async fn open_partial(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> Result<Option<Box<dyn PartialBody>>, Failure> {
         match self.target(exchange.request) {
-            Some((store, target)) => Ok(exchange.clock.excluding(store.part(target)).await?),
+            Some((store, target)) => exchange.clock.excluding(store.open_partial(target)).await,
             None => Ok(None),
         }
     }
 
     fn is_resumable(&self, exchange: &Exchange<'_>) -> bool {
-        let resumes = |store: &Store| store.options.resume;
-        self.store.as_ref().is_some_and(resumes) && exchange.is_resumable()
+        let resumes = |store: &dyn BodyStore| store.keeps_partial_bodies();
+        self.store.as_deref().is_some_and(resumes) && exchange.is_resumable()
     }
 
     /// Returns what the body of `response` is, if it could be continued should it break off.
@@ -324,16 +322,14 @@ impl Client {
 
 /// Verifies the body of an accepted answer, and gives its file its name.
 async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<(), BodyError> {
-    let Some(writer) = partial.received.writer.take() else {
-        let expected = exchange.request.sha256;
-        let sum = partial.received.sha256();
-        let differs = |sum: &[u8; 32]| expected.is_some_and(|expected| expected != *sum);
-        return match sum.filter(differs) {
-            Some(sum) => Err(SaveError::Checksum(hex(&sum)).into()),
-            None => Ok(()),
-        };
+    let Some(sink) = partial.received.sink.take() else {
+        if let Some(sha256) = partial.received.sha256() {
+            exchange.checks().verify(sha256)?;
+        }
+        return Ok(());
     };
-    let made = Box::pin(exchange.clock.excluding(writer.finish())).await?;
+    let made = exchange.clock.excluding(sink.finish()).await;
+    let made = made.map_err(BodyError::Save)?;
     if let Some(answer) = &mut partial.answer {
         answer.sha256 = made.sha256;
         answer.saved = Some(made.saved);
@@ -342,9 +338,9 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
 }
 
 /// Keeps a body that broke off for a later attempt, unless more of the same would not make it right.
-async fn keep_or_discard(writer: Writer, failure: &Failure) {
+async fn keep_or_discard(sink: Box<dyn BodySink>, failure: &Failure) {
     match failure.kind {
-        Kind::TooLarge | Kind::Checksum | Kind::Protocol => writer.discard().await,
-        _ => writer.keep().await,
+        Kind::TooLarge | Kind::Checksum | Kind::Protocol => sink.discard().await,
+        _ => sink.keep_partial().await,
     }
 }

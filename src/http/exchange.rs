@@ -14,6 +14,7 @@ use super::failure;
 use super::options::HttpOptions;
 use super::redirect::{self, RedirectError};
 use super::retry_after;
+use crate::model::body_sink::BodyChecks;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
@@ -68,6 +69,14 @@ impl Exchange<'_> {
         followed.map_err(|error| Failure::new(Kind::Redirect, Phase::Headers, error.to_string()))
     }
 
+    /// Returns what is computed and checked of the body.
+    pub(super) fn checks(&self) -> BodyChecks {
+        BodyChecks {
+            sha256: self.options.capture.sha256,
+            expected: self.request.sha256,
+        }
+    }
+
     /// Whether the rest of a body that breaks off could be requested later.
     pub(super) fn is_resumable(&self) -> bool {
         !self.request.headers.contains_key(RANGE)
@@ -109,7 +118,8 @@ impl Exchange<'_> {
     pub(super) fn body_failure(&self, error: BodyError) -> Failure {
         let kind = match error {
             BodyError::Read(error) => return self.connection_failure(&error),
-            BodyError::Save(error) => return error.into(),
+            BodyError::Checksum(error) => return error.into(),
+            BodyError::Save(failure) => return failure,
             BodyError::Decode(..)
             | BodyError::Trailing(_)
             | BodyError::Coding(_)

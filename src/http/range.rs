@@ -8,7 +8,7 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::save::{PartFile, Representation};
+use crate::model::body_sink::{PartialBody, Representation};
 
 /// Returns what the body of an answer for `url` is, if a later request could ask for its rest. A weak
 /// validator does not tell two bodies apart, so it does not count.
@@ -38,9 +38,11 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Requests what `part` lacks, on condition that the body is still the same.
-pub(super) fn request_rest(part: &PartFile, headers: &mut HeaderMap) {
+pub(super) fn request_rest(part: &dyn PartialBody, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
-    let validator = part.of().map(|of| HeaderValue::try_from(&of.validator));
+    let validator = part
+        .representation()
+        .map(|of| HeaderValue::try_from(&of.validator));
     if let (Ok(range), Some(Ok(validator))) = (range, validator) {
         headers.insert(RANGE, range);
         headers.insert(IF_RANGE, validator);
@@ -48,14 +50,14 @@ pub(super) fn request_rest(part: &PartFile, headers: &mut HeaderMap) {
 }
 
 /// Returns the length of the whole body if `response` contains exactly what `part` lacks.
-pub(super) fn full_length(part: &PartFile, response: &Response) -> Option<u64> {
+pub(super) fn full_length(part: &dyn PartialBody, response: &Response) -> Option<u64> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return None;
     }
     let headers = response.headers();
     let Representation {
         validator, length, ..
-    } = part.of()?;
+    } = part.representation()?;
     let name = if validator.starts_with('"') {
         ETAG
     } else {

@@ -16,7 +16,7 @@ use super::failure;
 use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
-use crate::save::PartFile;
+use crate::model::body_sink::PartialBody;
 
 /// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
 /// shared connection. A server that takes few requests per connection refuses all but these.
@@ -77,7 +77,7 @@ impl Sender {
     pub(super) async fn send(
         &self,
         exchange: &Exchange<'_>,
-        part: Option<&PartFile>,
+        part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
         let pooled = if exchange.state.method.is_idempotent() {
@@ -147,7 +147,7 @@ impl Sender {
         &self,
         client: &reqwest::Client,
         exchange: &Exchange<'_>,
-        part: Option<&PartFile>,
+        part: Option<&dyn PartialBody>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
         let mut message = self.message(exchange);
         if let Some(part) = part {

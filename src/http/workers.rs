@@ -26,11 +26,11 @@ use super::connect::descriptors::{LOOKUPS, room};
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::options::{HttpOptions, Versions};
+use crate::model::body_sink::BodyStore;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
-use crate::save::Store;
 
 /// After how many exchanges a list is long enough for more threads.
 const LONG_LIST: u64 = 32;
@@ -73,7 +73,7 @@ pub struct Workers {
 struct ClientSetup {
     options: HttpOptions,
     pool: PoolLimits,
-    store: Option<Store>,
+    store: Option<Arc<dyn BodyStore>>,
     shared: SharedParts,
 }
 
@@ -101,7 +101,7 @@ impl Workers {
     pub fn new(
         options: HttpOptions,
         pool: PoolLimits,
-        store: Option<Store>,
+        store: Option<Arc<dyn BodyStore>>,
         runtimes: RuntimeOptions,
     ) -> Result<Self, ClientError> {
         let setup = ClientSetup {

@@ -1,6 +1,7 @@
 //! The types that every part of the program shares. They depend on no other part.
 
 pub mod authority;
+pub mod body_sink;
 pub mod capture;
 pub mod error;
 pub mod event;

@@ -18,6 +18,7 @@ use super::output_files::OutputFiles;
 use super::planner::{Files, Planner};
 use super::{dry_run, signals};
 use crate::config::Config;
+use crate::model::body_sink::BodyStore;
 use crate::model::exit::Exit;
 use crate::model::input::Input;
 use crate::report::{InputCount, Journal, Outputs, Reporter};
@@ -202,6 +203,7 @@ fn http_client(
         runtimes: fit.runtimes,
         share_hosts: !config.engine.per_host.is_limited(),
     };
+    let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
     let client = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
     Ok((client, insecure.into_iter().chain(too_many).collect()))
 }

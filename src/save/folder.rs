@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::SaveError;
+use super::error::SaveError;
 use super::names::fingerprint;
 use crate::model::error::plain;
 use crate::sys::{Directory, FileIdentity, sync_directory};

@@ -9,8 +9,10 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::error::SaveError;
+use super::folder::{Entry, Folder};
 use super::names::beside;
-use super::{Entry, Folder, SaveError};
+use crate::model::body_sink::Representation;
 use crate::sys::{boot_id, link_count, try_lock};
 
 /// What stands behind the name of a file that is not whole yet.
@@ -18,17 +20,6 @@ pub const PART: &str = ".part";
 
 /// Bytes of what stands beside a part, at most: a URL and a validator.
 const MAX_SIDECAR: u64 = 1024 * 1024;
-
-/// What a body is: equal means that bytes of one continue bytes of the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Representation {
-    /// Where it was asked for.
-    pub url: String,
-    /// A strong validator (RFC 9110, section 8.8.1), as `If-Range` takes it.
-    pub validator: String,
-    /// Bytes in all, where the server said so.
-    pub length: Option<u64>,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
@@ -42,7 +33,7 @@ struct Sidecar {
 
 /// An open `NAME.part`, which no other process has open.
 #[derive(Debug)]
-pub struct PartFile {
+pub(super) struct PartFile {
     name: String,
     sidecar: String,
     file: File,
@@ -114,14 +105,12 @@ impl PartFile {
     }
 
     /// What it is a part of, where that is known.
-    #[must_use]
-    pub fn of(&self) -> Option<&Representation> {
+    pub(super) fn of(&self) -> Option<&Representation> {
         self.of.as_ref()
     }
 
     /// Where to go on. The last byte of all is asked for again, so that there is something to ask for.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         let length = self.of.as_ref().and_then(|of| of.length);
         let last = length.map(|length| length.saturating_sub(1));
         last.map_or(self.length, |last| self.length.min(last))

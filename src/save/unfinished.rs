@@ -8,17 +8,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::part_file::{PartFile, Representation};
-use super::{Entry, Folder, SaveError, SaveOptions};
+use super::error::SaveError;
+use super::folder::{Entry, Folder};
+use super::options::SaveOptions;
+use super::part_file::PartFile;
+use crate::model::body_sink::{BodyChecks, Representation, SavedBody};
 use crate::model::saved_file::{Existing, PendingFile, SaveTarget, SavedFile};
-use crate::model::text::hex;
 
 /// How much is compared at a time.
 const PIECE: usize = 64 * 1024;
 
 /// Where a body begins.
 #[derive(Debug)]
-pub enum BodyStart {
+pub(super) enum BodyStart {
     /// At its first byte. What an earlier attempt left is of no use.
     Anew {
         /// What an earlier attempt left.
@@ -30,22 +32,13 @@ pub enum BodyStart {
     At(PartFile),
 }
 
-/// What a body is checked for.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyChecks {
-    /// The hash is wanted.
-    pub sha256: bool,
-    /// What it must be.
-    pub expected: Option<[u8; 32]>,
-}
-
 /// A file that is not whole yet.
 #[derive(Debug)]
 pub(super) struct UnfinishedFile {
     folder: Arc<Folder>,
     options: SaveOptions,
     place: SaveTarget,
-    expected: Option<[u8; 32]>,
+    checks: BodyChecks,
     hash: Option<Sha256>,
     state: UnfinishedState,
 }
@@ -58,15 +51,6 @@ enum UnfinishedState {
     Part(PartFile),
     /// Nothing is left.
     Ended,
-}
-
-/// A body as a file.
-#[derive(Debug)]
-pub struct SavedBody {
-    /// The file.
-    pub saved: SavedFile,
-    /// Of all of it, where asked for.
-    pub sha256: Option<[u8; 32]>,
 }
 
 impl UnfinishedFile {
@@ -82,7 +66,7 @@ impl UnfinishedFile {
             folder,
             options,
             place,
-            expected: checks.expected,
+            checks,
             hash: hashes.then(Sha256::new),
             state: UnfinishedState::Starting(start),
         }
@@ -99,11 +83,11 @@ impl UnfinishedFile {
         self.start(false)?;
         self.append(pieces)?;
         let sha256: Option<[u8; 32]> = self.hash.take().map(|hash| hash.finalize().into());
-        if let (Some(sum), Some(expected)) = (sha256, self.expected)
-            && sum != expected
+        if let Some(sha256) = sha256
+            && let Err(error) = self.checks.verify(sha256)
         {
             self.discard();
-            return Err(SaveError::Checksum(hex(&sum)));
+            return Err(error.into());
         }
         if self.options.fsync {
             let synced = self.file().and_then(|file| file.sync_all());
