@@ -15,9 +15,10 @@ use url::Url;
 
 use super::input_order::InputOrder;
 use super::job::{Job, cancelled};
+use super::options::EngineOptions;
 use super::retry::{self, Next};
 use super::schedule::Schedule;
-use super::{EngineOptions, Transport};
+use super::transport::Transport;
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, Totals};
 use crate::model::error::{Failure, Kind, Phase};

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
-use url::Url;
 
-use super::EngineOptions;
-use super::retry::{self, Next, Retry};
-use super::waiting::Host;
+use super::host::Host;
+use super::options::{EngineOptions, Retry};
+use super::retry::{self, Next};
 use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
 use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, StatusSet, Verdict};
-use crate::model::request::{Authority, Decision, Input, Request};
+use crate::model::request::{Decision, Input, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]
@@ -65,12 +64,12 @@ impl Job {
             (None, Ok(request)) => Some(&*request.url),
             (None, Err(_)) => None,
         };
-        url.map_or_else(Host::default, host)
+        url.map_or_else(Host::default, Host::of)
     }
 
     /// The host that the last attempt ended at: not the first one, after redirects.
     pub(super) fn answered_by(&self) -> Option<Host> {
-        Some(host(&self.last()?.final_url))
+        Some(Host::of(&self.last()?.final_url))
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
@@ -193,10 +192,6 @@ impl Job {
             failure,
         }
     }
-}
-
-fn host(url: &Url) -> Host {
-    Authority(url).to_string().into()
 }
 
 /// The failure of what a stop cuts off in `phase`.

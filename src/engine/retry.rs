@@ -4,21 +4,9 @@ use std::time::Duration;
 
 use reqwest::Method;
 
+use super::options::Retry;
 use crate::model::error::Kind;
 use crate::model::outcome::{Attempt, AttemptSummary, StatusSet};
-
-/// What the rules need to know.
-#[derive(Clone, Debug)]
-pub struct Retry {
-    /// Attempts after the first.
-    pub max: u32,
-    /// The first back-off; each following one is twice as long.
-    pub delay: Duration,
-    /// The longest back-off, and the longest Retry-After that is waited for.
-    pub max_delay: Option<Duration>,
-    /// Statuses that are tried again, unless they are accepted.
-    pub on: StatusSet,
-}
 
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::EngineOptions;
+use super::host::Host;
 use super::job::Job;
+use super::options::EngineOptions;
 use super::pace::Pace;
-use super::waiting::{Host, WaitingJobs};
+use super::waiting::WaitingJobs;
 use crate::input::{Intake, ReadError, Totals};
 
 /// How many inputs may wait for their hosts, for back-offs and for rests. While it

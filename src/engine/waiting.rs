@@ -1,38 +1,19 @@
 //! What waits and holds no slot: for a host's turn, for its rest, for a back-off.
 
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
+use super::host::Host;
 use super::job::Job;
+use super::options::PerHost;
 use super::pace::Pace;
 
 /// Timers take no longer waits. Whoever waits this long looks again, or is done waiting.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A host as it is connected to: name and port.
-pub(super) type Host = Rc<str>;
-
-/// What a host takes at a time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PerHost {
-    /// Requests on the wire; `None` where that is no less than those of all.
-    pub jobs: Option<usize>,
-    /// From one request to the next.
-    pub interval: Option<Duration>,
-}
-
-impl PerHost {
-    /// Whether a host gets less than there is.
-    #[must_use]
-    pub fn is_limited(self) -> bool {
-        self.jobs.is_some() || self.interval.is_some()
-    }
-}
 
 /// Jobs by host, in the order they came, and those that wait for a time.
 pub(super) struct WaitingJobs {
