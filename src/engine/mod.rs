@@ -4,15 +4,16 @@
 //! `buffer_unordered` carries it, [`dispatcher`] looks at what came back and gives it
 //! either back to the schedule or, as an outcome, to the caller. [`waiting`] holds
 //! what may not go yet (a host's turn or rest, a back-off), [`retry`] says what is
-//! made again, [`pace`] keeps a rate, [`input_order`] puts the outcomes into the order of
+//! made again, [`pacer`] keeps a rate, [`input_order`] puts the outcomes into the order of
 //! the input where that is asked for.
 
 mod dispatcher;
 mod host;
+mod host_state;
 mod input_order;
 mod job;
 mod options;
-mod pace;
+mod pacer;
 mod retry;
 mod schedule;
 #[cfg(test)]
@@ -23,5 +24,5 @@ mod waiting;
 mod waiting_tests;
 
 pub use dispatcher::run;
-pub use options::{EngineOptions, PerHost, Retry};
+pub use options::{EngineOptions, HostLimits, RetryPolicy};
 pub use transport::Transport;

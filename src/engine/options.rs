@@ -12,9 +12,9 @@ pub struct EngineOptions {
     /// From one request to the next.
     pub interval: Option<Duration>,
     /// What each host takes.
-    pub per_host: PerHost,
+    pub per_host: HostLimits,
     /// Which attempts are made again.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// Outcomes in the order of the input.
     pub ordered: bool,
     /// End the run with the first input that is not ok.
@@ -29,14 +29,14 @@ pub struct EngineOptions {
 
 /// What a host takes at a time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct PerHost {
+pub struct HostLimits {
     /// Requests on the wire; `None` where that is no less than those of all.
     pub jobs: Option<usize>,
     /// From one request to the next.
     pub interval: Option<Duration>,
 }
 
-impl PerHost {
+impl HostLimits {
     /// Whether a host gets less than there is.
     #[must_use]
     pub fn is_limited(self) -> bool {
@@ -46,7 +46,7 @@ impl PerHost {
 
 /// What the rules need to know.
 #[derive(Clone, Debug)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// Attempts after the first.
     pub max: u32,
     /// The first back-off; each following one is twice as long.
