@@ -17,7 +17,7 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGEN
 
 use self::connection::connecting;
 use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
-use crate::engine::{self, PerHost, Retry};
+use crate::engine::{self, HostLimits, RetryPolicy};
 use crate::http::{self, Capture, Limits, SizeLimit, Versions};
 use crate::input::{self, By, Defaults, Scheme, ShardFilter};
 use crate::model::error::plain;
@@ -180,14 +180,14 @@ impl Config {
             engine: engine::EngineOptions {
                 jobs: cli.jobs.get(),
                 interval: cli.rate,
-                per_host: PerHost {
+                per_host: HostLimits {
                     jobs: cli
                         .max_per_host
                         .map(NonZeroUsize::get)
                         .filter(|&jobs| jobs < cli.jobs.get()),
                     interval: cli.rate_per_host,
                 },
-                retry: Retry {
+                retry: RetryPolicy {
                     max: cli.retry,
                     delay: cli.retry_delay,
                     max_delay: cli.retry_max_delay.0,
