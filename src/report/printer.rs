@@ -21,11 +21,10 @@ use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
 use super::escape::escape;
-use super::journal::Journal;
+use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
-use super::progress::{Bar, PACE};
+use super::progress::{Bar, InputCount, PACE};
 use super::summary::Counts;
-use super::{InputCount, JournalError};
 
 /// Bytes that may wait before the intake stops.
 const BOUND: usize = 1024 * 1024;

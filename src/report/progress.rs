@@ -1,6 +1,7 @@
 //! The bar: the one place that knows indicatif.
 
 use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ pub(super) const PACE: Duration = Duration::from_millis(200);
 
 /// indicatif lets bursts pass; the pace is ours.
 const DRAWINGS_A_SECOND: u8 = 10;
+
+/// The inputs in all; 0 while that is not known.
+pub type InputCount = Arc<AtomicU64>;
 
 /// A bar on standard error, or a spinner while the total is unknown.
 pub(super) struct Bar {

@@ -1,0 +1,53 @@
+//! What the part needs to know.
+
+use super::format::table::Separator;
+use super::format::template::Template;
+use super::format::text::TextStyle;
+use crate::http::Capture;
+
+/// How a record is written.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// For eyes and awk.
+    Text(TextStyle),
+    /// One JSON object a line.
+    Jsonl,
+    /// CSV or TSV.
+    Table(Separator),
+    /// `-w`
+    Template(Template),
+}
+
+/// What the part needs to know.
+#[derive(Clone, Debug)]
+pub struct ReportOptions {
+    /// How a record is written.
+    pub format: Format,
+    /// What a record shows on top.
+    pub keep: Capture,
+    /// How much is said on standard error.
+    pub notes: Verbosity,
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Attempts and redirects.
+    Steps,
+    /// Warnings and the summary.
+    Normal,
+    /// All of that.
+    Verbose,
+}
+
+impl Verbosity {
+    pub(super) fn tell_steps(self) -> bool {
+        matches!(self, Self::Steps | Self::Verbose)
+    }
+
+    pub(super) fn tell_run(self) -> bool {
+        matches!(self, Self::Normal | Self::Verbose)
+    }
+}

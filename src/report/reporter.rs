@@ -1,0 +1,200 @@
+//! Takes events, gives batches to the printer.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::Ordering;
+
+use super::escape;
+use super::format::record::Record;
+use super::format::{jsonl, table, text};
+use super::options::{Format, ReportOptions};
+use super::pending_files::{PendingFiles, UnrecordedFiles};
+use super::printer::{self, Batch, Gate, Outputs, Printed, Queue};
+use super::progress::InputCount;
+use super::summary::Summary;
+use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::outcome::{Attempt, Outcome, Verdict};
+use crate::model::request::Input;
+
+/// Takes events, gives batches to the printer.
+pub struct Reporter {
+    options: ReportOptions,
+    queue: Queue,
+    batch: Batch,
+    summary: Summary,
+    total: InputCount,
+    /// A bar wants to know of every step.
+    bar: bool,
+    /// A journal is kept.
+    journal: bool,
+    /// Of files whose records are not written.
+    pending_files: PendingFiles,
+}
+
+impl Reporter {
+    /// A reporter and its printer.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be had.
+    pub fn start(
+        options: ReportOptions,
+        streams: Outputs,
+        total: InputCount,
+    ) -> io::Result<(Self, Printed)> {
+        let (bar, journal) = (streams.bar, streams.journal.is_some());
+        let pending_files = PendingFiles::default();
+        let (queue, printed) = printer::start(streams, total.clone(), pending_files.clone())?;
+        let mut batch = Batch::default();
+        if let Format::Table(separator) = options.format {
+            table::write_header(separator, &mut batch.lines);
+        }
+        let mut reporter = Self {
+            options,
+            queue,
+            batch,
+            summary: Summary::new(),
+            total,
+            bar,
+            journal,
+            pending_files,
+        };
+        reporter.flush();
+        Ok((reporter, printed))
+    }
+
+    /// Closed while the printer is behind; with a journal, also while what is on the
+    /// wire and what has no record in it yet come to `jobs`.
+    #[must_use]
+    pub fn gate(&self, jobs: usize) -> Gate {
+        self.queue.gate(self.journal.then_some(jobs))
+    }
+
+    /// Of files whose records are not written. When that is dropped, they are taken back.
+    #[must_use]
+    pub fn unwritten(&self) -> UnrecordedFiles {
+        UnrecordedFiles(self.pending_files.clone())
+    }
+
+    /// Takes one event.
+    pub fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Completed(outcome) if self.journal => self.record(outcome),
+            Event::Done(mut outcome) => self.done(&mut outcome),
+            Event::Attempted { input, attempt } if self.options.notes.tell_steps() => {
+                self.note(&attempted(input, attempt));
+            }
+            Event::Redirected { input, status, to } if self.options.notes.tell_steps() => {
+                let place = place(input);
+                self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
+            }
+            Event::Retrying { input, made, delay } if self.options.notes.tell_steps() => {
+                let (place, seconds) = (place(input), delay.as_secs_f64());
+                self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
+            }
+            Event::Completed(_)
+            | Event::Attempted { .. }
+            | Event::Redirected { .. }
+            | Event::Retrying { .. } => {}
+            Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
+            Event::SourceFailed(message) => self.error(&message),
+            Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),
+            Event::Pause => self.flush(),
+        }
+    }
+
+    /// Appends to the journal. What was skipped stands there, or was not done by this run.
+    fn record(&mut self, outcome: &mut Outcome) {
+        if outcome.verdict == Verdict::Skipped {
+            return;
+        }
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let journal = &mut self.batch.journal;
+        let keep = self.options.keep;
+        jsonl::write(Record { outcome, keep }, journal);
+        journal.push(b'\n');
+        self.batch.unrecorded += 1;
+        self.queue.add_unrecorded();
+    }
+
+    fn done(&mut self, outcome: &mut Outcome) {
+        self.summary.add(outcome);
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let lines = &mut self.batch.lines;
+        let keep = self.options.keep;
+        let record = Record { outcome, keep };
+        match &self.options.format {
+            Format::Text(look) => text::write(*look, outcome, lines),
+            Format::Jsonl => {
+                jsonl::write(record, lines);
+                lines.push(b'\n');
+            }
+            Format::Table(separator) => table::write(*separator, outcome, lines),
+            Format::Template(template) => template.write(record, lines),
+        }
+    }
+
+    fn stopping(&mut self, why: Stop, waiting_for: usize) {
+        let waits = match waiting_for {
+            1 => "1 request is waited for, the same signal again ends it".to_owned(),
+            _ => format!("{waiting_for} requests are waited for, the same signal again ends them"),
+        };
+        if why.is_signal() && waiting_for > 0 {
+            self.warn(&format!("{}; {waits}", why.name()));
+        }
+        self.flush();
+    }
+
+    /// Says what the user should know, now.
+    pub fn warn(&mut self, message: &str) {
+        if self.options.notes.tell_run() {
+            self.note(&format!("warning: {message}"));
+            self.flush();
+        }
+    }
+
+    /// Says what went wrong with the run itself.
+    pub fn error(&mut self, message: &str) {
+        self.note(message);
+    }
+
+    fn note(&mut self, message: &str) {
+        let _ = writeln!(self.batch.notes, "fetch: {}", escape::escape(message));
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() || self.bar {
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.counts = self.summary.counts();
+            self.queue.push(batch);
+        }
+    }
+
+    /// Writes the closing summary and lets the printer end.
+    #[must_use]
+    pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
+        if ended.list.is_some_and(|list| list.inputs == 0) {
+            self.warn("no URLs in the input");
+        }
+        if self.options.notes.tell_run() {
+            let text = self.summary.text(ended, elapsed);
+            self.batch.notes.extend_from_slice(text.as_bytes());
+        }
+        self.flush();
+        self.summary
+    }
+}
+
+fn place(input: &Input) -> String {
+    format!("{}:{}", input.source, input.line)
+}
+
+fn attempted(input: &Input, attempt: &Attempt) -> String {
+    let place = place(input);
+    let time = attempt.total.as_secs_f64();
+    let url = &attempt.final_url;
+    match (&attempt.failure, &attempt.answer) {
+        (Some(failure), _) => format!("{place}: {url}: {failure} after {time:.3}s"),
+        (None, Some(answer)) => format!("{place}: {url}: {} in {time:.3}s", answer.status),
+        (None, None) => place,
+    }
+}
