@@ -13,11 +13,12 @@ mod progress;
 mod reporter;
 mod summary;
 
+pub use format::choice::Format;
 pub use format::table::Separator;
 pub use format::template::{Template, TemplateError};
 pub use format::text::TextStyle;
 pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
-pub use options::{Format, ReportOptions, Verbosity};
+pub use options::{ReportOptions, Verbosity};
 pub use pending_files::UnrecordedFiles;
 pub use printer::{Gate, Outputs, PrintError, Printed, kind, printed, say};
 pub use progress::InputCount;

@@ -1,22 +1,7 @@
 //! What the part needs to know.
 
-use super::format::table::Separator;
-use super::format::template::Template;
-use super::format::text::TextStyle;
+use super::format::choice::Format;
 use crate::http::Capture;
-
-/// How a record is written.
-#[derive(Clone, Debug)]
-pub enum Format {
-    /// For eyes and awk.
-    Text(TextStyle),
-    /// One JSON object a line.
-    Jsonl,
-    /// CSV or TSV.
-    Table(Separator),
-    /// `-w`
-    Template(Template),
-}
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]

@@ -3,21 +3,24 @@
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 
-use super::escape;
+use super::escape::escape;
+use super::format::formatter::Formatter;
 use super::format::record::Record;
-use super::format::{jsonl, table, text};
-use super::options::{Format, ReportOptions};
+use super::options::{ReportOptions, Verbosity};
 use super::pending_files::{PendingFiles, UnrecordedFiles};
 use super::printer::{self, Batch, Gate, Outputs, Printed, Queue};
 use super::progress::InputCount;
-use super::summary::Summary;
+use super::summary::{RunTotals, Summary};
+use crate::http::Capture;
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Attempt, Outcome, Verdict};
 use crate::model::request::Input;
 
 /// Takes events, gives batches to the printer.
 pub struct Reporter {
-    options: ReportOptions,
+    formatter: Box<dyn Formatter>,
+    keep: Capture,
+    notes: Verbosity,
     queue: Queue,
     batch: Batch,
     summary: Summary,
@@ -45,11 +48,12 @@ impl Reporter {
         let pending_files = PendingFiles::default();
         let (queue, printed) = printer::start(streams, total.clone(), pending_files.clone())?;
         let mut batch = Batch::default();
-        if let Format::Table(separator) = options.format {
-            table::write_header(separator, &mut batch.lines);
-        }
+        let mut formatter = options.format.formatter();
+        formatter.begin(&mut batch.lines);
         let mut reporter = Self {
-            options,
+            formatter,
+            keep: options.keep,
+            notes: options.notes,
             queue,
             batch,
             summary: Summary::new(),
@@ -80,14 +84,14 @@ impl Reporter {
         match event {
             Event::Completed(outcome) if self.journal => self.record(outcome),
             Event::Done(mut outcome) => self.done(&mut outcome),
-            Event::Attempted { input, attempt } if self.options.notes.tell_steps() => {
+            Event::Attempted { input, attempt } if self.notes.tell_steps() => {
                 self.note(&attempted(input, attempt));
             }
-            Event::Redirected { input, status, to } if self.options.notes.tell_steps() => {
+            Event::Redirected { input, status, to } if self.notes.tell_steps() => {
                 let place = place(input);
                 self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
             }
-            Event::Retrying { input, made, delay } if self.options.notes.tell_steps() => {
+            Event::Retrying { input, made, delay } if self.notes.tell_steps() => {
                 let (place, seconds) = (place(input), delay.as_secs_f64());
                 self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
             }
@@ -109,8 +113,8 @@ impl Reporter {
         }
         self.batch.pending_files += self.pending_files.push(outcome);
         let journal = &mut self.batch.journal;
-        let keep = self.options.keep;
-        jsonl::write(Record { outcome, keep }, journal);
+        let keep = self.keep;
+        Record { outcome, keep }.write_json(journal);
         journal.push(b'\n');
         self.batch.unrecorded += 1;
         self.queue.add_unrecorded();
@@ -119,18 +123,9 @@ impl Reporter {
     fn done(&mut self, outcome: &mut Outcome) {
         self.summary.add(outcome);
         self.batch.pending_files += self.pending_files.push(outcome);
-        let lines = &mut self.batch.lines;
-        let keep = self.options.keep;
+        let keep = self.keep;
         let record = Record { outcome, keep };
-        match &self.options.format {
-            Format::Text(look) => text::write(*look, outcome, lines),
-            Format::Jsonl => {
-                jsonl::write(record, lines);
-                lines.push(b'\n');
-            }
-            Format::Table(separator) => table::write(*separator, outcome, lines),
-            Format::Template(template) => template.write(record, lines),
-        }
+        self.formatter.record(record, &mut self.batch.lines);
     }
 
     fn stopping(&mut self, why: Stop, waiting_for: usize) {
@@ -146,7 +141,7 @@ impl Reporter {
 
     /// Says what the user should know, now.
     pub fn warn(&mut self, message: &str) {
-        if self.options.notes.tell_run() {
+        if self.notes.tell_run() {
             self.note(&format!("warning: {message}"));
             self.flush();
         }
@@ -158,7 +153,7 @@ impl Reporter {
     }
 
     fn note(&mut self, message: &str) {
-        let _ = writeln!(self.batch.notes, "fetch: {}", escape::escape(message));
+        let _ = writeln!(self.batch.notes, "fetch: {}", escape(message));
     }
 
     fn flush(&mut self) {
@@ -175,9 +170,14 @@ impl Reporter {
         if ended.list.is_some_and(|list| list.inputs == 0) {
             self.warn("no URLs in the input");
         }
-        if self.options.notes.tell_run() {
-            let text = self.summary.text(ended, elapsed);
-            self.batch.notes.extend_from_slice(text.as_bytes());
+        let totals = RunTotals {
+            summary: &self.summary,
+            ended,
+            elapsed,
+        };
+        self.formatter.end(&totals, &mut self.batch.lines);
+        if self.notes.tell_run() {
+            self.batch.notes.extend_from_slice(totals.text().as_bytes());
         }
         self.flush();
         self.summary
@@ -196,5 +196,80 @@ fn attempted(input: &Input, attempt: &Attempt) -> String {
         (Some(failure), _) => format!("{place}: {url}: {failure} after {time:.3}s"),
         (None, Some(answer)) => format!("{place}: {url}: {} in {time:.3}s", answer.status),
         (None, None) => place,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::report::format::choice::Format;
+    use crate::report::format::tests::{failed, ok};
+    use std::io::{Read as _, Seek as _};
+    use std::time::Duration;
+
+    /// A format that ends with a line of totals.
+    struct WithFooter;
+
+    impl Formatter for WithFooter {
+        fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+            let _ = writeln!(out, "{}", record.outcome.verdict.name());
+        }
+
+        fn end(&mut self, totals: &RunTotals<'_>, out: &mut Vec<u8>) {
+            let (counts, stopped) = (totals.summary.counts(), totals.ended.stopped);
+            let _ = writeln!(
+                out,
+                "{} of {} in {:?}, stopped by {:?}",
+                counts.ok, counts.inputs, totals.elapsed, stopped
+            );
+        }
+    }
+
+    /// What a run that ended like this leaves on its output.
+    fn output(stopped: Option<Stop>) -> String {
+        let mut lines = tempfile::tempfile().unwrap();
+        let options = ReportOptions {
+            format: Format::Jsonl,
+            keep: Capture::default(),
+            notes: Verbosity::Quiet,
+        };
+        let streams = Outputs {
+            lines: lines.try_clone().unwrap(),
+            bar: false,
+            shared: false,
+            journal: None,
+        };
+        let (mut reporter, printed) =
+            Reporter::start(options, streams, InputCount::default()).unwrap();
+        reporter.formatter = Box::new(WithFooter);
+        reporter.take(Event::Done(Box::new(ok())));
+        reporter.take(Event::Done(Box::new(failed())));
+        let ended = RunEnd {
+            list: None,
+            broken: false,
+            aborted: stopped.is_some_and(Stop::is_signal),
+            stopped,
+        };
+        let _ = reporter.finish(ended, Duration::from_secs(3));
+        printed.blocking_recv().unwrap().unwrap();
+        let mut output = String::new();
+        lines.rewind().unwrap();
+        lines.read_to_string(&mut output).unwrap();
+        output
+    }
+
+    #[test]
+    fn a_footer_is_written_however_the_run_ends() {
+        for stopped in [
+            None,
+            Some(Stop::Interrupted),
+            Some(Stop::Terminated),
+            Some(Stop::FailFast),
+            Some(Stop::Deadline),
+        ] {
+            let footer = format!("1 of 2 in 3s, stopped by {stopped:?}");
+            assert_eq!(output(stopped), format!("ok\nerror\n{footer}\n"));
+        }
     }
 }

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use super::format::record::seconds;
+use super::format::value::seconds;
 use crate::model::error::Kind;
 use crate::model::event::{RunEnd, Stop};
 use crate::model::exit::Exit;
@@ -85,6 +85,62 @@ pub struct ResultsFile {
     pub sha256: String,
 }
 
+/// What is known once every record is written.
+#[derive(Clone, Copy)]
+pub(super) struct RunTotals<'a> {
+    /// Counts, statuses, errors and latencies.
+    pub(super) summary: &'a Summary,
+    /// Whether the list was read to its end, and what stopped the run.
+    pub(super) ended: RunEnd,
+    /// From the start of the run to its last record.
+    pub(super) elapsed: Duration,
+}
+
+impl RunTotals<'_> {
+    /// A few lines for a person.
+    pub(super) fn text(&self) -> String {
+        let Self {
+            summary,
+            ended,
+            elapsed,
+        } = *self;
+        let counts = &summary.counts;
+        let mut text = format!(
+            "OK {}/{} in {:.2}s\n",
+            counts.ok + counts.skipped,
+            counts.inputs,
+            elapsed.as_secs_f64()
+        );
+        if counts.skipped > 0 {
+            let _ = writeln!(text, "{} of them skipped", counts.skipped);
+        }
+        let failed = summary.failed();
+        if !failed.is_empty() {
+            let _ = writeln!(text, "failed: {}", failed.join(", "));
+        }
+        if !summary.statuses.is_empty() {
+            let _ = write!(
+                text,
+                "{}, {:.1} requests/s",
+                HumanBytes(counts.bytes),
+                summary.rate(elapsed)
+            );
+            if let Some(latency) = summary.latency() {
+                let _ = write!(
+                    text,
+                    ", latency p50 {:.3}s p90 {:.3}s p99 {:.3}s max {:.3}s",
+                    latency.p50, latency.p90, latency.p99, latency.max
+                );
+            }
+            text.push('\n');
+        }
+        if ended.list.is_none() {
+            text.push_str("stopped early: the list was not read to its end\n");
+        }
+        text
+    }
+}
+
 impl Summary {
     /// Of nothing yet.
     #[must_use]
@@ -140,45 +196,6 @@ impl Summary {
         } else {
             Exit::SomeFailed
         }
-    }
-
-    /// A few lines for a person.
-    #[must_use]
-    pub fn text(&self, ended: RunEnd, elapsed: Duration) -> String {
-        let counts = &self.counts;
-        let mut text = format!(
-            "OK {}/{} in {:.2}s\n",
-            counts.ok + counts.skipped,
-            counts.inputs,
-            elapsed.as_secs_f64()
-        );
-        if counts.skipped > 0 {
-            let _ = writeln!(text, "{} of them skipped", counts.skipped);
-        }
-        let failed = self.failed();
-        if !failed.is_empty() {
-            let _ = writeln!(text, "failed: {}", failed.join(", "));
-        }
-        if !self.statuses.is_empty() {
-            let _ = write!(
-                text,
-                "{}, {:.1} requests/s",
-                HumanBytes(counts.bytes),
-                self.rate(elapsed)
-            );
-            if let Some(latency) = self.latency() {
-                let _ = write!(
-                    text,
-                    ", latency p50 {:.3}s p90 {:.3}s p99 {:.3}s max {:.3}s",
-                    latency.p50, latency.p90, latency.p99, latency.max
-                );
-            }
-            text.push('\n');
-        }
-        if ended.list.is_none() {
-            text.push_str("stopped early: the list was not read to its end\n");
-        }
-        text
     }
 
     /// `404 x2`, `dns x1`, what there is most of first.

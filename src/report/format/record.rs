@@ -1,19 +1,13 @@
 //! The record: one outcome as DESIGN.md's table of keys has it.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Version;
-use reqwest::header::HeaderMap;
-use serde_json::value::RawValue;
 
-use super::jsonl::{ObjectWriter, json_key};
+use super::json::{self, ObjectWriter, json_key};
+use super::value::Value;
 use crate::http::Capture;
-use crate::model::error::Failure;
-use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome};
+use crate::model::outcome::{Answer, Attempt, Outcome};
 use crate::model::request::Request;
 use crate::model::text::hex;
 
@@ -34,23 +28,6 @@ pub(in crate::report) struct Key {
 /// Finds the value of a key.
 pub(in crate::report) type Find = fn(Record<'_>) -> Value<'_>;
 
-/// The value of one key.
-pub(in crate::report) enum Value<'a> {
-    /// Not asked for: the key is left out.
-    Absent,
-    Null,
-    Flag(bool),
-    Number(u64),
-    Seconds(Duration),
-    Text(Cow<'a, str>),
-    Address(SocketAddr),
-    Time(SystemTime),
-    Json(&'a RawValue),
-    Failure(&'a Failure),
-    Attempts(&'a [AttemptSummary]),
-    Headers(&'a HeaderMap),
-}
-
 /// A table of the keys for who wants some of them, and code without a loop for who wants them all: half the
 /// instructions of a serializer, which would look for something to escape in every key of every record.
 macro_rules! keys {
@@ -59,8 +36,7 @@ macro_rules! keys {
         pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, find: $find }),*];
 
         impl Record<'_> {
-            /// Writes every key and its value, in order.
-            pub(in crate::report) fn write(self, object: &mut ObjectWriter<'_>) {
+            fn write_fields(self, object: &mut ObjectWriter<'_>) {
                 $(
                     let find: Find = $find;
                     object.field(json_key!($name), &find(self));
@@ -148,15 +124,12 @@ keys! {
     }),
 }
 
-/// Writes what the record tells of one attempt.
-pub(in crate::report) fn write_attempt(attempt: &AttemptSummary, object: &mut ObjectWriter<'_>) {
-    object.field(json_key!("status"), &attempt.status.map(u64::from).into());
-    object.field(json_key!("error"), &attempt.error.as_ref().into());
-    object.field(json_key!("time_total"), &attempt.total.into());
-    object.field(json_key!("delay"), &attempt.delay.into());
-}
-
 impl<'a> Record<'a> {
+    /// Writes the record as one JSON object, without a line end.
+    pub(in crate::report) fn write_json(self, to: &mut Vec<u8>) {
+        json::write_object(|object| self.write_fields(object), to);
+    }
+
     /// The last answer, whole or not.
     pub(in crate::report) fn answer(self) -> Option<&'a Answer> {
         self.outcome.answer()
@@ -182,43 +155,6 @@ fn kept<'a, T: Into<Value<'a>>>(is_kept: bool, value: impl FnOnce() -> Option<T>
     } else {
         Value::Absent
     }
-}
-
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-macro_rules! values {
-    ($($kind:ident($of:ty),)*) => {
-        $(impl<'a> From<$of> for Value<'a> {
-            fn from(value: $of) -> Self {
-                Self::$kind(value.into())
-            }
-        })*
-    };
-}
-
-values! {
-    Number(u64),
-    Seconds(Duration),
-    Text(&'a str),
-    Text(String),
-    Address(SocketAddr),
-    Time(SystemTime),
-    Json(&'a RawValue),
-    Failure(&'a Failure),
-    Headers(&'a HeaderMap),
-}
-
-/// Seconds, to the microsecond.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "2^53 microseconds are 285 years"
-)]
-pub(in crate::report) fn seconds(duration: Duration) -> f64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX) as f64 / 1e6
 }
 
 fn version(version: Version) -> &'static str {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::record::seconds;
+use super::formatter::Formatter;
+use super::record::Record;
+use super::value::seconds;
 use crate::model::outcome::Outcome;
 use crate::report::escape::escape;
 
@@ -32,13 +34,20 @@ pub enum Separator {
     Tab,
 }
 
-/// Writes the names of the columns.
-pub(in crate::report) fn write_header(separator: Separator, to: &mut Vec<u8>) {
-    write_row(separator, &COLUMNS.map(Cow::Borrowed), to);
+/// Writes the names of the columns, then a row for each record.
+pub(in crate::report) struct Table(pub(in crate::report) Separator);
+
+impl Formatter for Table {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        write_row(self.0, &COLUMNS.map(Cow::Borrowed), out);
+    }
+
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        write_record(self.0, record.outcome, out);
+    }
 }
 
-/// Writes one row.
-pub(in crate::report) fn write(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
+fn write_record(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     fn number(number: Option<impl ToString>) -> Cow<'static, str> {
         number
             .map(|number| number.to_string())

@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 use humantime::format_rfc3339_micros;
 
-use super::jsonl;
-use super::record::{Find, KEYS, Record, Value, seconds};
+use super::formatter::Formatter;
+use super::json;
+use super::record::{Find, KEYS, Record};
+use super::value::{Value, seconds};
 use crate::http::Capture;
 use crate::report::escape::escape;
 
@@ -125,14 +127,19 @@ impl Template {
             sha256: has(&["sha256"]),
         }
     }
+}
 
-    /// Writes the line of `record`.
-    pub(in crate::report) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
-        for piece in &self.0 {
+/// Writes each record as the template says.
+pub(in crate::report) struct TemplateFormatter(pub(in crate::report) Template);
+
+impl Formatter for TemplateFormatter {
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        let Template(pieces) = &self.0;
+        for piece in pieces {
             match piece {
-                TemplatePiece::Text(text) => to.extend_from_slice(text.as_bytes()),
-                TemplatePiece::Key(_, find) => show(&find(record), to),
-                TemplatePiece::Curl(curl) => curl.write(record, to),
+                TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                TemplatePiece::Key(_, find) => show(&find(record), out),
+                TemplatePiece::Curl(curl) => curl.write(record, out),
             }
         }
     }
@@ -150,7 +157,7 @@ fn show(value: &Value<'_>, to: &mut Vec<u8>) {
         Value::Address(address) => write!(to, "{address}"),
         Value::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
         Value::Json(_) | Value::Failure(_) | Value::Attempts(_) | Value::Headers(_) => {
-            jsonl::write_value(value, to);
+            json::write_value(value, to);
             Ok(())
         }
     };
@@ -172,7 +179,7 @@ impl Curl {
                 .and_then(|answer| answer.remote_addr)
                 .map_or(Ok(()), |address| write!(to, "{}", address.ip())),
             Self::Json => {
-                jsonl::write(record, to);
+                record.write_json(to);
                 Ok(())
             }
         };

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::formatter::Formatter;
+use super::record::Record;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::request::{Decision, Skip};
 use crate::report::escape::{escape, field};
@@ -25,8 +27,16 @@ pub struct TextStyle {
     pub aligned: bool,
 }
 
-/// Writes one line.
-pub(in crate::report) fn write(look: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
+/// Writes each record as one line of columns.
+pub(in crate::report) struct TextFormatter(pub(in crate::report) TextStyle);
+
+impl Formatter for TextFormatter {
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        write_line(self.0, record.outcome, out);
+    }
+}
+
+fn write_line(look: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
     let style = match outcome.verdict {
         Verdict::Ok if outcome.slow => WARN,
         Verdict::Ok => GOOD,

@@ -1,0 +1,65 @@
+//! The value of one key of a record, in whatever format it is written.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::HeaderMap;
+use serde_json::value::RawValue;
+
+use crate::model::error::Failure;
+use crate::model::outcome::AttemptSummary;
+
+/// The value of one key.
+pub(in crate::report) enum Value<'a> {
+    /// Not asked for: the key is left out.
+    Absent,
+    Null,
+    Flag(bool),
+    Number(u64),
+    Seconds(Duration),
+    Text(Cow<'a, str>),
+    Address(SocketAddr),
+    Time(SystemTime),
+    Json(&'a RawValue),
+    Failure(&'a Failure),
+    Attempts(&'a [AttemptSummary]),
+    Headers(&'a HeaderMap),
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+macro_rules! values {
+    ($($kind:ident($of:ty),)*) => {
+        $(impl<'a> From<$of> for Value<'a> {
+            fn from(value: $of) -> Self {
+                Self::$kind(value.into())
+            }
+        })*
+    };
+}
+
+values! {
+    Number(u64),
+    Seconds(Duration),
+    Text(&'a str),
+    Text(String),
+    Address(SocketAddr),
+    Time(SystemTime),
+    Json(&'a RawValue),
+    Failure(&'a Failure),
+    Headers(&'a HeaderMap),
+}
+
+/// Seconds, to the microsecond.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 microseconds are 285 years"
+)]
+pub(in crate::report) fn seconds(duration: Duration) -> f64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX) as f64 / 1e6
+}
