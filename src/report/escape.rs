@@ -44,7 +44,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
 }
 
 /// As [`escape`], and without blanks: one field for awk.
-pub(super) fn field(text: &str) -> Cow<'_, str> {
+pub(super) fn escape_field(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_whitespace) {
         return escape(text);
     }
@@ -53,7 +53,7 @@ pub(super) fn field(text: &str) -> Cow<'_, str> {
 }
 
 /// In the JSON from `start` on: the characters that JSON lets pass in a string, but a terminal should not see, become `\u….`
-pub(super) fn json(json: &mut Vec<u8>, start: usize) {
+pub(super) fn escape_json(json: &mut Vec<u8>, start: usize) {
     if is_plain(&json[start..]) {
         return;
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn nothing_unsafe_is_left() {
-        for (text, escaped, field_) in [
+        for (text, escaped, field) in [
             ("plain ~", "plain ~", "plain%20~"),
             ("ü→😀", "ü→😀", "ü→😀"),
             ("\x1b[2J", "\\x1b[2J", "\\x1b[2J"),
@@ -86,7 +86,7 @@ mod tests {
             ("a\u{3000}b", "a\u{3000}b", "a%20b"),
         ] {
             assert_eq!(escape(text), escaped);
-            assert_eq!(field(text), field_);
+            assert_eq!(escape_field(text), field);
         }
         for (text, escaped) in [
             ("plain ~", "plain ~"),
@@ -95,7 +95,7 @@ mod tests {
             ("[1,\r\t2]", "[1,  2]"),
         ] {
             let mut bytes = [b"\n", text.as_bytes()].concat();
-            json(&mut bytes, 1);
+            escape_json(&mut bytes, 1);
             assert_eq!(bytes, [b"\n", escaped.as_bytes()].concat());
         }
     }

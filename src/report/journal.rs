@@ -21,11 +21,11 @@ use crate::model::text::hex;
 use crate::save::folder_of;
 
 /// What every record begins with.
-const BEGINNING: &[u8] = br#"{"index":"#;
+const RECORD_START: &[u8] = br#"{"index":"#;
 
 /// How much is read at a time to find records, and to look at one.
-const READ: usize = 1024 * 1024;
-const LOOK: usize = 1024;
+const READ_SIZE: usize = 1024 * 1024;
+const LINE_READ_SIZE: usize = 1024;
 
 /// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +84,9 @@ impl JournalEntry<'_> {
 
 /// Where one record is, and whether it is ok; in the order of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark(u64);
+struct RecordPosition(u64);
 
-impl Mark {
+impl RecordPosition {
     fn new(offset: u64, ok: bool) -> Self {
         Self(offset << 1 | u64::from(ok))
     }
@@ -105,7 +105,7 @@ pub struct JournalIndex {
     journal: File,
     hasher: RandomState,
     /// By hash, and of each the last one first.
-    marks: Vec<(u64, Mark)>,
+    positions: Vec<(u64, RecordPosition)>,
     /// Lines that are no records.
     pub ignored: u64,
 }
@@ -135,20 +135,20 @@ impl JournalIndex {
             request_sha256: sent.as_deref(),
         };
         let hash = self.hasher.hash_one(&key);
-        let start = self.marks.partition_point(|(other, _)| *other > hash);
-        let same_hash = self.marks[start..].iter();
+        let start = self.positions.partition_point(|(other, _)| *other > hash);
+        let same_hash = self.positions[start..].iter();
         let mut is_last = true;
-        for (_, mark) in same_hash.take_while(|(other, _)| *other == hash) {
+        for (_, position) in same_hash.take_while(|(other, _)| *other == hash) {
             // What cannot be read cannot be relied upon.
-            let Ok(line) = read_line(&self.journal, mark.offset()) else {
+            let Ok(line) = read_line(&self.journal, position.offset()) else {
                 continue;
             };
             let Some(entry) = parse(&line).filter(|entry| entry.key() == key) else {
                 continue;
             };
-            prior.done |= is_last && mark.is_ok();
+            prior.done |= is_last && position.is_ok();
             is_last = false;
-            if mark.is_ok() {
+            if position.is_ok() {
                 prior.file = entry.file.map(Cow::into_owned).zip(entry.size);
                 break;
             }
@@ -157,12 +157,13 @@ impl JournalIndex {
     }
 
     /// Of each hash only the last record is of use, and the last one that is ok.
-    fn settle(&mut self) {
-        self.marks.sort_unstable_by(|one, other| other.cmp(one));
-        self.marks.dedup_by(|(hash, mark), (newer_hash, newer)| {
-            hash == newer_hash && (newer.is_ok() || !mark.is_ok())
-        });
-        self.marks.shrink_to_fit();
+    fn compact(&mut self) {
+        self.positions.sort_unstable_by(|one, other| other.cmp(one));
+        self.positions
+            .dedup_by(|(hash, position), (newer_hash, newer)| {
+                hash == newer_hash && (newer.is_ok() || !position.is_ok())
+            });
+        self.positions.shrink_to_fit();
     }
 }
 
@@ -171,11 +172,11 @@ fn parse(line: &[u8]) -> Option<JournalEntry<'_>> {
 }
 
 /// Whether a record could begin so.
-fn is_beginning(bytes: &[u8]) -> bool {
+fn may_begin_record(bytes: &[u8]) -> bool {
     let is_number = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
-    match bytes.strip_prefix(BEGINNING) {
+    match bytes.strip_prefix(RECORD_START) {
         Some(rest) => is_number(rest),
-        None => BEGINNING.starts_with(bytes),
+        None => RECORD_START.starts_with(bytes),
     }
 }
 
@@ -184,14 +185,14 @@ fn is_torn(line: &[u8]) -> bool {
     let parsed = serde_json::from_slice::<JournalEntry<'_>>(line);
     // A number that ends with its point is no end of input to the parser.
     let is_at_end = |error: &serde_json::Error| error.is_syntax() && error.column() >= line.len();
-    is_beginning(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
+    may_begin_record(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
 }
 
 fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     loop {
         let known = line.len();
-        line.resize(known.max(LOOK) + known, 0);
+        line.resize(known.max(LINE_READ_SIZE) + known, 0);
         let read = file.read_at(&mut line[known..], offset + known as u64)?;
         line.truncate(known + read);
         if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
@@ -224,7 +225,7 @@ impl Journal {
     pub fn open(
         path: &Path,
         fsync: bool,
-        mut file: impl FnMut(&str),
+        mut on_file: impl FnMut(&str),
     ) -> Result<(Self, JournalIndex), JournalError> {
         let failed = |error: io::Error| JournalError::Open(path.to_owned(), error);
         let mut options = OpenOptions::new();
@@ -238,10 +239,10 @@ impl Journal {
         if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Err(JournalError::Busy(path.to_owned()));
         }
-        let mut past = JournalIndex {
+        let mut index = JournalIndex {
             journal: opened.try_clone().map_err(failed)?,
             hasher: RandomState::new(),
-            marks: Vec::new(),
+            positions: Vec::new(),
             ignored: 0,
         };
         let mut journal = Self {
@@ -250,22 +251,23 @@ impl Journal {
             length: 0,
             fsync,
         };
-        journal.read(&mut past, &mut file)?;
-        past.settle();
+        journal.read(&mut index, &mut on_file)?;
+        index.compact();
         if fsync && journal.length == 0 {
             sync_folder(path).map_err(failed)?;
         }
-        Ok((journal, past))
+        Ok((journal, index))
     }
 
     fn read(
         &mut self,
-        past: &mut JournalIndex,
-        file: &mut impl FnMut(&str),
+        index: &mut JournalIndex,
+        on_file: &mut impl FnMut(&str),
     ) -> Result<(), JournalError> {
         let path = self.path.clone();
         let failed = |error: io::Error| JournalError::Open(path.clone(), error);
-        let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);
+        let mut reader =
+            BufReader::with_capacity(READ_SIZE, self.file.try_clone().map_err(failed)?);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -279,25 +281,31 @@ impl Journal {
                 Some(entry) if entry.is(Verdict::Skipped) => {}
                 Some(entry) => {
                     let ok = entry.is(Verdict::Ok);
-                    let hash = past.hasher.hash_one(entry.key());
-                    past.marks.push((hash, Mark::new(self.length, ok)));
-                    entry.file.iter().filter(|_| ok).for_each(|name| file(name));
+                    let hash = index.hasher.hash_one(entry.key());
+                    let position = RecordPosition::new(self.length, ok);
+                    index.positions.push((hash, position));
+                    entry
+                        .file
+                        .iter()
+                        .filter(|_| ok)
+                        .for_each(|name| on_file(name));
                 }
                 None if self.length == 0 && (is_whole || !is_torn(&line)) => {
                     return Err(JournalError::NotAJournal(self.path.clone()));
                 }
-                None if is_whole => past.ignored += 1,
+                None if is_whole => index.ignored += 1,
                 None => {}
             }
             if !is_whole {
-                return self.mend(entry.is_some(), read as u64).map_err(failed);
+                let is_record = entry.is_some();
+                return self.repair_end(is_record, read as u64).map_err(failed);
             }
             self.length += read as u64;
         }
     }
 
     /// The last line has no end: it gets one if it is `whole`, else it goes.
-    fn mend(&mut self, whole: bool, length: u64) -> io::Result<()> {
+    fn repair_end(&mut self, whole: bool, length: u64) -> io::Result<()> {
         if whole {
             self.file.write_all(b"\n")?;
             self.length += length + 1;

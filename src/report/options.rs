@@ -28,11 +28,11 @@ pub enum Verbosity {
 }
 
 impl Verbosity {
-    pub(super) fn tell_steps(self) -> bool {
+    pub(super) fn shows_steps(self) -> bool {
         matches!(self, Self::Steps | Self::Verbose)
     }
 
-    pub(super) fn tell_run(self) -> bool {
+    pub(super) fn shows_run(self) -> bool {
         matches!(self, Self::Normal | Self::Verbose)
     }
 }

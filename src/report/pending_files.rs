@@ -27,7 +27,7 @@ impl PendingFiles {
     }
 
     /// The records of the first `count` are written.
-    pub(super) fn settle(&self, count: usize) {
+    pub(super) fn mark_recorded(&self, count: usize) {
         let mut queue = self.queue();
         let count = count.min(queue.len());
         queue.drain(..count).for_each(PendingFile::recorded);

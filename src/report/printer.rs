@@ -1,7 +1,7 @@
 //! The printer: the one thread that writes, behind a queue with a bound.
 //!
 //! It takes batches of whole lines, and writes everything that is ready at once.
-//! What waits is counted: while that is over [`BOUND`] the engine takes no new
+//! What waits is counted: while that is over [`MAX_BACKLOG`] the engine takes no new
 //! input, so a reader that pauses stops the intake and nothing else.
 
 use std::fs::File;
@@ -23,17 +23,17 @@ use tokio::sync::oneshot;
 use super::escape::escape;
 use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
-use super::progress::{Bar, InputCount, PACE};
+use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
 
 /// Bytes that may wait before the intake stops.
-const BOUND: usize = 1024 * 1024;
+const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// How long the printer rests after it has written: being woken for every turn of
 /// the engine took a twentieth of the processor's time.
-const REST: Duration = Duration::from_millis(1);
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
 
-/// Where lines and notes go.
+/// Where lines and messages go.
 pub struct Outputs {
     /// Standard output, or the file of `--results`.
     pub lines: File,
@@ -51,7 +51,7 @@ pub(super) struct Batch {
     /// For standard output.
     pub(super) lines: Vec<u8>,
     /// For standard error.
-    pub(super) notes: Vec<u8>,
+    pub(super) messages: Vec<u8>,
     /// For the journal.
     pub(super) journal: Vec<u8>,
     /// Lines of that.
@@ -63,7 +63,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.notes.len() + self.journal.len()
+        self.lines.len() + self.messages.len() + self.journal.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,21 +77,21 @@ struct Backlog {
     bytes: AtomicUsize,
     /// Records that are not in the journal yet.
     unrecorded: AtomicUsize,
-    below: AtomicWaker,
+    gate_waker: AtomicWaker,
 }
 
 /// The engine's end of the queue. When it is dropped, the printer writes what is left and ends.
 pub(super) struct Queue {
     sender: mpsc::Sender<Batch>,
-    waiting: Arc<Backlog>,
+    backlog: Arc<Backlog>,
     /// Dropped after the sender, whose end it tells of.
-    _wake: Wake,
+    _waker: WakeOnDrop,
 }
 
 /// Ends the rest of the printer when it is dropped.
-struct Wake(Thread);
+struct WakeOnDrop(Thread);
 
-impl Drop for Wake {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
         self.0.unpark();
     }
@@ -99,19 +99,19 @@ impl Drop for Wake {
 
 impl Queue {
     pub(super) fn push(&self, batch: Batch) {
-        self.waiting.bytes.fetch_add(batch.len(), Ordering::Relaxed);
+        self.backlog.bytes.fetch_add(batch.len(), Ordering::Relaxed);
         // A printer that is gone has said why to whoever holds its `Printed`.
         let _ = self.sender.send(batch);
     }
 
     /// One more record will come for the journal.
     pub(super) fn add_unrecorded(&self) {
-        self.waiting.unrecorded.fetch_add(1, Ordering::Relaxed);
+        self.backlog.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn gate(&self, jobs: Option<usize>) -> Gate {
         Gate {
-            waiting: self.waiting.clone(),
+            backlog: self.backlog.clone(),
             jobs,
         }
     }
@@ -120,7 +120,7 @@ impl Queue {
 /// Closed while more waits for the printer than it should.
 #[derive(Clone)]
 pub struct Gate {
-    waiting: Arc<Backlog>,
+    backlog: Arc<Backlog>,
     /// What is done, and may have to be done again, at most: what is on the wire, and
     /// what is not in the journal yet.
     jobs: Option<usize>,
@@ -130,14 +130,14 @@ impl Gate {
     /// Ready while the gate is open, with so many jobs on the wire.
     pub fn poll_open(&self, cx: &mut Context<'_>, in_flight: usize) -> Poll<()> {
         let is_open = || {
-            let unrecorded = self.waiting.unrecorded.load(Ordering::Relaxed);
-            self.waiting.bytes.load(Ordering::Relaxed) <= BOUND
+            let unrecorded = self.backlog.unrecorded.load(Ordering::Relaxed);
+            self.backlog.bytes.load(Ordering::Relaxed) <= MAX_BACKLOG
                 && self.jobs.is_none_or(|jobs| in_flight + unrecorded < jobs)
         };
         if is_open() {
             return Poll::Ready(());
         }
-        self.waiting.below.register(cx.waker());
+        self.backlog.gate_waker.register(cx.waker());
         // The printer may have come below the bound before it could know whom to wake.
         if is_open() {
             Poll::Ready(())
@@ -178,22 +178,22 @@ pub fn printed(
 ///
 /// No thread can be had.
 pub(super) fn start(
-    streams: Outputs,
+    outputs: Outputs,
     total: InputCount,
     pending_files: PendingFiles,
 ) -> io::Result<(Queue, Printed)> {
     let (sender, batches) = mpsc::channel();
     let (end, printed) = oneshot::channel();
-    let waiting = Arc::<Backlog>::default();
+    let backlog = Arc::<Backlog>::default();
     let mut thread = Printer {
-        bar: streams.bar.then(Bar::new),
-        streams,
+        bar: outputs.bar.then(Bar::new),
+        outputs,
         total,
         pending_files,
         batches,
-        waiting: waiting.clone(),
+        backlog: backlog.clone(),
         batch: Batch::default(),
-        last: None,
+        last_write: None,
     };
     let handle = thread::Builder::new()
         .name("printer".into())
@@ -206,30 +206,30 @@ pub(super) fn start(
         })?;
     let queue = Queue {
         sender,
-        waiting,
-        _wake: Wake(handle.thread().clone()),
+        backlog,
+        _waker: WakeOnDrop(handle.thread().clone()),
     };
     Ok((queue, printed))
 }
 
 struct Printer {
-    streams: Outputs,
+    outputs: Outputs,
     bar: Option<Bar>,
     total: InputCount,
     pending_files: PendingFiles,
     batches: mpsc::Receiver<Batch>,
-    waiting: Arc<Backlog>,
+    backlog: Arc<Backlog>,
     /// Taken from the queue and not written yet.
     batch: Batch,
     /// When lines were last written.
-    last: Option<Instant>,
+    last_write: Option<Instant>,
 }
 
 impl Printer {
     fn run(&mut self) -> Result<(), PrintError> {
         loop {
-            let more = self.take();
-            self.record()?;
+            let more = self.receive();
+            self.append_to_journal()?;
             if !more && let Some(bar) = self.bar.take() {
                 bar.clear();
             }
@@ -241,19 +241,19 @@ impl Printer {
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);
-                bar.show(self.batch.counts, Some(total).filter(|&total| total > 0));
+                bar.update(self.batch.counts, Some(total).filter(|&total| total > 0));
             }
             // With a journal, the engine waits for what is recorded.
-            if self.streams.journal.is_none() {
-                thread::park_timeout(REST);
+            if self.outputs.journal.is_none() {
+                thread::park_timeout(WRITE_PAUSE);
             }
         }
     }
 
     /// Waits for the next batch and takes all that are there; false when there will be none.
-    fn take(&mut self) -> bool {
+    fn receive(&mut self) -> bool {
         let first = match &self.bar {
-            Some(_) => match self.batches.recv_timeout(PACE) {
+            Some(_) => match self.batches.recv_timeout(REDRAW_INTERVAL) {
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => None,
                 Ok(batch) => Some(batch),
@@ -264,7 +264,7 @@ impl Printer {
             return false;
         };
         self.append(first);
-        while self.batch.len() < BOUND {
+        while self.batch.len() < MAX_BACKLOG {
             match self.batches.try_recv() {
                 Ok(batch) => self.append(batch),
                 Err(TryRecvError::Empty) => break,
@@ -279,7 +279,7 @@ impl Printer {
             self.batch = batch;
         } else {
             self.batch.lines.extend_from_slice(&batch.lines);
-            self.batch.notes.extend_from_slice(&batch.notes);
+            self.batch.messages.extend_from_slice(&batch.messages);
             self.batch.journal.extend_from_slice(&batch.journal);
             self.batch.unrecorded += batch.unrecorded;
             self.batch.pending_files += batch.pending_files;
@@ -288,57 +288,61 @@ impl Printer {
     }
 
     /// Appends to the journal what is for it: at once, the engine waits for that.
-    fn record(&mut self) -> Result<(), JournalError> {
-        let Some(journal) = &mut self.streams.journal else {
+    fn append_to_journal(&mut self) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.outputs.journal else {
             return Ok(());
         };
         journal.append(&self.batch.journal)?;
         self.pending_files
-            .settle(std::mem::take(&mut self.batch.pending_files));
+            .mark_recorded(std::mem::take(&mut self.batch.pending_files));
         let (bytes, records) = (self.batch.journal.len(), self.batch.unrecorded);
         self.batch.journal.clear();
         self.batch.unrecorded = 0;
-        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.waiting
+        self.backlog.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.backlog
             .unrecorded
             .fetch_sub(records, Ordering::Relaxed);
-        self.waiting.below.wake();
+        self.backlog.gate_waker.wake();
         Ok(())
     }
 
     /// At once, except beside a bar: drawing it anew for every line would make it flicker.
     fn is_due(&self) -> bool {
-        let beside = self.bar.is_some() && (self.streams.shared || !self.batch.notes.is_empty());
-        !beside || self.last.is_none_or(|last| last.elapsed() >= PACE)
+        let beside_bar =
+            self.bar.is_some() && (self.outputs.shared || !self.batch.messages.is_empty());
+        !beside_bar
+            || self
+                .last_write
+                .is_none_or(|last| last.elapsed() >= REDRAW_INTERVAL)
     }
 
     fn write(&mut self) -> Result<(), PrintError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let (lines, notes) = (&self.batch.lines, &self.batch.notes);
-        let streams = || -> io::Result<()> {
-            write_all(&self.streams.lines, lines)?;
+        let (lines, messages) = (&self.batch.lines, &self.batch.messages);
+        let write = || -> io::Result<()> {
+            write_all(&self.outputs.lines, lines)?;
             // Notes that nobody can read are no reason to stop.
-            let _ = write_all(io::stderr(), notes);
+            let _ = write_all(io::stderr(), messages);
             Ok(())
         };
-        let aside = self.streams.shared || !notes.is_empty();
+        let beside_bar = self.outputs.shared || !messages.is_empty();
         let written = match &self.bar {
-            Some(bar) if aside => bar.aside(streams),
-            _ => streams(),
+            Some(bar) if beside_bar => bar.hide_during(write),
+            _ => write(),
         };
-        self.waiting
+        self.backlog
             .bytes
             .fetch_sub(self.batch.len(), Ordering::Relaxed);
-        self.waiting.below.wake();
+        self.backlog.gate_waker.wake();
         if written.is_ok() {
             self.pending_files
-                .settle(std::mem::take(&mut self.batch.pending_files));
+                .mark_recorded(std::mem::take(&mut self.batch.pending_files));
         }
         self.batch.lines.clear();
-        self.batch.notes.clear();
-        self.last = Some(Instant::now());
+        self.batch.messages.clear();
+        self.last_write = Some(Instant::now());
         Ok(written?)
     }
 }

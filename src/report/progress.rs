@@ -11,10 +11,10 @@ use super::summary::Counts;
 
 /// From one drawing to the next. Lines on the same terminal draw the bar once
 /// more each time, so both together come to ten a second at most.
-pub(super) const PACE: Duration = Duration::from_millis(200);
+pub(super) const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// indicatif lets bursts pass; the pace is ours.
-const DRAWINGS_A_SECOND: u8 = 10;
+const MAX_REDRAWS_PER_SECOND: u8 = 10;
 
 /// The inputs in all; 0 while that is not known.
 pub type InputCount = Arc<AtomicU64>;
@@ -24,12 +24,12 @@ pub(super) struct Bar {
     indicator: ProgressBar,
     counts: Arc<Mutex<Counts>>,
     total: Option<u64>,
-    drawn: Option<Instant>,
+    last_redraw: Option<Instant>,
 }
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(DRAWINGS_A_SECOND);
+        let target = ProgressDrawTarget::stderr_with_hz(MAX_REDRAWS_PER_SECOND);
         let indicator = ProgressBar::with_draw_target(None, target);
         let counts = Arc::default();
         indicator.set_style(style("{spinner} {pos}  {counts}", &counts));
@@ -37,13 +37,14 @@ impl Bar {
             indicator,
             counts,
             total: None,
-            drawn: None,
+            last_redraw: None,
         }
     }
 
     /// Draws `counts`, of `total` inputs in all once that is known, if it is time to.
-    pub(super) fn show(&mut self, counts: Counts, total: Option<u64>) {
-        if self.drawn.is_some_and(|drawn| drawn.elapsed() < PACE) {
+    pub(super) fn update(&mut self, counts: Counts, total: Option<u64>) {
+        let redrawn = self.last_redraw;
+        if redrawn.is_some_and(|at| at.elapsed() < REDRAW_INTERVAL) {
             return;
         }
         if total != self.total {
@@ -58,11 +59,11 @@ impl Bar {
                 state.set_len(total);
             }
         });
-        self.drawn = Some(Instant::now());
+        self.last_redraw = Some(Instant::now());
     }
 
     /// Runs `write` while the bar is not there.
-    pub(super) fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
+    pub(super) fn hide_during<R>(&self, write: impl FnOnce() -> R) -> R {
         self.indicator.suspend(write)
     }
 

@@ -19,16 +19,16 @@ use crate::model::request::Input;
 /// Takes events, gives batches to the printer.
 pub struct Reporter {
     formatter: Box<dyn Formatter>,
-    keep: Capture,
-    notes: Verbosity,
+    capture: Capture,
+    verbosity: Verbosity,
     queue: Queue,
     batch: Batch,
     summary: Summary,
     total: InputCount,
     /// A bar wants to know of every step.
-    bar: bool,
+    has_bar: bool,
     /// A journal is kept.
-    journal: bool,
+    has_journal: bool,
     /// Of files whose records are not written.
     pending_files: PendingFiles,
 }
@@ -41,25 +41,25 @@ impl Reporter {
     /// No thread can be had.
     pub fn start(
         options: ReportOptions,
-        streams: Outputs,
+        outputs: Outputs,
         total: InputCount,
     ) -> io::Result<(Self, Printed)> {
-        let (bar, journal) = (streams.bar, streams.journal.is_some());
+        let (has_bar, has_journal) = (outputs.bar, outputs.journal.is_some());
         let pending_files = PendingFiles::default();
-        let (queue, printed) = printer::start(streams, total.clone(), pending_files.clone())?;
+        let (queue, printed) = printer::start(outputs, total.clone(), pending_files.clone())?;
         let mut batch = Batch::default();
         let mut formatter = options.format.formatter();
         formatter.begin(&mut batch.lines);
         let mut reporter = Self {
             formatter,
-            keep: options.keep,
-            notes: options.notes,
+            capture: options.keep,
+            verbosity: options.notes,
             queue,
             batch,
             summary: Summary::new(),
             total,
-            bar,
-            journal,
+            has_bar,
+            has_journal,
             pending_files,
         };
         reporter.flush();
@@ -70,7 +70,7 @@ impl Reporter {
     /// wire and what has no record in it yet come to `jobs`.
     #[must_use]
     pub fn gate(&self, jobs: usize) -> Gate {
-        self.queue.gate(self.journal.then_some(jobs))
+        self.queue.gate(self.has_journal.then_some(jobs))
     }
 
     /// Of files whose records are not written. When that is dropped, they are taken back.
@@ -82,18 +82,21 @@ impl Reporter {
     /// Takes one event.
     pub fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Completed(outcome) if self.journal => self.record(outcome),
-            Event::Done(mut outcome) => self.done(&mut outcome),
-            Event::Attempted { input, attempt } if self.notes.tell_steps() => {
-                self.note(&attempted(input, attempt));
+            Event::Completed(outcome) if self.has_journal => self.append_to_journal(outcome),
+            Event::Done(mut outcome) => self.complete(&mut outcome),
+            Event::Attempted { input, attempt } if self.verbosity.shows_steps() => {
+                self.write_message(&describe_attempt(input, attempt));
             }
-            Event::Redirected { input, status, to } if self.notes.tell_steps() => {
-                let place = place(input);
-                self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
+            Event::Redirected { input, status, to } if self.verbosity.shows_steps() => {
+                let location = location(input);
+                self.write_message(&format!("{location}: {} leads to {to}", status.as_u16()));
             }
-            Event::Retrying { input, made, delay } if self.notes.tell_steps() => {
-                let (place, seconds) = (place(input), delay.as_secs_f64());
-                self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
+            Event::Retrying { input, made, delay } if self.verbosity.shows_steps() => {
+                let (location, seconds) = (location(input), delay.as_secs_f64());
+                self.write_message(&format!(
+                    "{location}: attempt {} in {seconds:.3}s",
+                    made + 1
+                ));
             }
             Event::Completed(_)
             | Event::Attempted { .. }
@@ -101,34 +104,34 @@ impl Reporter {
             | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
             Event::SourceFailed(message) => self.error(&message),
-            Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),
+            Event::Stopping { why, waiting_for } => self.announce_stop(why, waiting_for),
             Event::Pause => self.flush(),
         }
     }
 
     /// Appends to the journal. What was skipped stands there, or was not done by this run.
-    fn record(&mut self, outcome: &mut Outcome) {
+    fn append_to_journal(&mut self, outcome: &mut Outcome) {
         if outcome.verdict == Verdict::Skipped {
             return;
         }
         self.batch.pending_files += self.pending_files.push(outcome);
         let journal = &mut self.batch.journal;
-        let keep = self.keep;
-        Record { outcome, keep }.write_json(journal);
+        let capture = self.capture;
+        Record { outcome, capture }.write_json(journal);
         journal.push(b'\n');
         self.batch.unrecorded += 1;
         self.queue.add_unrecorded();
     }
 
-    fn done(&mut self, outcome: &mut Outcome) {
+    fn complete(&mut self, outcome: &mut Outcome) {
         self.summary.add(outcome);
         self.batch.pending_files += self.pending_files.push(outcome);
-        let keep = self.keep;
-        let record = Record { outcome, keep };
+        let capture = self.capture;
+        let record = Record { outcome, capture };
         self.formatter.record(record, &mut self.batch.lines);
     }
 
-    fn stopping(&mut self, why: Stop, waiting_for: usize) {
+    fn announce_stop(&mut self, why: Stop, waiting_for: usize) {
         let waits = match waiting_for {
             1 => "1 request is waited for, the same signal again ends it".to_owned(),
             _ => format!("{waiting_for} requests are waited for, the same signal again ends them"),
@@ -141,23 +144,23 @@ impl Reporter {
 
     /// Says what the user should know, now.
     pub fn warn(&mut self, message: &str) {
-        if self.notes.tell_run() {
-            self.note(&format!("warning: {message}"));
+        if self.verbosity.shows_run() {
+            self.write_message(&format!("warning: {message}"));
             self.flush();
         }
     }
 
     /// Says what went wrong with the run itself.
     pub fn error(&mut self, message: &str) {
-        self.note(message);
+        self.write_message(message);
     }
 
-    fn note(&mut self, message: &str) {
-        let _ = writeln!(self.batch.notes, "fetch: {}", escape(message));
+    fn write_message(&mut self, message: &str) {
+        let _ = writeln!(self.batch.messages, "fetch: {}", escape(message));
     }
 
     fn flush(&mut self) {
-        if !self.batch.is_empty() || self.bar {
+        if !self.batch.is_empty() || self.has_bar {
             let mut batch = std::mem::take(&mut self.batch);
             batch.counts = self.summary.counts();
             self.queue.push(batch);
@@ -176,26 +179,28 @@ impl Reporter {
             elapsed,
         };
         self.formatter.end(&totals, &mut self.batch.lines);
-        if self.notes.tell_run() {
-            self.batch.notes.extend_from_slice(totals.text().as_bytes());
+        if self.verbosity.shows_run() {
+            self.batch
+                .messages
+                .extend_from_slice(totals.text().as_bytes());
         }
         self.flush();
         self.summary
     }
 }
 
-fn place(input: &Input) -> String {
+fn location(input: &Input) -> String {
     format!("{}:{}", input.source, input.line)
 }
 
-fn attempted(input: &Input, attempt: &Attempt) -> String {
-    let place = place(input);
+fn describe_attempt(input: &Input, attempt: &Attempt) -> String {
+    let location = location(input);
     let time = attempt.total.as_secs_f64();
     let url = &attempt.final_url;
     match (&attempt.failure, &attempt.answer) {
-        (Some(failure), _) => format!("{place}: {url}: {failure} after {time:.3}s"),
-        (None, Some(answer)) => format!("{place}: {url}: {} in {time:.3}s", answer.status),
-        (None, None) => place,
+        (Some(failure), _) => format!("{location}: {url}: {failure} after {time:.3}s"),
+        (None, Some(answer)) => format!("{location}: {url}: {} in {time:.3}s", answer.status),
+        (None, None) => location,
     }
 }
 
@@ -234,14 +239,14 @@ mod tests {
             keep: Capture::default(),
             notes: Verbosity::Quiet,
         };
-        let streams = Outputs {
+        let outputs = Outputs {
             lines: lines.try_clone().unwrap(),
             bar: false,
             shared: false,
             journal: None,
         };
         let (mut reporter, printed) =
-            Reporter::start(options, streams, InputCount::default()).unwrap();
+            Reporter::start(options, outputs, InputCount::default()).unwrap();
         reporter.formatter = Box::new(WithFooter);
         reporter.take(Event::Done(Box::new(ok())));
         reporter.take(Event::Done(Box::new(failed())));

@@ -114,7 +114,7 @@ impl RunTotals<'_> {
         if counts.skipped > 0 {
             let _ = writeln!(text, "{} of them skipped", counts.skipped);
         }
-        let failed = summary.failed();
+        let failed = summary.failures();
         if !failed.is_empty() {
             let _ = writeln!(text, "failed: {}", failed.join(", "));
         }
@@ -199,7 +199,7 @@ impl Summary {
     }
 
     /// `404 x2`, `dns x1`, what there is most of first.
-    fn failed(&self) -> Vec<String> {
+    fn failures(&self) -> Vec<String> {
         let mut failed: Vec<(u64, String)> = self
             .failed_statuses
             .iter()
@@ -223,7 +223,7 @@ impl Summary {
         sent as f64 / elapsed.as_secs_f64().max(1e-6)
     }
 
-    fn latency(&self) -> Option<Latency> {
+    fn latency(&self) -> Option<Latencies> {
         let latency = self
             .latency
             .as_ref()
@@ -233,7 +233,7 @@ impl Summary {
             let value = Duration::from_micros(latency.value_at_quantile(quantile));
             seconds(value.min(self.max))
         };
-        Some(Latency {
+        Some(Latencies {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -251,7 +251,7 @@ impl Summary {
         shard: ShardOf,
         results: Option<ResultsFile>,
     ) -> String {
-        let json = Json {
+        let json = SummaryJson {
             version: env!("CARGO_PKG_VERSION"),
             shard,
             list: ended.list.map(|list| ListRead {
@@ -288,7 +288,7 @@ impl Default for Summary {
 }
 
 #[derive(Serialize)]
-struct Json<'a> {
+struct SummaryJson<'a> {
     version: &'static str,
     shard: ShardOf,
     list: Option<ListRead>,
@@ -301,13 +301,13 @@ struct Json<'a> {
     requests_per_second: f64,
     statuses: &'a BTreeMap<u16, u64>,
     errors: BTreeMap<&'static str, u64>,
-    latency: Option<Latency>,
+    latency: Option<Latencies>,
     exit_code: u8,
 }
 
 /// Seconds.
 #[derive(Serialize)]
-struct Latency {
+struct Latencies {
     p50: f64,
     p90: f64,
     p99: f64,

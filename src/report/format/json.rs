@@ -11,7 +11,7 @@ use itoa::Buffer as Digits;
 use reqwest::header::HeaderMap;
 use serde::Serialize;
 
-use super::value::Value;
+use super::value::FieldValue;
 use crate::model::outcome::AttemptSummary;
 use crate::report::escape;
 
@@ -22,14 +22,14 @@ pub(in crate::report) fn write_object(
 ) {
     let start = to.len();
     push_object(fields, to);
-    escape::json(to, start);
+    escape::escape_json(to, start);
 }
 
 /// Writes one value of a record.
-pub(in crate::report) fn write_value(value: &Value<'_>, to: &mut Vec<u8>) {
+pub(in crate::report) fn write_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     let start = to.len();
     push_value(value, to);
-    escape::json(to, start);
+    escape::escape_json(to, start);
 }
 
 /// An object that is being written.
@@ -49,8 +49,8 @@ pub(in crate::report) use json_key;
 impl ObjectWriter<'_> {
     /// Writes a key, as [`json_key`] has it, and its value, unless that is absent.
     #[inline]
-    pub(in crate::report) fn field(&mut self, key: &str, value: &Value<'_>) {
-        if !matches!(value, Value::Absent) {
+    pub(in crate::report) fn field(&mut self, key: &str, value: &FieldValue<'_>) {
+        if !matches!(value, FieldValue::Omitted) {
             self.to.push(self.before);
             self.to.extend_from_slice(key.as_bytes());
             push_value(value, self.to);
@@ -64,19 +64,21 @@ fn push_object(fields: impl FnOnce(&mut ObjectWriter<'_>), to: &mut Vec<u8>) {
     to.push(b'}');
 }
 
-fn push_value(value: &Value<'_>, to: &mut Vec<u8>) {
+fn push_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     match value {
-        Value::Absent | Value::Null => to.extend_from_slice(b"null"),
-        Value::Flag(flag) => serialize(flag, to),
-        Value::Number(number) => to.extend_from_slice(Digits::new().format(*number).as_bytes()),
-        Value::Seconds(duration) => push_seconds(*duration, to),
-        Value::Text(text) => push_text(text, to),
-        Value::Json(json) => serialize(json, to),
-        Value::Failure(failure) => serialize(failure, to),
-        Value::Headers(headers) => serialize(&by_name(headers), to),
-        Value::Address(address) => push_address(*address, to),
-        Value::Time(time) => drop(write!(to, "\"{}\"", format_rfc3339_micros(*time))),
-        Value::Attempts(attempts) => {
+        FieldValue::Omitted | FieldValue::Null => to.extend_from_slice(b"null"),
+        FieldValue::Bool(flag) => serialize(flag, to),
+        FieldValue::Number(number) => {
+            to.extend_from_slice(Digits::new().format(*number).as_bytes());
+        }
+        FieldValue::Seconds(duration) => push_seconds(*duration, to),
+        FieldValue::Text(text) => push_text(text, to),
+        FieldValue::Json(json) => serialize(json, to),
+        FieldValue::Failure(failure) => serialize(failure, to),
+        FieldValue::Headers(headers) => serialize(&by_name(headers), to),
+        FieldValue::Address(address) => push_address(*address, to),
+        FieldValue::Time(time) => drop(write!(to, "\"{}\"", format_rfc3339_micros(*time))),
+        FieldValue::Attempts(attempts) => {
             to.push(b'[');
             for (place, attempt) in attempts.iter().enumerate() {
                 if place > 0 {
@@ -157,7 +159,7 @@ mod tests {
     use crate::report::format::value::seconds;
     use proptest::prelude::*;
 
-    fn json(value: impl Into<Value<'static>>) -> String {
+    fn json(value: impl Into<FieldValue<'static>>) -> String {
         let mut json = Vec::new();
         push_value(&value.into(), &mut json);
         String::from_utf8(json).unwrap()

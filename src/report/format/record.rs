@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Version;
 
 use super::json::{self, ObjectWriter, json_key};
-use super::value::Value;
+use super::value::FieldValue;
 use crate::http::Capture;
 use crate::model::outcome::{Answer, Attempt, Outcome};
 use crate::model::request::Request;
@@ -16,30 +16,30 @@ use crate::model::text::hex;
 pub(in crate::report) struct Record<'a> {
     pub(in crate::report) outcome: &'a Outcome,
     /// What it says on top.
-    pub(in crate::report) keep: Capture,
+    pub(in crate::report) capture: Capture,
 }
 
 /// A key of the record.
 pub(in crate::report) struct Key {
     pub(in crate::report) name: &'static str,
-    pub(in crate::report) find: Find,
+    pub(in crate::report) get: Getter,
 }
 
 /// Finds the value of a key.
-pub(in crate::report) type Find = fn(Record<'_>) -> Value<'_>;
+pub(in crate::report) type Getter = fn(Record<'_>) -> FieldValue<'_>;
 
 /// A table of the keys for who wants some of them, and code without a loop for who wants them all: half the
 /// instructions of a serializer, which would look for something to escape in every key of every record.
 macro_rules! keys {
-    ($(($name:literal, $find:expr $(,)?),)*) => {
+    ($(($name:literal, $get:expr $(,)?),)*) => {
         /// Every key, in the order of the record.
-        pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, find: $find }),*];
+        pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, get: $get }),*];
 
         impl Record<'_> {
             fn write_fields(self, object: &mut ObjectWriter<'_>) {
                 $(
-                    let find: Find = $find;
-                    object.field(json_key!($name), &find(self));
+                    let get: Getter = $get;
+                    object.field(json_key!($name), &get(self));
                 )*
             }
         }
@@ -100,9 +100,9 @@ keys! {
         record.last().map(|attempt| attempt.total).into()
     }),
     ("time_elapsed", |record| record.outcome.elapsed.into()),
-    ("slow", |record| Value::Flag(record.outcome.slow)),
+    ("slow", |record| FieldValue::Bool(record.outcome.slow)),
     ("attempts", |record| {
-        Value::Attempts(&record.outcome.attempts)
+        FieldValue::Attempts(&record.outcome.attempts)
     }),
     ("file", |record| record.outcome.file.as_deref().into()),
     ("sha256", |record| {
@@ -112,15 +112,15 @@ keys! {
     ("error", |record| record.outcome.failure.as_ref().into()),
     ("headers", |record| {
         let headers = || record.answer()?.headers.as_deref();
-        kept(record.keep.headers, headers)
+        captured(record.capture.headers, headers)
     }),
     ("body", |record| {
         let text = || str::from_utf8(record.body()?).ok();
-        kept(record.keep.body, text)
+        captured(record.capture.body, text)
     }),
     ("body_base64", |record| {
         let binary = || record.body().filter(|body| str::from_utf8(body).is_err());
-        kept(record.keep.body, || Some(BASE64.encode(binary()?)))
+        captured(record.capture.body, || Some(BASE64.encode(binary()?)))
     }),
 }
 
@@ -149,11 +149,14 @@ impl<'a> Record<'a> {
     }
 }
 
-fn kept<'a, T: Into<Value<'a>>>(is_kept: bool, value: impl FnOnce() -> Option<T>) -> Value<'a> {
-    if is_kept {
+fn captured<'a, T: Into<FieldValue<'a>>>(
+    is_captured: bool,
+    value: impl FnOnce() -> Option<T>,
+) -> FieldValue<'a> {
+    if is_captured {
         value().into()
     } else {
-        Value::Absent
+        FieldValue::Omitted
     }
 }
 

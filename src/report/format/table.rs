@@ -23,7 +23,7 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Bytes of a usual row.
-const ROW: usize = 512;
+const ROW_SIZE: usize = 512;
 
 /// What stands between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn write_row(separator: Separator, row: &[Cow<'_, str>; 11], to: &mut Vec<u8>) {
         }
         Separator::Comma => {
             let mut writer = csv::WriterBuilder::new()
-                .buffer_capacity(ROW)
+                .buffer_capacity(ROW_SIZE)
                 .from_writer(to);
             // Writing to memory does not fail, and every row has as many cells.
             let _ = writer.write_record(row.iter().map(|cell| cell.as_bytes()));

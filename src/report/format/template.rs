@@ -7,8 +7,8 @@ use humantime::format_rfc3339_micros;
 
 use super::formatter::Formatter;
 use super::json;
-use super::record::{Find, KEYS, Record};
-use super::value::{Value, seconds};
+use super::record::{Getter, KEYS, Record};
+use super::value::{FieldValue, seconds};
 use crate::http::Capture;
 use crate::report::escape::escape;
 
@@ -19,13 +19,13 @@ pub struct Template(Vec<TemplatePiece>);
 #[derive(Clone, Debug)]
 enum TemplatePiece {
     Text(String),
-    Key(&'static str, Find),
-    Curl(Curl),
+    Key(&'static str, Getter),
+    Curl(CurlVariable),
 }
 
 /// curl's names for what the record knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Curl {
+enum CurlVariable {
     /// `http_code`, `response_code`: three digits, 000 without an answer.
     HttpCode,
     NumRetries,
@@ -88,11 +88,11 @@ impl FromStr for Template {
 
 fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
     let curl = match name {
-        "http_code" | "response_code" => Curl::HttpCode,
-        "num_retries" => Curl::NumRetries,
-        "errormsg" => Curl::Errormsg,
-        "remote_ip" => Curl::RemoteIp,
-        "json" => Curl::Json,
+        "http_code" | "response_code" => CurlVariable::HttpCode,
+        "num_retries" => CurlVariable::NumRetries,
+        "errormsg" => CurlVariable::Errormsg,
+        "remote_ip" => CurlVariable::RemoteIp,
+        "json" => CurlVariable::Json,
         _ => {
             let name = match name {
                 "url_effective" => "final_url",
@@ -105,7 +105,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
             };
             let key = KEYS.iter().find(|key| key.name == name);
             return key
-                .map(|key| TemplatePiece::Key(key.name, key.find))
+                .map(|key| TemplatePiece::Key(key.name, key.get))
                 .ok_or_else(|| TemplateError::Unknown(name.to_owned()));
         }
     };
@@ -138,7 +138,7 @@ impl Formatter for TemplateFormatter {
         for piece in pieces {
             match piece {
                 TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                TemplatePiece::Key(_, find) => show(&find(record), out),
+                TemplatePiece::Key(_, get) => write_value(&get(record), out),
                 TemplatePiece::Curl(curl) => curl.write(record, out),
             }
         }
@@ -146,24 +146,27 @@ impl Formatter for TemplateFormatter {
 }
 
 /// Strings as they are, null as nothing, lists and objects as JSON.
-fn show(value: &Value<'_>, to: &mut Vec<u8>) {
+fn write_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = match value {
-        Value::Absent | Value::Null => Ok(()),
-        Value::Flag(flag) => write!(to, "{flag}"),
-        Value::Number(number) => write!(to, "{number}"),
-        Value::Seconds(duration) => write!(to, "{}", seconds(*duration)),
-        Value::Text(text) => write!(to, "{}", escape(text)),
-        Value::Address(address) => write!(to, "{address}"),
-        Value::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
-        Value::Json(_) | Value::Failure(_) | Value::Attempts(_) | Value::Headers(_) => {
+        FieldValue::Omitted | FieldValue::Null => Ok(()),
+        FieldValue::Bool(flag) => write!(to, "{flag}"),
+        FieldValue::Number(number) => write!(to, "{number}"),
+        FieldValue::Seconds(duration) => write!(to, "{}", seconds(*duration)),
+        FieldValue::Text(text) => write!(to, "{}", escape(text)),
+        FieldValue::Address(address) => write!(to, "{address}"),
+        FieldValue::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
+        FieldValue::Json(_)
+        | FieldValue::Failure(_)
+        | FieldValue::Attempts(_)
+        | FieldValue::Headers(_) => {
             json::write_value(value, to);
             Ok(())
         }
     };
 }
 
-impl Curl {
+impl CurlVariable {
     fn write(self, record: Record<'_>, to: &mut Vec<u8>) {
         let answer = record.answer();
         let outcome = record.outcome;

@@ -89,7 +89,7 @@ fn output(format: Format) -> String {
         summary.add(&outcome);
         let record = Record {
             outcome: &outcome,
-            keep: Capture::default(),
+            capture: Capture::default(),
         };
         formatter.record(record, &mut out);
     }

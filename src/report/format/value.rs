@@ -11,11 +11,11 @@ use crate::model::error::Failure;
 use crate::model::outcome::AttemptSummary;
 
 /// The value of one key.
-pub(in crate::report) enum Value<'a> {
+pub(in crate::report) enum FieldValue<'a> {
     /// Not asked for: the key is left out.
-    Absent,
+    Omitted,
     Null,
-    Flag(bool),
+    Bool(bool),
     Number(u64),
     Seconds(Duration),
     Text(Cow<'a, str>),
@@ -27,7 +27,7 @@ pub(in crate::report) enum Value<'a> {
     Headers(&'a HeaderMap),
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+impl<'a, T: Into<FieldValue<'a>>> From<Option<T>> for FieldValue<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -35,7 +35,7 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 
 macro_rules! values {
     ($($kind:ident($of:ty),)*) => {
-        $(impl<'a> From<$of> for Value<'a> {
+        $(impl<'a> From<$of> for FieldValue<'a> {
             fn from(value: $of) -> Self {
                 Self::$kind(value.into())
             }
