@@ -1,11 +1,12 @@
-//! Text from a server or a list, made safe for a terminal and for one line.
+//! Escapes text from servers and lists, so that it cannot control a terminal or break a line.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::model::text::is_unsafe;
 
-/// Looks at every byte, wherever the answer shows: so many are looked at at once.
+/// Whether `text` is printable ASCII. It does not stop at the first byte that is not: without
+/// an early exit the compiler checks many bytes with one instruction.
 fn is_plain(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
     text.iter().fold(true, |all, byte| all & is_plain(byte))
@@ -30,7 +31,7 @@ fn escape_with(
     Cow::Owned(escaped)
 }
 
-/// `text` with control and invisible characters as `\n`, `\t`, `\x1b`, `\u{202e}`.
+/// Replaces control and invisible characters by escapes: `\n`, `\t`, `\x1b`, `\u{202e}`.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     escape_with(text, is_unsafe, |escaped, c| {
         let _ = match c {
@@ -43,7 +44,7 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// As [`escape`], and without blanks: one field for awk.
+/// As [`escape`], and replaces white space by `%20`, so that awk sees one field.
 pub(super) fn escape_field(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_whitespace) {
         return escape(text);
@@ -52,14 +53,16 @@ pub(super) fn escape_field(text: &str) -> Cow<'_, str> {
     escape(&text.replace(blank, "%20")).into_owned().into()
 }
 
-/// In the JSON from `start` on: the characters that JSON lets pass in a string, but a terminal should not see, become `\u….`
+/// Replaces, in the JSON that begins at `start`, what JSON allows in a string but a terminal
+/// should not see by `\uXXXX`.
 pub(super) fn escape_json(json: &mut Vec<u8>, start: usize) {
     if is_plain(&json[start..]) {
         return;
     }
     let text = String::from_utf8(json.split_off(start)).unwrap_or_default();
     let escaped = escape_with(&text, is_unsafe, |escaped, c| {
-        // White space between the tokens of raw JSON: a string does not hold it.
+        // White space between tokens, from the `meta` of an input line: inside a JSON string
+        // it is always escaped.
         if matches!(c, '\t' | '\n' | '\r') {
             return escaped.push(' ');
         }

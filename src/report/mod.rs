@@ -1,7 +1,10 @@
-//! Reports: every event, fanned out to lines, notes, progress and summary.
+//! Turns the events of a run into everything that a user reads: records, messages,
+//! the progress bar, the journal and the summary.
 //!
-//! A format is one file here and one arm of [`Format`]. [`format::record`] is what all
-//! of them show, [`escape`] makes it safe, [`printer`] writes it.
+//! [`Reporter`] takes each event, formats it ([`format`](mod@format)) and adds it to the [`Summary`].
+//! The [`printer`] thread writes the result to standard output or the file of `--results`, to
+//! standard error and to the [`Journal`]. [`escape`] keeps text from servers and lists from
+//! controlling a terminal.
 
 mod escape;
 mod format;

@@ -1,37 +1,39 @@
-//! What the part needs to know.
+//! The options of the reports.
 
 use super::format::choice::Format;
 use crate::http::Capture;
 
-/// What the part needs to know.
+/// How records and messages are written.
 #[derive(Clone, Debug)]
 pub struct ReportOptions {
-    /// How a record is written.
+    /// The format of the records.
     pub format: Format,
-    /// What a record shows on top.
+    /// Which parts of an answer (headers, body) the records include.
     pub keep: Capture,
-    /// How much is said on standard error.
+    /// Which messages go to standard error.
     pub notes: Verbosity,
 }
 
-/// How much is said on standard error.
+/// Which messages go to standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Errors only.
+    /// `--quiet`: errors of the run itself.
     Quiet,
-    /// Attempts and redirects.
+    /// `--quiet --verbose`: errors, attempts, redirects and retries.
     Steps,
-    /// Warnings and the summary.
+    /// Errors, warnings and the summary.
     Normal,
-    /// All of that.
+    /// `--verbose`: everything.
     Verbose,
 }
 
 impl Verbosity {
+    /// Whether attempts, redirects and retries are shown.
     pub(super) fn shows_steps(self) -> bool {
         matches!(self, Self::Steps | Self::Verbose)
     }
 
+    /// Whether warnings and the summary are shown.
     pub(super) fn shows_run(self) -> bool {
         matches!(self, Self::Normal | Self::Verbose)
     }

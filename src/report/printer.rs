@@ -1,8 +1,8 @@
-//! The printer: the one thread that writes, behind a queue with a bound.
+//! The printer: the one thread that writes to standard output, standard error and the journal.
 //!
-//! It takes batches of whole lines, and writes everything that is ready at once.
-//! What waits is counted: while that is over [`MAX_BACKLOG`] the engine takes no new
-//! input, so a reader that pauses stops the intake and nothing else.
+//! It takes batches of whole lines from a queue, and writes everything that is ready with one
+//! call. While more than [`MAX_BACKLOG`] bytes wait, the engine starts no new request. So a
+//! reader of standard output that pauses stops new requests, but not those in flight.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -26,42 +26,44 @@ use super::pending_files::PendingFiles;
 use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
 
-/// Bytes that may wait before the intake stops.
+/// How many bytes may wait for the printer before no new request starts.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// How long the printer rests after it has written: being woken for every turn of
-/// the engine took a twentieth of the processor's time.
+/// How long the printer sleeps after each write. Without that it was woken for each turn of
+/// the engine, which took a twentieth of the CPU time of a run.
 const WRITE_PAUSE: Duration = Duration::from_millis(1);
 
-/// Where lines and messages go.
+/// Where the printer writes to.
 pub struct Outputs {
-    /// Standard output, or the file of `--results`.
+    /// Receives the records: standard output, or the file of `--results`.
     pub lines: File,
-    /// Whether a bar is drawn on standard error.
+    /// Whether a progress bar is drawn on standard error.
     pub bar: bool,
-    /// Whether lines and bar share a terminal.
+    /// Whether the records go to the terminal that shows the bar.
     pub shared: bool,
-    /// Where records go before they go anywhere else.
+    /// Receives each record before `lines` does.
     pub journal: Option<Journal>,
 }
 
-/// Whole lines, and how far the run is.
+/// Whole lines to be written, and the counts at that point of the run.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// For standard output.
+    /// Records for [`Outputs::lines`].
     pub(super) lines: Vec<u8>,
-    /// For standard error.
+    /// Messages for standard error.
     pub(super) messages: Vec<u8>,
-    /// For the journal.
+    /// Records for the journal.
     pub(super) journal: Vec<u8>,
-    /// Lines of that.
+    /// The number of records in `journal`.
     pub(super) unrecorded: usize,
-    /// How many of the files that it tells of wait for their records.
+    /// The number of saved files that these records name.
     pub(super) pending_files: usize,
+    /// The counts of the run so far.
     pub(super) counts: Counts,
 }
 
 impl Batch {
+    /// The number of bytes to be written.
     pub(super) fn len(&self) -> usize {
         self.lines.len() + self.messages.len() + self.journal.len()
     }
@@ -71,24 +73,27 @@ impl Batch {
     }
 }
 
-/// What is waiting, seen from both ends of the queue.
+/// What waits for the printer. Both ends of the queue share it.
 #[derive(Default)]
 struct Backlog {
+    /// Bytes that are not written yet.
     bytes: AtomicUsize,
-    /// Records that are not in the journal yet.
+    /// Finished inputs whose records are not in the journal yet.
     unrecorded: AtomicUsize,
+    /// Wakes the engine when the gate may have opened.
     gate_waker: AtomicWaker,
 }
 
-/// The engine's end of the queue. When it is dropped, the printer writes what is left and ends.
+/// The sending end of the queue. When it is dropped, the printer writes what is left and ends.
 pub(super) struct Queue {
     sender: mpsc::Sender<Batch>,
     backlog: Arc<Backlog>,
-    /// Dropped after the sender, whose end it tells of.
+    /// Declared after the sender, so dropped after it: the printer, once woken, finds the
+    /// queue closed.
     _waker: WakeOnDrop,
 }
 
-/// Ends the rest of the printer when it is dropped.
+/// Wakes the printer from its sleep when dropped.
 struct WakeOnDrop(Thread);
 
 impl Drop for WakeOnDrop {
@@ -98,17 +103,19 @@ impl Drop for WakeOnDrop {
 }
 
 impl Queue {
+    /// Queues `batch`.
     pub(super) fn push(&self, batch: Batch) {
         self.backlog.bytes.fetch_add(batch.len(), Ordering::Relaxed);
-        // A printer that is gone has said why to whoever holds its `Printed`.
+        // If the printer has ended, the holder of its `Printed` knows why.
         let _ = self.sender.send(batch);
     }
 
-    /// One more record will come for the journal.
+    /// Counts a record that a later batch will bring for the journal.
     pub(super) fn add_unrecorded(&self) {
         self.backlog.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns a gate for new requests; `jobs` as in [`Gate`].
     pub(super) fn gate(&self, jobs: Option<usize>) -> Gate {
         Gate {
             backlog: self.backlog.clone(),
@@ -117,17 +124,17 @@ impl Queue {
     }
 }
 
-/// Closed while more waits for the printer than it should.
+/// Lets new requests start unless too much waits for the printer.
 #[derive(Clone)]
 pub struct Gate {
     backlog: Arc<Backlog>,
-    /// What is done, and may have to be done again, at most: what is on the wire, and
-    /// what is not in the journal yet.
+    /// With a journal: the largest sum of requests in flight and results that are not in the
+    /// journal yet. These would have to be fetched again after a crash.
     jobs: Option<usize>,
 }
 
 impl Gate {
-    /// Ready while the gate is open, with so many jobs on the wire.
+    /// Returns `Ready` if a request may start while `in_flight` others run.
     pub fn poll_open(&self, cx: &mut Context<'_>, in_flight: usize) -> Poll<()> {
         let is_open = || {
             let unrecorded = self.backlog.unrecorded.load(Ordering::Relaxed);
@@ -138,7 +145,7 @@ impl Gate {
             return Poll::Ready(());
         }
         self.backlog.gate_waker.register(cx.waker());
-        // The printer may have come below the bound before it could know whom to wake.
+        // The printer may have made room after the first check and before `register`.
         if is_open() {
             Poll::Ready(())
         } else {
@@ -147,36 +154,38 @@ impl Gate {
     }
 }
 
-/// Why records cannot be written any more.
+/// Records can no longer be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PrintError {
-    /// Standard output, or the file in its place.
+    /// Standard output, or the file of `--results`, failed.
     #[error(transparent)]
     Lines(#[from] io::Error),
-    /// The journal.
+    /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-/// Comes when the printer ends: with what went wrong, if anything did.
+/// Resolves when the printer has ended, with the error that ended it, if there was one.
 pub type Printed = oneshot::Receiver<Result<(), PrintError>>;
 
-/// What a printer that ended said.
+/// Turns what [`Printed`] resolved to into one result.
 ///
 /// # Errors
 ///
-/// What could not be written, or that the printer itself failed.
+/// Something could not be written, or the printer panicked.
 pub fn printed(
     result: Result<Result<(), PrintError>, oneshot::error::RecvError>,
 ) -> Result<(), PrintError> {
-    result.unwrap_or_else(|_| Err(io::Error::other("the printer is gone").into()))
+    result.unwrap_or_else(|_| {
+        Err(io::Error::other("the thread that writes the output panicked").into())
+    })
 }
 
-/// Starts the printer.
+/// Starts the thread of the printer.
 ///
 /// # Errors
 ///
-/// No thread can be had.
+/// The thread cannot be started.
 pub(super) fn start(
     outputs: Outputs,
     total: InputCount,
@@ -212,6 +221,7 @@ pub(super) fn start(
     Ok((queue, printed))
 }
 
+/// The state of the printer's thread.
 struct Printer {
     outputs: Outputs,
     bar: Option<Bar>,
@@ -219,9 +229,9 @@ struct Printer {
     pending_files: PendingFiles,
     batches: mpsc::Receiver<Batch>,
     backlog: Arc<Backlog>,
-    /// Taken from the queue and not written yet.
+    /// Everything that was taken from the queue and is not written yet.
     batch: Batch,
-    /// When lines were last written.
+    /// When something was last written to standard output or standard error.
     last_write: Option<Instant>,
 }
 
@@ -243,14 +253,15 @@ impl Printer {
                 let total = self.total.load(Ordering::Relaxed);
                 bar.update(self.batch.counts, Some(total).filter(|&total| total > 0));
             }
-            // With a journal, the engine waits for what is recorded.
+            // With a journal no sleep: the engine waits until results are recorded.
             if self.outputs.journal.is_none() {
                 thread::park_timeout(WRITE_PAUSE);
             }
         }
     }
 
-    /// Waits for the next batch and takes all that are there; false when there will be none.
+    /// Waits for a batch, then takes all that are ready. Returns false once the queue is closed
+    /// and empty.
     fn receive(&mut self) -> bool {
         let first = match &self.bar {
             Some(_) => match self.batches.recv_timeout(REDRAW_INTERVAL) {
@@ -287,7 +298,7 @@ impl Printer {
         }
     }
 
-    /// Appends to the journal what is for it: at once, the engine waits for that.
+    /// Appends records to the journal. This is never put off, since the engine waits for it.
     fn append_to_journal(&mut self) -> Result<(), JournalError> {
         let Some(journal) = &mut self.outputs.journal else {
             return Ok(());
@@ -306,7 +317,8 @@ impl Printer {
         Ok(())
     }
 
-    /// At once, except beside a bar: drawing it anew for every line would make it flicker.
+    /// Whether to write now. Lines that would disturb the bar are collected: redrawing it for
+    /// each line would make it flicker.
     fn is_due(&self) -> bool {
         let beside_bar =
             self.bar.is_some() && (self.outputs.shared || !self.batch.messages.is_empty());
@@ -323,7 +335,7 @@ impl Printer {
         let (lines, messages) = (&self.batch.lines, &self.batch.messages);
         let write = || -> io::Result<()> {
             write_all(&self.outputs.lines, lines)?;
-            // Notes that nobody can read are no reason to stop.
+            // A message that cannot be shown is no reason to end the run.
             let _ = write_all(io::stderr(), messages);
             Ok(())
         };
@@ -347,18 +359,19 @@ impl Printer {
     }
 }
 
-/// Says one line on standard error, when no printer runs.
+/// Prints a message on standard error, where no printer runs.
 pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 
-/// What `stream` is, if the system says so.
+/// Returns the type of the file that `stream` is open on, if that is known.
 pub fn kind(stream: impl AsFd) -> Option<FileType> {
     let stat = fstat(stream).ok()?;
     Some(FileType::from_raw_mode(stat.st_mode))
 }
 
-/// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.
+/// Writes all of `bytes`, even to a stream that another process, which shares it, has made
+/// non-blocking.
 fn write_all(mut file: impl Write + AsFd, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {

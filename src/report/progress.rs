@@ -1,4 +1,4 @@
-//! The bar: the one place that knows indicatif.
+//! The progress bar. It alone uses indicatif's bars.
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
@@ -9,17 +9,18 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, Prog
 
 use super::summary::Counts;
 
-/// From one drawing to the next. Lines on the same terminal draw the bar once
-/// more each time, so both together come to ten a second at most.
+/// The time between two redraws. Lines written to the same terminal redraw the bar as
+/// well, at the same interval: together at most ten redraws a second.
 pub(super) const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// indicatif lets bursts pass; the pace is ours.
+/// indicatif's own limit, which allows bursts: [`REDRAW_INTERVAL`] is the stricter one.
 const MAX_REDRAWS_PER_SECOND: u8 = 10;
 
-/// The inputs in all; 0 while that is not known.
+/// The total number of inputs, 0 while it is unknown. Whoever counts the list stores it,
+/// the progress bar reads it.
 pub type InputCount = Arc<AtomicU64>;
 
-/// A bar on standard error, or a spinner while the total is unknown.
+/// A progress bar on standard error, or a spinner while the total is unknown.
 pub(super) struct Bar {
     indicator: ProgressBar,
     counts: Arc<Mutex<Counts>>,
@@ -41,7 +42,7 @@ impl Bar {
         }
     }
 
-    /// Draws `counts`, of `total` inputs in all once that is known, if it is time to.
+    /// Shows `counts` out of `total` inputs, unless the last redraw was too recent.
     pub(super) fn update(&mut self, counts: Counts, total: Option<u64>) {
         let redrawn = self.last_redraw;
         if redrawn.is_some_and(|at| at.elapsed() < REDRAW_INTERVAL) {
@@ -62,11 +63,12 @@ impl Bar {
         self.last_redraw = Some(Instant::now());
     }
 
-    /// Runs `write` while the bar is not there.
+    /// Hides the bar, runs `write` and shows the bar again.
     pub(super) fn hide_during<R>(&self, write: impl FnOnce() -> R) -> R {
         self.indicator.suspend(write)
     }
 
+    /// Removes the bar from the terminal for good.
     pub(super) fn clear(&self) {
         self.indicator.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! Takes events, gives batches to the printer.
+//! The reporter: formats each event of a run and hands the result to the printer.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
@@ -16,7 +16,7 @@ use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Attempt, Outcome, Verdict};
 use crate::model::request::Input;
 
-/// Takes events, gives batches to the printer.
+/// Formats the events of a run, and collects the result in batches for the printer.
 pub struct Reporter {
     formatter: Box<dyn Formatter>,
     capture: Capture,
@@ -25,20 +25,20 @@ pub struct Reporter {
     batch: Batch,
     summary: Summary,
     total: InputCount,
-    /// A bar wants to know of every step.
+    /// Whether there is a progress bar, which wants the counts at every pause.
     has_bar: bool,
-    /// A journal is kept.
+    /// Whether a journal is written.
     has_journal: bool,
-    /// Of files whose records are not written.
+    /// The saved files whose records are not written yet.
     pending_files: PendingFiles,
 }
 
 impl Reporter {
-    /// A reporter and its printer.
+    /// Starts a reporter and the thread of its printer.
     ///
     /// # Errors
     ///
-    /// No thread can be had.
+    /// The thread cannot be started.
     pub fn start(
         options: ReportOptions,
         outputs: Outputs,
@@ -66,20 +66,22 @@ impl Reporter {
         Ok((reporter, printed))
     }
 
-    /// Closed while the printer is behind; with a journal, also while what is on the
-    /// wire and what has no record in it yet come to `jobs`.
+    /// Returns a gate for new requests, which is closed while too many bytes wait for the
+    /// printer. With a journal, it is also closed while the requests in flight and the
+    /// results that the journal does not have yet add up to `jobs`: a crash costs no more
+    /// than `jobs` requests.
     #[must_use]
     pub fn gate(&self, jobs: usize) -> Gate {
         self.queue.gate(self.has_journal.then_some(jobs))
     }
 
-    /// Of files whose records are not written. When that is dropped, they are taken back.
+    /// Returns a guard that, when dropped, removes the saved files that have no record yet.
     #[must_use]
     pub fn unwritten(&self) -> UnrecordedFiles {
         UnrecordedFiles(self.pending_files.clone())
     }
 
-    /// Takes one event.
+    /// Reports one event.
     pub fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Completed(outcome) if self.has_journal => self.append_to_journal(outcome),
@@ -89,12 +91,15 @@ impl Reporter {
             }
             Event::Redirected { input, status, to } if self.verbosity.shows_steps() => {
                 let location = location(input);
-                self.write_message(&format!("{location}: {} leads to {to}", status.as_u16()));
+                self.write_message(&format!(
+                    "{location}: {} redirects to {to}",
+                    status.as_u16()
+                ));
             }
             Event::Retrying { input, made, delay } if self.verbosity.shows_steps() => {
                 let (location, seconds) = (location(input), delay.as_secs_f64());
                 self.write_message(&format!(
-                    "{location}: attempt {} in {seconds:.3}s",
+                    "{location}: starting attempt {} in {seconds:.3}s",
                     made + 1
                 ));
             }
@@ -109,7 +114,8 @@ impl Reporter {
         }
     }
 
-    /// Appends to the journal. What was skipped stands there, or was not done by this run.
+    /// Appends the record to the journal, unless the input was skipped: then the journal
+    /// already has its record, or this run has done nothing that is worth one.
     fn append_to_journal(&mut self, outcome: &mut Outcome) {
         if outcome.verdict == Verdict::Skipped {
             return;
@@ -133,8 +139,8 @@ impl Reporter {
 
     fn announce_stop(&mut self, why: Stop, waiting_for: usize) {
         let waits = match waiting_for {
-            1 => "1 request is waited for, the same signal again ends it".to_owned(),
-            _ => format!("{waiting_for} requests are waited for, the same signal again ends them"),
+            1 => "waiting for 1 request, repeat the signal to abort it".to_owned(),
+            _ => format!("waiting for {waiting_for} requests, repeat the signal to abort them"),
         };
         if why.is_signal() && waiting_for > 0 {
             self.warn(&format!("{}; {waits}", why.name()));
@@ -142,7 +148,7 @@ impl Reporter {
         self.flush();
     }
 
-    /// Says what the user should know, now.
+    /// Prints a warning at once, unless `--quiet` was given.
     pub fn warn(&mut self, message: &str) {
         if self.verbosity.shows_run() {
             self.write_message(&format!("warning: {message}"));
@@ -150,7 +156,7 @@ impl Reporter {
         }
     }
 
-    /// Says what went wrong with the run itself.
+    /// Prints an error of the run itself, as opposed to one of a URL.
     pub fn error(&mut self, message: &str) {
         self.write_message(message);
     }
@@ -167,7 +173,7 @@ impl Reporter {
         }
     }
 
-    /// Writes the closing summary and lets the printer end.
+    /// Writes the footer of the format and the summary, then lets the printer end.
     #[must_use]
     pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
         if ended.list.is_some_and(|list| list.inputs == 0) {
@@ -189,10 +195,12 @@ impl Reporter {
     }
 }
 
+/// Names the source and the line of `input`.
 fn location(input: &Input) -> String {
     format!("{}:{}", input.source, input.line)
 }
 
+/// Describes an attempt for `--verbose`.
 fn describe_attempt(input: &Input, attempt: &Attempt) -> String {
     let location = location(input);
     let time = attempt.total.as_secs_f64();

@@ -1,4 +1,4 @@
-//! The summary: a fold over outcomes.
+//! The summary of a run: counts, statuses, errors and latencies, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,72 +16,74 @@ use crate::model::exit::Exit;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text::hex;
 
-/// The longest latency that is told apart from longer ones.
+/// The upper end of the histogram of latencies.
 const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);
 
-/// Numbers that grow with every outcome, and with nothing else.
+/// What is counted about a run, one outcome at a time.
 pub struct Summary {
     counts: Counts,
+    /// How often each status was answered.
     statuses: BTreeMap<u16, u64>,
-    /// Those of the statuses that are not accepted.
+    /// How often each status was answered that is not accepted.
     failed_statuses: BTreeMap<u16, u64>,
     errors: BTreeMap<Kind, u64>,
-    /// Microseconds of the last attempt, of what was answered.
+    /// How long the last attempt of each answered input took, in microseconds.
     latency: Option<Histogram<u64>>,
+    /// The longest of these times; the histogram knows it to a hundredth only.
     max: Duration,
 }
 
-/// How many of each.
+/// How many inputs ended with each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Inputs that are done.
+    /// All inputs that have an outcome.
     pub inputs: u64,
-    /// Of each outcome.
+    /// Answered with an accepted status.
     pub ok: u64,
-    /// Answered, and not accepted.
+    /// Answered with another status.
     pub http_error: u64,
-    /// Without a whole answer.
+    /// Without a usable answer: the line holds no URL, or the request failed.
     pub error: u64,
-    /// Done before.
+    /// Not requested, because an earlier run has done it or its file exists.
     pub skipped: u64,
-    /// Not done.
+    /// Not finished when the run stopped.
     pub cancelled: u64,
-    /// Of bodies, as delivered.
+    /// The size of all bodies, after decoding.
     pub bytes: u64,
 }
 
-/// The list, in a summary.
+/// What a summary says about the list, if it was read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListRead {
-    /// Inputs in all shards.
+    /// The number of inputs of all shards.
     pub inputs: u64,
-    /// Inputs of this one.
+    /// The number of inputs of this shard.
     pub taken: u64,
-    /// Of the indices of all, and of those, in hex.
+    /// Fingerprints of the indices of all inputs and of those of this shard, in hex.
     pub fingerprints: [String; 2],
-    /// Of its bytes, in hex.
+    /// The SHA-256 of its bytes, in hex.
     pub sha256: String,
 }
 
-/// Whose inputs a summary is of.
+/// Which shard of the list a summary is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardOf {
-    /// K of `--shard K/N`.
+    /// The K of `--shard K/N`.
     pub number: u32,
-    /// N.
+    /// The N of `--shard K/N`.
     pub count: u32,
-    /// What keeps inputs together.
+    /// The value of `--shard-by`.
     pub by: String,
-    /// The hash that deals them.
+    /// The name of the hash that assigns inputs to shards.
     pub hash: String,
 }
 
-/// The file of `--results`, in a summary.
+/// What a summary says about the file of `--results`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultsFile {
-    /// As it was named.
+    /// Its path, as given on the command line.
     pub file: PathBuf,
-    /// Of its bytes, in hex.
+    /// The SHA-256 of its bytes, in hex.
     pub sha256: String,
 }
 
@@ -97,7 +99,7 @@ pub(super) struct RunTotals<'a> {
 }
 
 impl RunTotals<'_> {
-    /// A few lines for a person.
+    /// The lines that end standard error.
     pub(super) fn text(&self) -> String {
         let Self {
             summary,
@@ -112,7 +114,7 @@ impl RunTotals<'_> {
             elapsed.as_secs_f64()
         );
         if counts.skipped > 0 {
-            let _ = writeln!(text, "{} of them skipped", counts.skipped);
+            let _ = writeln!(text, "skipped: {}", counts.skipped);
         }
         let failed = summary.failures();
         if !failed.is_empty() {
@@ -142,7 +144,7 @@ impl RunTotals<'_> {
 }
 
 impl Summary {
-    /// Of nothing yet.
+    /// A summary of no outcomes.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -155,10 +157,12 @@ impl Summary {
         }
     }
 
+    /// The counts so far.
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }
 
+    /// Counts `outcome`.
     pub(super) fn add(&mut self, outcome: &Outcome) {
         let counts = &mut self.counts;
         counts.inputs += 1;
@@ -188,7 +192,7 @@ impl Summary {
         }
     }
 
-    /// What the outcomes make of the run.
+    /// The exit code that the outcomes lead to, for a run that was not stopped.
     #[must_use]
     pub fn exit(&self) -> Exit {
         if self.counts.ok + self.counts.skipped == self.counts.inputs {
@@ -198,7 +202,7 @@ impl Summary {
         }
     }
 
-    /// `404 x2`, `dns x1`, what there is most of first.
+    /// `404 x2`, `dns x1`: failures by status and kind, the most frequent first.
     fn failures(&self) -> Vec<String> {
         let mut failed: Vec<(u64, String)> = self
             .failed_statuses
@@ -228,7 +232,7 @@ impl Summary {
             .latency
             .as_ref()
             .filter(|latency| !latency.is_empty())?;
-        // The histogram knows a value to a hundredth of it.
+        // The histogram rounds by up to a hundredth, which could exceed the true maximum.
         let at = |quantile| {
             let value = Duration::from_micros(latency.value_at_quantile(quantile));
             seconds(value.min(self.max))
@@ -241,7 +245,7 @@ impl Summary {
         })
     }
 
-    /// The same for programs: one JSON object.
+    /// The summary as one JSON object, for `--summary-file`.
     #[must_use]
     pub fn json(
         &self,
@@ -287,6 +291,7 @@ impl Default for Summary {
     }
 }
 
+/// The keys of the JSON object, in order.
 #[derive(Serialize)]
 struct SummaryJson<'a> {
     version: &'static str,
@@ -305,7 +310,7 @@ struct SummaryJson<'a> {
     exit_code: u8,
 }
 
-/// Seconds.
+/// Percentiles of the latency, in seconds.
 #[derive(Serialize)]
 struct Latencies {
     p50: f64,

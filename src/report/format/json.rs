@@ -1,4 +1,7 @@
-//! Values of a record as JSON.
+//! Writes values of a record as JSON.
+//!
+//! Numbers, times, addresses and plain text are written without serde: they make up almost
+//! all of a record, and this is the most frequent work of the reports.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +18,7 @@ use super::value::FieldValue;
 use crate::model::outcome::AttemptSummary;
 use crate::report::escape;
 
-/// Writes an object of `fields`.
+/// Appends an object with the fields that `fields` writes.
 pub(in crate::report) fn write_object(
     fields: impl FnOnce(&mut ObjectWriter<'_>),
     to: &mut Vec<u8>,
@@ -25,20 +28,21 @@ pub(in crate::report) fn write_object(
     escape::escape_json(to, start);
 }
 
-/// Writes one value of a record.
+/// Appends one value.
 pub(in crate::report) fn write_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     let start = to.len();
     push_value(value, to);
     escape::escape_json(to, start);
 }
 
-/// An object that is being written.
+/// Writes the fields of one object.
 pub(in crate::report) struct ObjectWriter<'a> {
     to: &'a mut Vec<u8>,
-    before: u8,
+    /// `{` before the first field, a comma before the others.
+    separator: u8,
 }
 
-/// A key as it stands in an object: known when this is compiled, because it is written so often.
+/// A key with its quotes and colon, put together at compile time.
 macro_rules! json_key {
     ($name:literal) => {
         concat!("\"", $name, "\":")
@@ -47,20 +51,23 @@ macro_rules! json_key {
 pub(in crate::report) use json_key;
 
 impl ObjectWriter<'_> {
-    /// Writes a key, as [`json_key`] has it, and its value, unless that is absent.
+    /// Appends a key, made by [`json_key`], and its value, unless the value is omitted.
     #[inline]
     pub(in crate::report) fn field(&mut self, key: &str, value: &FieldValue<'_>) {
         if !matches!(value, FieldValue::Omitted) {
-            self.to.push(self.before);
+            self.to.push(self.separator);
             self.to.extend_from_slice(key.as_bytes());
             push_value(value, self.to);
-            self.before = b',';
+            self.separator = b',';
         }
     }
 }
 
 fn push_object(fields: impl FnOnce(&mut ObjectWriter<'_>), to: &mut Vec<u8>) {
-    fields(&mut ObjectWriter { to, before: b'{' });
+    fields(&mut ObjectWriter {
+        to,
+        separator: b'{',
+    });
     to.push(b'}');
 }
 
@@ -91,7 +98,7 @@ fn push_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     }
 }
 
-/// Writes what the record tells of one attempt.
+/// Appends the fields of one attempt.
 fn push_attempt(attempt: &AttemptSummary, object: &mut ObjectWriter<'_>) {
     object.field(json_key!("status"), &attempt.status.map(u64::from).into());
     object.field(json_key!("error"), &attempt.error.as_ref().into());
@@ -104,7 +111,7 @@ fn serialize(value: &impl Serialize, to: &mut Vec<u8>) {
     let _ = serde_json::to_writer(to, value);
 }
 
-/// To the microsecond.
+/// Appends seconds with up to six decimals, at least one.
 fn push_seconds(duration: Duration, to: &mut Vec<u8>) {
     let mut digits = Digits::new();
     to.extend_from_slice(digits.format(duration.as_secs()).as_bytes());
@@ -115,7 +122,8 @@ fn push_seconds(duration: Duration, to: &mut Vec<u8>) {
     to.extend_from_slice(rest.trim_end_matches('0').as_bytes());
 }
 
-/// Most text has nothing to escape, and that is seen for many bytes at once.
+/// Appends `text` with quotes. Most text has nothing to escape; the check does not stop
+/// early, so that the compiler looks at many bytes at once.
 fn push_text(text: &str, to: &mut Vec<u8>) {
     let stays = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     if text.bytes().fold(true, |all, byte| all & stays(byte)) {
@@ -141,7 +149,7 @@ fn push_address(address: SocketAddr, to: &mut Vec<u8>) {
     to.push(b'"');
 }
 
-/// Header fields by name; every value, in order.
+/// Groups header fields by name. The values of a name keep their order.
 fn by_name(headers: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {
     let mut all = BTreeMap::<_, Vec<_>>::new();
     for (name, value) in headers {

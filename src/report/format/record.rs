@@ -1,4 +1,4 @@
-//! The record: one outcome as DESIGN.md's table of keys has it.
+//! The record of one URL: the table of its keys, and how each value is found in an outcome.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,25 +11,26 @@ use crate::model::outcome::{Answer, Attempt, Outcome};
 use crate::model::request::Request;
 use crate::model::text::hex;
 
-/// The record of one outcome.
+/// The record of one outcome, as the formats see it.
 #[derive(Clone, Copy)]
 pub(in crate::report) struct Record<'a> {
     pub(in crate::report) outcome: &'a Outcome,
-    /// What it says on top.
+    /// Which parts of the answer (headers, body) it includes.
     pub(in crate::report) capture: Capture,
 }
 
-/// A key of the record.
+/// A key of the record, and the function that finds its value.
 pub(in crate::report) struct Key {
     pub(in crate::report) name: &'static str,
     pub(in crate::report) get: Getter,
 }
 
-/// Finds the value of a key.
+/// Finds the value of a key in a record.
 pub(in crate::report) type Getter = fn(Record<'_>) -> FieldValue<'_>;
 
-/// A table of the keys for who wants some of them, and code without a loop for who wants them all: half the
-/// instructions of a serializer, which would look for something to escape in every key of every record.
+/// Defines the keys twice: as the table [`KEYS`], for formats that show some of them, and as
+/// straight-line code that writes all of them as JSON. That code takes half the instructions
+/// of a serializer, which would check every key of every record for characters to escape.
 macro_rules! keys {
     ($(($name:literal, $get:expr $(,)?),)*) => {
         /// Every key, in the order of the record.

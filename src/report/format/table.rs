@@ -1,4 +1,4 @@
-//! CSV (RFC 4180) and TSV.
+//! `--format csv` (RFC 4180) and `--format tsv`.
 
 use std::borrow::Cow;
 
@@ -22,15 +22,15 @@ const COLUMNS: [&str; 11] = [
     "error_message",
 ];
 
-/// Bytes of a usual row.
+/// A buffer that most rows fit in, in bytes.
 const ROW_SIZE: usize = 512;
 
-/// What stands between two cells.
+/// The character between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// CSV.
     Comma,
-    /// TSV: no cell holds a tab, so none is quoted.
+    /// TSV. Tabs in cells are escaped, so no cell needs quotes.
     Tab,
 }
 
@@ -72,7 +72,7 @@ fn write_record(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     write_row(separator, &row, to);
 }
 
-/// One line, and nothing that a spreadsheet would run.
+/// Escapes `text`, and prefixes `'` to what a spreadsheet would run as a formula.
 fn cell(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t']) {
         return format!("'{}", escape(text)).into();
@@ -90,7 +90,7 @@ fn write_row(separator: Separator, row: &[Cow<'_, str>; 11], to: &mut Vec<u8>) {
             let mut writer = csv::WriterBuilder::new()
                 .buffer_capacity(ROW_SIZE)
                 .from_writer(to);
-            // Writing to memory does not fail, and every row has as many cells.
+            // Writing to memory does not fail, and all rows have the same number of cells.
             let _ = writer.write_record(row.iter().map(|cell| cell.as_bytes()));
             let _ = writer.flush();
         }

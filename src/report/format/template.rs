@@ -1,4 +1,4 @@
-//! `-w`: a line made of `%{key}`, as curl's.
+//! `-w, --write-out`: a template with `%{key}`, in the syntax of curl.
 
 use std::io::Write as _;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use super::value::{FieldValue, seconds};
 use crate::http::Capture;
 use crate::report::escape::escape;
 
-/// A parsed template.
+/// A parsed template of `--write-out`.
 #[derive(Clone, Debug)]
 pub struct Template(Vec<TemplatePiece>);
 
@@ -23,7 +23,7 @@ enum TemplatePiece {
     Curl(CurlVariable),
 }
 
-/// curl's names for what the record knows.
+/// Variables of curl that are not the value of one key of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CurlVariable {
     /// `http_code`, `response_code`: three digits, 000 without an answer.
@@ -34,13 +34,13 @@ enum CurlVariable {
     Json,
 }
 
-/// Not a template.
+/// A template that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// `%{` without `}`.
-    #[error("`%{{{0}` has no closing brace")]
+    #[error("`%{{{0}` has no closing `}}`")]
     Open(String),
-    /// Neither a key of the record nor a name of curl's.
+    /// Neither a key of the record nor a variable of curl that is known here.
     #[error("%{{{0}}} is not a key of the record (see --help)")]
     Unknown(String),
 }
@@ -113,7 +113,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
 }
 
 impl Template {
-    /// What must be kept of each answer for it.
+    /// Which parts of an answer must be kept because the template uses them.
     #[must_use]
     pub fn keep(&self) -> Capture {
         let has = |keys: &[&str]| {
@@ -145,7 +145,8 @@ impl Formatter for TemplateFormatter {
     }
 }
 
-/// Strings as they are, null as nothing, lists and objects as JSON.
+/// Appends `value`: strings escaped but without quotes, null as nothing, lists and objects
+/// as JSON.
 fn write_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = match value {

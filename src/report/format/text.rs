@@ -1,4 +1,4 @@
-//! `STATUS  TIME  SIZE  URL  [FLAG] message`, for eyes and for awk.
+//! `--format text`: `STATUS  TIME  SIZE  URL  [FLAG] message`, for people and for awk.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -15,15 +15,15 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
 
-/// So that times are rounded to the nearest millisecond.
+/// Added to a time before it is cut to milliseconds, which rounds it to the nearest.
 const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
 
-/// How a line looks.
+/// The style of the lines of `--format text`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextStyle {
-    /// ANSI colours.
+    /// Whether there are ANSI colours.
     pub color: bool,
-    /// Columns that stand under each other.
+    /// Whether columns are padded, so that they line up.
     pub aligned: bool,
 }
 
@@ -45,7 +45,7 @@ fn write_line(style: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
     };
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
-    // Not by `write!`, whose ways would be most of what a line takes.
+    // Not with `write!`: the formatting machinery would be most of the cost of a line.
     let mut digits = itoa::Buffer::new();
     let status = match (outcome.verdict, answer) {
         (Verdict::Skipped, _) => "-",
@@ -96,8 +96,8 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
     }
     if let Decision::Skip { why, .. } = outcome.input.plan {
         let _ = match why {
-            Skip::Done => write!(to, " done, as the journal says"),
-            Skip::Exists => write!(to, " the file is there"),
+            Skip::Done => write!(to, " already done (journal)"),
+            Skip::Exists => write!(to, " file exists"),
         };
     }
     if let Some(failure) = &outcome.failure {
@@ -105,7 +105,7 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
     }
 }
 
-/// What stands to the right in a column of `width`, or wider.
+/// Appends `text`, right-aligned in a column of at least `width`.
 fn push_column(text: &str, width: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(b"  ");
     to.resize(to.len() + width.saturating_sub(text.len()), b' ');

@@ -1,4 +1,4 @@
-//! The value of one key of a record, in whatever format it is written.
+//! The value of one key of a record, whichever format writes it.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use crate::model::error::Failure;
 use crate::model::outcome::AttemptSummary;
 
-/// The value of one key.
+/// The value of one key of a record.
 pub(in crate::report) enum FieldValue<'a> {
-    /// Not asked for: the key is left out.
+    /// Not asked for (`--headers`, `--body`): the record does not have the key.
     Omitted,
     Null,
     Bool(bool),
@@ -55,7 +55,7 @@ values! {
     Headers(&'a HeaderMap),
 }
 
-/// Seconds, to the microsecond.
+/// `duration` in seconds, rounded down to microseconds.
 #[expect(
     clippy::cast_precision_loss,
     reason = "2^53 microseconds are 285 years"
