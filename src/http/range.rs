@@ -1,4 +1,4 @@
-//! Continuing a body that broke off (RFC 9110, sections 13.1.5 and 14).
+//! Requests for the rest of a body that broke off (RFC 9110, sections 13.1.5 and 14).
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::model::body_sink::{PartialBody, Representation};
 
-/// What the answer to a request for `url` with these `headers` and so many bytes
-/// is, where it could be continued: a weak validator would not show that it is another.
+/// Returns what the body of an answer for `url` is, if a later request could ask for its rest. A weak
+/// validator does not tell two bodies apart, so it does not count.
 pub(super) fn representation(
     url: &Url,
     headers: &HeaderMap,
@@ -24,7 +24,7 @@ pub(super) fn representation(
     })
 }
 
-/// A strong entity tag, or a date that is one (section 8.8.2.2) where there is no tag.
+/// Returns the strong entity tag, or, where there is none, a date that is strong (section 8.8.2.2).
 fn strong_validator(headers: &HeaderMap) -> Option<&str> {
     if let Some(tag) = headers.get(ETAG) {
         return tag.to_str().ok().filter(|tag| tag.starts_with('"'));
@@ -37,8 +37,8 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
         .then_some(modified)
 }
 
-/// Asks for what `part` lacks, provided that it is still a part of the same.
-pub(super) fn ask(part: &dyn PartialBody, headers: &mut HeaderMap) {
+/// Requests what `part` lacks, on condition that the body is still the same.
+pub(super) fn request_rest(part: &dyn PartialBody, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
     let validator = part
         .representation()
@@ -49,8 +49,8 @@ pub(super) fn ask(part: &dyn PartialBody, headers: &mut HeaderMap) {
     }
 }
 
-/// Bytes in all, where `response` has just what `part` lacks.
-pub(super) fn whole_length(part: &dyn PartialBody, response: &Response) -> Option<u64> {
+/// Returns the length of the whole body if `response` contains exactly what `part` lacks.
+pub(super) fn full_length(part: &dyn PartialBody, response: &Response) -> Option<u64> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn whole_length(part: &dyn PartialBody, response: &Response) -> Optio
     (is_rest && is_known).then_some(whole)
 }
 
-/// First byte, last byte, and bytes in all, of the one `Content-Range` (section 14.4).
+/// Returns the first byte, the last byte and the full length of the one `Content-Range` (section 14.4).
 fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
     let mut values = headers.get_all(CONTENT_RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

@@ -1,11 +1,12 @@
-//! Text from a server or a list, made safe for a terminal and for one line.
+//! Escapes text from servers and lists, so that it cannot control a terminal or break a line.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::model::text::is_unsafe;
 
-/// Looks at every byte, wherever the answer shows: so many are looked at at once.
+/// Whether `text` is printable ASCII. It does not stop at the first byte that is not: without
+/// an early exit the compiler checks many bytes with one instruction.
 fn is_plain(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
     text.iter().fold(true, |all, byte| all & is_plain(byte))
@@ -30,7 +31,7 @@ fn escape_with(
     Cow::Owned(escaped)
 }
 
-/// `text` with control and invisible characters as `\n`, `\t`, `\x1b`, `\u{202e}`.
+/// Replaces control and invisible characters by escapes: `\n`, `\t`, `\x1b`, `\u{202e}`.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
     escape_with(text, is_unsafe, |escaped, c| {
         let _ = match c {
@@ -43,8 +44,8 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// As [`escape`], and without blanks: one field for awk.
-pub(super) fn field(text: &str) -> Cow<'_, str> {
+/// As [`escape`], and replaces white space by `%20`, so that awk sees one field.
+pub(super) fn escape_field(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_whitespace) {
         return escape(text);
     }
@@ -52,14 +53,16 @@ pub(super) fn field(text: &str) -> Cow<'_, str> {
     escape(&text.replace(blank, "%20")).into_owned().into()
 }
 
-/// In the JSON from `start` on: the characters that JSON lets pass in a string, but a terminal should not see, become `\u….`
-pub(super) fn json(json: &mut Vec<u8>, start: usize) {
+/// Replaces, in the JSON that begins at `start`, what JSON allows in a string but a terminal
+/// should not see by `\uXXXX`.
+pub(super) fn escape_json(json: &mut Vec<u8>, start: usize) {
     if is_plain(&json[start..]) {
         return;
     }
     let text = String::from_utf8(json.split_off(start)).unwrap_or_default();
     let escaped = escape_with(&text, is_unsafe, |escaped, c| {
-        // White space between the tokens of raw JSON: a string does not hold it.
+        // White space between tokens, from the `meta` of an input line: inside a JSON string
+        // it is always escaped.
         if matches!(c, '\t' | '\n' | '\r') {
             return escaped.push(' ');
         }
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn nothing_unsafe_is_left() {
-        for (text, escaped, field_) in [
+        for (text, escaped, field) in [
             ("plain ~", "plain ~", "plain%20~"),
             ("ü→😀", "ü→😀", "ü→😀"),
             ("\x1b[2J", "\\x1b[2J", "\\x1b[2J"),
@@ -86,7 +89,7 @@ mod tests {
             ("a\u{3000}b", "a\u{3000}b", "a%20b"),
         ] {
             assert_eq!(escape(text), escaped);
-            assert_eq!(field(text), field_);
+            assert_eq!(escape_field(text), field);
         }
         for (text, escaped) in [
             ("plain ~", "plain ~"),
@@ -95,7 +98,7 @@ mod tests {
             ("[1,\r\t2]", "[1,  2]"),
         ] {
             let mut bytes = [b"\n", text.as_bytes()].concat();
-            json(&mut bytes, 1);
+            escape_json(&mut bytes, 1);
             assert_eq!(bytes, [b"\n", escaped.as_bytes()].concat());
         }
     }

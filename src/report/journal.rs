@@ -1,17 +1,15 @@
-//! The journal: every record, appended; and what earlier runs left in it.
+//! The journal: a file that every record is appended to, and that tells a later run what is
+//! already done.
 //!
-//! Of each record a hash and its place are held, 16 bytes; whether it is of a
-//! given input is read in the journal itself.
+//! Memory holds 16 bytes a record: a hash of the input and the position of the record. Whether
+//! a record with the right hash is really that of an input is read from the file.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::Deserialize;
 
 use crate::model::error::plain;
@@ -19,32 +17,35 @@ use crate::model::outcome::Verdict;
 use crate::model::request::Input;
 use crate::model::text::hex;
 use crate::save::folder_of;
+use crate::sys::{read_at, sync_directory, try_lock};
 
-/// What every record begins with.
-const BEGINNING: &[u8] = br#"{"index":"#;
+/// The first bytes of every record.
+const RECORD_START: &[u8] = br#"{"index":"#;
 
-/// How much is read at a time to find records, and to look at one.
-const READ: usize = 1024 * 1024;
-const LOOK: usize = 1024;
+/// How many bytes are read at a time while the journal is scanned.
+const READ_SIZE: usize = 1024 * 1024;
 
-/// The journal cannot be used.
+/// How many bytes are read first to get one record; most records fit in.
+const LINE_READ_SIZE: usize = 1024;
+
+/// A journal that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// It cannot be opened or read.
     #[error("--journal: {path}: {reason}", path = .0.display(), reason = plain(.1))]
     Open(PathBuf, io::Error),
-    /// Another run has it.
-    #[error("--journal: {path}: another run is writing it", path = .0.display())]
+    /// Another run has it open.
+    #[error("--journal: {path}: in use by another run; wait for it or name another file", path = .0.display())]
     Busy(PathBuf),
-    /// It is something else.
-    #[error("--journal: {path}: is there already, and is no journal of fetch", path = .0.display())]
+    /// It is not a regular file, or its first line is not a record.
+    #[error("--journal: {path}: exists, but is not a journal of fetch; name another file", path = .0.display())]
     NotAJournal(PathBuf),
-    /// It cannot be written any more.
-    #[error("{path}: {reason}", path = .0.display(), reason = plain(.1))]
+    /// A record could not be appended.
+    #[error("--journal: {path}: {reason}", path = .0.display(), reason = plain(.1))]
     Write(PathBuf, io::Error),
 }
 
-/// What makes two inputs the same to the journal.
+/// What the journal recognizes an input by.
 #[derive(PartialEq, Eq, Hash)]
 struct InputKey<'a> {
     url: &'a str,
@@ -53,7 +54,7 @@ struct InputKey<'a> {
     request_sha256: Option<&'a str>,
 }
 
-/// A record, as far as the journal needs it back.
+/// The keys of a record that are read back.
 #[derive(Deserialize)]
 struct JournalEntry<'a> {
     #[serde(borrow)]
@@ -82,11 +83,12 @@ impl JournalEntry<'_> {
     }
 }
 
-/// Where one record is, and whether it is ok; in the order of the journal.
+/// The offset of a record, and in the lowest bit whether its outcome is `ok`. Positions sort
+/// in the order of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mark(u64);
+struct RecordPosition(u64);
 
-impl Mark {
+impl RecordPosition {
     fn new(offset: u64, ok: bool) -> Self {
         Self(offset << 1 | u64::from(ok))
     }
@@ -100,27 +102,28 @@ impl Mark {
     }
 }
 
-/// What earlier runs did.
+/// The results of earlier runs, found by input.
 pub struct JournalIndex {
     journal: File,
     hasher: RandomState,
-    /// By hash, and of each the last one first.
-    marks: Vec<(u64, Mark)>,
-    /// Lines that are no records.
+    /// Hash of the input and position of its record, in descending order: of records with one
+    /// hash the newest comes first.
+    positions: Vec<(u64, RecordPosition)>,
+    /// How many lines were ignored because they are not records.
     pub ignored: u64,
 }
 
-/// What earlier runs did about one input.
+/// The result of earlier runs for one input.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PriorResult {
-    /// Its last record is ok.
+    /// Whether the outcome of its last record is `ok`.
     pub done: bool,
-    /// The file of its last record that is ok, and its size.
+    /// The file, with its size, that its last `ok` record names.
     pub file: Option<(String, u64)>,
 }
 
 impl JournalIndex {
-    /// What the journal says about `input`.
+    /// Finds the result of earlier runs for `input`.
     #[must_use]
     pub fn look_up(&self, input: &Input) -> PriorResult {
         let mut prior = PriorResult::default();
@@ -135,20 +138,20 @@ impl JournalIndex {
             request_sha256: sent.as_deref(),
         };
         let hash = self.hasher.hash_one(&key);
-        let start = self.marks.partition_point(|(other, _)| *other > hash);
-        let same_hash = self.marks[start..].iter();
+        let start = self.positions.partition_point(|(other, _)| *other > hash);
+        let same_hash = self.positions[start..].iter();
         let mut is_last = true;
-        for (_, mark) in same_hash.take_while(|(other, _)| *other == hash) {
-            // What cannot be read cannot be relied upon.
-            let Ok(line) = read_line(&self.journal, mark.offset()) else {
+        for (_, position) in same_hash.take_while(|(other, _)| *other == hash) {
+            // A record that can no longer be read does not count.
+            let Ok(line) = read_line(&self.journal, position.offset()) else {
                 continue;
             };
             let Some(entry) = parse(&line).filter(|entry| entry.key() == key) else {
                 continue;
             };
-            prior.done |= is_last && mark.is_ok();
+            prior.done |= is_last && position.is_ok();
             is_last = false;
-            if mark.is_ok() {
+            if position.is_ok() {
                 prior.file = entry.file.map(Cow::into_owned).zip(entry.size);
                 break;
             }
@@ -156,13 +159,14 @@ impl JournalIndex {
         prior
     }
 
-    /// Of each hash only the last record is of use, and the last one that is ok.
-    fn settle(&mut self) {
-        self.marks.sort_unstable_by(|one, other| other.cmp(one));
-        self.marks.dedup_by(|(hash, mark), (newer_hash, newer)| {
-            hash == newer_hash && (newer.is_ok() || !mark.is_ok())
-        });
-        self.marks.shrink_to_fit();
+    /// Sorts the positions, and keeps of each hash the newest record and the newest `ok` one.
+    fn compact(&mut self) {
+        self.positions.sort_unstable_by(|one, other| other.cmp(one));
+        self.positions
+            .dedup_by(|(hash, position), (newer_hash, newer)| {
+                hash == newer_hash && (newer.is_ok() || !position.is_ok())
+            });
+        self.positions.shrink_to_fit();
     }
 }
 
@@ -170,29 +174,29 @@ fn parse(line: &[u8]) -> Option<JournalEntry<'_>> {
     serde_json::from_slice(line).ok()
 }
 
-/// Whether a record could begin so.
-fn is_beginning(bytes: &[u8]) -> bool {
+/// Whether `bytes` could be the beginning of a record.
+fn may_begin_record(bytes: &[u8]) -> bool {
     let is_number = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
-    match bytes.strip_prefix(BEGINNING) {
+    match bytes.strip_prefix(RECORD_START) {
         Some(rest) => is_number(rest),
-        None => BEGINNING.starts_with(bytes),
+        None => RECORD_START.starts_with(bytes),
     }
 }
 
-/// Whether `line` is what is left of a record whose end is missing.
+/// Whether `line` is a record that was cut off.
 fn is_torn(line: &[u8]) -> bool {
     let parsed = serde_json::from_slice::<JournalEntry<'_>>(line);
-    // A number that ends with its point is no end of input to the parser.
+    // serde_json calls a number that ends at its decimal point a syntax error, not an end of input.
     let is_at_end = |error: &serde_json::Error| error.is_syntax() && error.column() >= line.len();
-    is_beginning(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
+    may_begin_record(line) && parsed.is_err_and(|error| error.is_eof() || is_at_end(&error))
 }
 
 fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     loop {
         let known = line.len();
-        line.resize(known.max(LOOK) + known, 0);
-        let read = file.read_at(&mut line[known..], offset + known as u64)?;
+        line.resize(known.max(LINE_READ_SIZE) + known, 0);
+        let read = read_at(file, &mut line[known..], offset + known as u64)?;
         line.truncate(known + read);
         if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
             line.truncate(known + end);
@@ -204,44 +208,44 @@ fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-/// An open journal, which no other run has.
+/// An open journal, locked against other runs.
 pub struct Journal {
     path: PathBuf,
     file: File,
-    /// Bytes of whole lines.
+    /// The length of the file up to the end of its last whole line.
     length: u64,
     fsync: bool,
 }
 
 impl Journal {
-    /// Opens the journal at `path`, made where there is none, and cuts off a last
-    /// line that was torn. `file` is told every file that a record says is there.
-    /// With `fsync`, what is appended is on the disk when that comes back.
+    /// Opens or creates the journal at `path`, and cuts off a last line that is not whole.
+    /// Calls `on_file` with the name of every file that an `ok` record names. With `fsync`,
+    /// [`append`](Self::append) returns once the records are on the disk.
     ///
     /// # Errors
     ///
-    /// It cannot be opened, is in use, or is something else.
+    /// It cannot be opened, is in use by another run, or is not a journal.
     pub fn open(
         path: &Path,
         fsync: bool,
-        mut file: impl FnMut(&str),
+        mut on_file: impl FnMut(&str),
     ) -> Result<(Self, JournalIndex), JournalError> {
         let failed = |error: io::Error| JournalError::Open(path.to_owned(), error);
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
-        // A pipe would be waited for.
+        // Opening a pipe would wait for its writer.
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(JournalError::NotAJournal(path.to_owned()));
         }
         let opened = options.open(path).map_err(failed)?;
-        // Where locks are not to be had, the user sees to it.
-        if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        // Some file systems have no locks: there, the user has to keep two runs apart.
+        if try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
             return Err(JournalError::Busy(path.to_owned()));
         }
-        let mut past = JournalIndex {
+        let mut index = JournalIndex {
             journal: opened.try_clone().map_err(failed)?,
             hasher: RandomState::new(),
-            marks: Vec::new(),
+            positions: Vec::new(),
             ignored: 0,
         };
         let mut journal = Self {
@@ -250,22 +254,23 @@ impl Journal {
             length: 0,
             fsync,
         };
-        journal.read(&mut past, &mut file)?;
-        past.settle();
+        journal.read(&mut index, &mut on_file)?;
+        index.compact();
         if fsync && journal.length == 0 {
             sync_folder(path).map_err(failed)?;
         }
-        Ok((journal, past))
+        Ok((journal, index))
     }
 
     fn read(
         &mut self,
-        past: &mut JournalIndex,
-        file: &mut impl FnMut(&str),
+        index: &mut JournalIndex,
+        on_file: &mut impl FnMut(&str),
     ) -> Result<(), JournalError> {
         let path = self.path.clone();
         let failed = |error: io::Error| JournalError::Open(path.clone(), error);
-        let mut reader = BufReader::with_capacity(READ, self.file.try_clone().map_err(failed)?);
+        let mut reader =
+            BufReader::with_capacity(READ_SIZE, self.file.try_clone().map_err(failed)?);
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -279,25 +284,32 @@ impl Journal {
                 Some(entry) if entry.is(Verdict::Skipped) => {}
                 Some(entry) => {
                     let ok = entry.is(Verdict::Ok);
-                    let hash = past.hasher.hash_one(entry.key());
-                    past.marks.push((hash, Mark::new(self.length, ok)));
-                    entry.file.iter().filter(|_| ok).for_each(|name| file(name));
+                    let hash = index.hasher.hash_one(entry.key());
+                    let position = RecordPosition::new(self.length, ok);
+                    index.positions.push((hash, position));
+                    entry
+                        .file
+                        .iter()
+                        .filter(|_| ok)
+                        .for_each(|name| on_file(name));
                 }
                 None if self.length == 0 && (is_whole || !is_torn(&line)) => {
                     return Err(JournalError::NotAJournal(self.path.clone()));
                 }
-                None if is_whole => past.ignored += 1,
+                None if is_whole => index.ignored += 1,
                 None => {}
             }
             if !is_whole {
-                return self.mend(entry.is_some(), read as u64).map_err(failed);
+                let is_record = entry.is_some();
+                return self.repair_end(is_record, read as u64).map_err(failed);
             }
             self.length += read as u64;
         }
     }
 
-    /// The last line has no end: it gets one if it is `whole`, else it goes.
-    fn mend(&mut self, whole: bool, length: u64) -> io::Result<()> {
+    /// Repairs a last line without a line end: adds the line end if the line is a `whole` record,
+    /// otherwise cuts the line off.
+    fn repair_end(&mut self, whole: bool, length: u64) -> io::Result<()> {
         if whole {
             self.file.write_all(b"\n")?;
             self.length += length + 1;
@@ -307,11 +319,11 @@ impl Journal {
         }
     }
 
-    /// Appends `lines`, each with one call of the system.
+    /// Appends `lines`, each with one system call.
     ///
     /// # Errors
     ///
-    /// They could not be written, or not be synced. None of them is left.
+    /// They could not be written or synced. In that case all of them are cut off again.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), JournalError> {
         let written = lines
             .split_inclusive(|byte| *byte == b'\n')
@@ -325,7 +337,7 @@ impl Journal {
             });
         match written {
             Ok(()) => self.length += lines.len() as u64,
-            // None of them counts: what they tell of will be taken back.
+            // The files that these records name are removed, so the records must go, too.
             Err(_) => drop(self.file.set_len(self.length)),
         }
         written.map_err(|error| JournalError::Write(self.path.clone(), error))
@@ -333,8 +345,8 @@ impl Journal {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
-        // Some file systems cannot, and need not.
+    match sync_directory(folder_of(path)) {
+        // Some file systems cannot sync a folder, and do not need to.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,
     }

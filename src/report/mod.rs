@@ -1,267 +1,29 @@
-//! Reports: every event, fanned out to lines, notes, progress and summary.
+//! Turns the events of a run into everything that a user reads: records, messages,
+//! the progress bar, the journal and the summary.
 //!
-//! A format is one file here and one arm of [`Format`]. [`format::record`] is what all
-//! of them show, [`escape`] makes it safe, [`printer`] writes it.
+//! [`Reporter`] takes each event, formats it ([`format`](mod@format)) and adds it to the [`Summary`].
+//! The [`printer`] thread writes the result to standard output or the file of `--results`, to
+//! standard error and to the [`Journal`]. [`escape`] keeps text from servers and lists from
+//! controlling a terminal.
 
 mod escape;
 mod format;
 mod journal;
+mod options;
 mod pending_files;
 mod printer;
 mod progress;
+mod reporter;
 mod summary;
 
+pub use format::choice::Format;
 pub use format::table::Separator;
 pub use format::template::{Template, TemplateError};
 pub use format::text::TextStyle;
 pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
+pub use options::{ReportOptions, Verbosity};
 pub use pending_files::UnrecordedFiles;
-pub use printer::{Gate, Outputs, PrintError, Printed, kind, printed, say};
+pub use printer::{Gate, Outputs, PrintError, Printed, printed, say};
+pub use progress::InputCount;
+pub use reporter::Reporter;
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};
-
-use std::io::{self, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use self::format::record::Record;
-use self::format::{jsonl, table, text};
-use self::pending_files::PendingFiles;
-use self::printer::{Batch, Queue};
-use crate::http::Capture;
-use crate::model::event::{Event, RunEnd, Stop};
-use crate::model::outcome::{Attempt, Outcome, Verdict};
-use crate::model::request::Input;
-
-/// How a record is written.
-#[derive(Clone, Debug)]
-pub enum Format {
-    /// For eyes and awk.
-    Text(TextStyle),
-    /// One JSON object a line.
-    Jsonl,
-    /// CSV or TSV.
-    Table(Separator),
-    /// `-w`
-    Template(Template),
-}
-
-/// What the part needs to know.
-#[derive(Clone, Debug)]
-pub struct ReportOptions {
-    /// How a record is written.
-    pub format: Format,
-    /// What a record shows on top.
-    pub keep: Capture,
-    /// How much is said on standard error.
-    pub notes: Verbosity,
-}
-
-/// How much is said on standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Errors only.
-    Quiet,
-    /// Attempts and redirects.
-    Steps,
-    /// Warnings and the summary.
-    Normal,
-    /// All of that.
-    Verbose,
-}
-
-impl Verbosity {
-    fn tell_steps(self) -> bool {
-        matches!(self, Self::Steps | Self::Verbose)
-    }
-
-    fn tell_run(self) -> bool {
-        matches!(self, Self::Normal | Self::Verbose)
-    }
-}
-
-/// The inputs in all; 0 while that is not known.
-pub type InputCount = Arc<AtomicU64>;
-
-/// Takes events, gives batches to the printer.
-pub struct Reporter {
-    options: ReportOptions,
-    queue: Queue,
-    batch: Batch,
-    summary: Summary,
-    total: InputCount,
-    /// A bar wants to know of every step.
-    bar: bool,
-    /// A journal is kept.
-    journal: bool,
-    /// Of files whose records are not written.
-    pending_files: PendingFiles,
-}
-
-impl Reporter {
-    /// A reporter and its printer.
-    ///
-    /// # Errors
-    ///
-    /// No thread can be had.
-    pub fn start(
-        options: ReportOptions,
-        streams: Outputs,
-        total: InputCount,
-    ) -> io::Result<(Self, Printed)> {
-        let (bar, journal) = (streams.bar, streams.journal.is_some());
-        let pending_files = PendingFiles::default();
-        let (queue, printed) = printer::start(streams, total.clone(), pending_files.clone())?;
-        let mut batch = Batch::default();
-        if let Format::Table(separator) = options.format {
-            table::write_header(separator, &mut batch.lines);
-        }
-        let mut reporter = Self {
-            options,
-            queue,
-            batch,
-            summary: Summary::new(),
-            total,
-            bar,
-            journal,
-            pending_files,
-        };
-        reporter.flush();
-        Ok((reporter, printed))
-    }
-
-    /// Closed while the printer is behind; with a journal, also while what is on the
-    /// wire and what has no record in it yet come to `jobs`.
-    #[must_use]
-    pub fn gate(&self, jobs: usize) -> Gate {
-        self.queue.gate(self.journal.then_some(jobs))
-    }
-
-    /// Of files whose records are not written. When that is dropped, they are taken back.
-    #[must_use]
-    pub fn unwritten(&self) -> UnrecordedFiles {
-        UnrecordedFiles(self.pending_files.clone())
-    }
-
-    /// Takes one event.
-    pub fn take(&mut self, event: Event<'_>) {
-        match event {
-            Event::Completed(outcome) if self.journal => self.record(outcome),
-            Event::Done(mut outcome) => self.done(&mut outcome),
-            Event::Attempted { input, attempt } if self.options.notes.tell_steps() => {
-                self.note(&attempted(input, attempt));
-            }
-            Event::Redirected { input, status, to } if self.options.notes.tell_steps() => {
-                let place = place(input);
-                self.note(&format!("{place}: {} leads to {to}", status.as_u16()));
-            }
-            Event::Retrying { input, made, delay } if self.options.notes.tell_steps() => {
-                let (place, seconds) = (place(input), delay.as_secs_f64());
-                self.note(&format!("{place}: attempt {} in {seconds:.3}s", made + 1));
-            }
-            Event::Completed(_)
-            | Event::Attempted { .. }
-            | Event::Redirected { .. }
-            | Event::Retrying { .. } => {}
-            Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
-            Event::SourceFailed(message) => self.error(&message),
-            Event::Stopping { why, waiting_for } => self.stopping(why, waiting_for),
-            Event::Pause => self.flush(),
-        }
-    }
-
-    /// Appends to the journal. What was skipped stands there, or was not done by this run.
-    fn record(&mut self, outcome: &mut Outcome) {
-        if outcome.verdict == Verdict::Skipped {
-            return;
-        }
-        self.batch.pending_files += self.pending_files.push(outcome);
-        let journal = &mut self.batch.journal;
-        let keep = self.options.keep;
-        jsonl::write(Record { outcome, keep }, journal);
-        journal.push(b'\n');
-        self.batch.unrecorded += 1;
-        self.queue.add_unrecorded();
-    }
-
-    fn done(&mut self, outcome: &mut Outcome) {
-        self.summary.add(outcome);
-        self.batch.pending_files += self.pending_files.push(outcome);
-        let lines = &mut self.batch.lines;
-        let keep = self.options.keep;
-        let record = Record { outcome, keep };
-        match &self.options.format {
-            Format::Text(look) => text::write(*look, outcome, lines),
-            Format::Jsonl => {
-                jsonl::write(record, lines);
-                lines.push(b'\n');
-            }
-            Format::Table(separator) => table::write(*separator, outcome, lines),
-            Format::Template(template) => template.write(record, lines),
-        }
-    }
-
-    fn stopping(&mut self, why: Stop, waiting_for: usize) {
-        let waits = match waiting_for {
-            1 => "1 request is waited for, the same signal again ends it".to_owned(),
-            _ => format!("{waiting_for} requests are waited for, the same signal again ends them"),
-        };
-        if why.is_signal() && waiting_for > 0 {
-            self.warn(&format!("{}; {waits}", why.name()));
-        }
-        self.flush();
-    }
-
-    /// Says what the user should know, now.
-    pub fn warn(&mut self, message: &str) {
-        if self.options.notes.tell_run() {
-            self.note(&format!("warning: {message}"));
-            self.flush();
-        }
-    }
-
-    /// Says what went wrong with the run itself.
-    pub fn error(&mut self, message: &str) {
-        self.note(message);
-    }
-
-    fn note(&mut self, message: &str) {
-        let _ = writeln!(self.batch.notes, "fetch: {}", escape::escape(message));
-    }
-
-    fn flush(&mut self) {
-        if !self.batch.is_empty() || self.bar {
-            let mut batch = std::mem::take(&mut self.batch);
-            batch.counts = self.summary.counts();
-            self.queue.push(batch);
-        }
-    }
-
-    /// Writes the closing summary and lets the printer end.
-    #[must_use]
-    pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
-        if ended.list.is_some_and(|list| list.inputs == 0) {
-            self.warn("no URLs in the input");
-        }
-        if self.options.notes.tell_run() {
-            let text = self.summary.text(ended, elapsed);
-            self.batch.notes.extend_from_slice(text.as_bytes());
-        }
-        self.flush();
-        self.summary
-    }
-}
-
-fn place(input: &Input) -> String {
-    format!("{}:{}", input.source, input.line)
-}
-
-fn attempted(input: &Input, attempt: &Attempt) -> String {
-    let place = place(input);
-    let time = attempt.total.as_secs_f64();
-    let url = &attempt.final_url;
-    match (&attempt.failure, &attempt.answer) {
-        (Some(failure), _) => format!("{place}: {url}: {failure} after {time:.3}s"),
-        (None, Some(answer)) => format!("{place}: {url}: {} in {time:.3}s", answer.status),
-        (None, None) => place,
-    }
-}

@@ -1,13 +1,16 @@
-//! Files whose records are not written yet.
+//! Saved files whose records have not been written yet.
 //!
-//! They are not the printer's: it may be stuck in a pipe when the run is over.
+//! A file without a record must not survive the run: the next run could not tell it from a
+//! file that somebody else put there. The list is shared between the reporter and the printer
+//! instead of belonging to the printer, because the printer may still be blocked on a full
+//! pipe when the run is over.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::outcome::{Outcome, PendingFile};
 
-/// Receipts in the order of their records.
+/// Pending files, in the order of their records.
 #[derive(Clone, Default)]
 pub(super) struct PendingFiles(Arc<Mutex<VecDeque<Box<dyn PendingFile>>>>);
 
@@ -16,9 +19,10 @@ impl PendingFiles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the receipt of `outcome`; how many that were.
+    /// Moves the pending file of `outcome`, if it has one, to the end of the list. Returns how
+    /// many files were added: 0 or 1.
     pub(super) fn push(&self, outcome: &mut Outcome) -> usize {
-        // Most outcomes have none: no lock for those.
+        // Without `-o` no outcome has one, so the lock is not taken.
         let Some(pending) = outcome.pending_file.take() else {
             return 0;
         };
@@ -26,15 +30,15 @@ impl PendingFiles {
         1
     }
 
-    /// The records of the first `count` are written.
-    pub(super) fn settle(&self, count: usize) {
+    /// Notes that the records of the first `count` files are written: these files stay.
+    pub(super) fn mark_recorded(&self, count: usize) {
         let mut queue = self.queue();
         let count = count.min(queue.len());
         queue.drain(..count).for_each(PendingFile::recorded);
     }
 }
 
-/// Takes back, when it is dropped, every file whose record is not written by then.
+/// When dropped, removes every saved file whose record has not been written by then.
 pub struct UnrecordedFiles(pub(super) PendingFiles);
 
 impl Drop for UnrecordedFiles {

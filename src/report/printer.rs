@@ -1,12 +1,11 @@
-//! The printer: the one thread that writes, behind a queue with a bound.
+//! The printer: the one thread that writes to standard output, standard error and the journal.
 //!
-//! It takes batches of whole lines, and writes everything that is ready at once.
-//! What waits is counted: while that is over [`BOUND`] the engine takes no new
-//! input, so a reader that pauses stops the intake and nothing else.
+//! It takes batches of whole lines from a queue, and writes everything that is ready with one
+//! call. While more than [`MAX_BACKLOG`] bytes wait, the engine starts no new request. So a
+//! reader of standard output that pauses stops new requests, but not those in flight.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -15,56 +14,55 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
-use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
 use super::escape::escape;
-use super::journal::Journal;
+use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
-use super::progress::{Bar, PACE};
+use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
-use super::{InputCount, JournalError};
+use crate::sys::{AsOpenFile, wait_writable};
 
-/// Bytes that may wait before the intake stops.
-const BOUND: usize = 1024 * 1024;
+/// How many bytes may wait for the printer before no new request starts.
+const MAX_BACKLOG: usize = 1024 * 1024;
 
-/// How long the printer rests after it has written: being woken for every turn of
-/// the engine took a twentieth of the processor's time.
-const REST: Duration = Duration::from_millis(1);
+/// How long the printer sleeps after each write. Without that it was woken for each turn of
+/// the engine, which took a twentieth of the CPU time of a run.
+const WRITE_PAUSE: Duration = Duration::from_millis(1);
 
-/// Where lines and notes go.
+/// Where the printer writes to.
 pub struct Outputs {
-    /// Standard output, or the file of `--results`.
+    /// Receives the records: standard output, or the file of `--results`.
     pub lines: File,
-    /// Whether a bar is drawn on standard error.
+    /// Whether a progress bar is drawn on standard error.
     pub bar: bool,
-    /// Whether lines and bar share a terminal.
+    /// Whether the records go to the terminal that shows the bar.
     pub shared: bool,
-    /// Where records go before they go anywhere else.
+    /// Receives each record before `lines` does.
     pub journal: Option<Journal>,
 }
 
-/// Whole lines, and how far the run is.
+/// Whole lines to be written, and the counts at that point of the run.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// For standard output.
+    /// Records for [`Outputs::lines`].
     pub(super) lines: Vec<u8>,
-    /// For standard error.
-    pub(super) notes: Vec<u8>,
-    /// For the journal.
+    /// Messages for standard error.
+    pub(super) messages: Vec<u8>,
+    /// Records for the journal.
     pub(super) journal: Vec<u8>,
-    /// Lines of that.
+    /// The number of records in `journal`.
     pub(super) unrecorded: usize,
-    /// How many of the files that it tells of wait for their records.
+    /// The number of saved files that these records name.
     pub(super) pending_files: usize,
+    /// The counts of the run so far.
     pub(super) counts: Counts,
 }
 
 impl Batch {
+    /// The number of bytes to be written.
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.notes.len() + self.journal.len()
+        self.lines.len() + self.messages.len() + self.journal.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,74 +70,79 @@ impl Batch {
     }
 }
 
-/// What is waiting, seen from both ends of the queue.
+/// What waits for the printer. Both ends of the queue share it.
 #[derive(Default)]
 struct Backlog {
+    /// Bytes that are not written yet.
     bytes: AtomicUsize,
-    /// Records that are not in the journal yet.
+    /// Finished inputs whose records are not in the journal yet.
     unrecorded: AtomicUsize,
-    below: AtomicWaker,
+    /// Wakes the engine when the gate may have opened.
+    gate_waker: AtomicWaker,
 }
 
-/// The engine's end of the queue. When it is dropped, the printer writes what is left and ends.
+/// The sending end of the queue. When it is dropped, the printer writes what is left and ends.
 pub(super) struct Queue {
     sender: mpsc::Sender<Batch>,
-    waiting: Arc<Backlog>,
-    /// Dropped after the sender, whose end it tells of.
-    _wake: Wake,
+    backlog: Arc<Backlog>,
+    /// Declared after the sender, so dropped after it: the printer, once woken, finds the
+    /// queue closed.
+    _waker: WakeOnDrop,
 }
 
-/// Ends the rest of the printer when it is dropped.
-struct Wake(Thread);
+/// Wakes the printer from its sleep when dropped.
+struct WakeOnDrop(Thread);
 
-impl Drop for Wake {
+impl Drop for WakeOnDrop {
     fn drop(&mut self) {
         self.0.unpark();
     }
 }
 
 impl Queue {
+    /// Queues `batch`.
     pub(super) fn push(&self, batch: Batch) {
-        self.waiting.bytes.fetch_add(batch.len(), Ordering::Relaxed);
-        // A printer that is gone has said why to whoever holds its `Printed`.
+        self.backlog.bytes.fetch_add(batch.len(), Ordering::Relaxed);
+        // If the printer has ended, the holder of its `Printed` knows why.
         let _ = self.sender.send(batch);
     }
 
-    /// One more record will come for the journal.
+    /// Counts a record that a later batch will bring for the journal.
     pub(super) fn add_unrecorded(&self) {
-        self.waiting.unrecorded.fetch_add(1, Ordering::Relaxed);
+        self.backlog.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns a gate for new requests; `jobs` as in [`Gate`].
     pub(super) fn gate(&self, jobs: Option<usize>) -> Gate {
         Gate {
-            waiting: self.waiting.clone(),
+            backlog: self.backlog.clone(),
             jobs,
         }
     }
 }
 
-/// Closed while more waits for the printer than it should.
+/// Lets new requests start unless too much waits for the printer.
 #[derive(Clone)]
 pub struct Gate {
-    waiting: Arc<Backlog>,
-    /// What is done, and may have to be done again, at most: what is on the wire, and
-    /// what is not in the journal yet.
+    backlog: Arc<Backlog>,
+    /// With a journal: the largest sum of requests in flight and results that are not in the
+    /// journal yet. These would have to be fetched again after a crash.
     jobs: Option<usize>,
 }
 
 impl Gate {
-    /// Ready while the gate is open, with so many jobs on the wire.
+    /// Returns `Ready` if a request may start while `in_flight` others run.
     pub fn poll_open(&self, cx: &mut Context<'_>, in_flight: usize) -> Poll<()> {
         let is_open = || {
-            let unrecorded = self.waiting.unrecorded.load(Ordering::Relaxed);
-            self.waiting.bytes.load(Ordering::Relaxed) <= BOUND
+            let unrecorded = self.backlog.unrecorded.load(Ordering::Relaxed);
+            self.backlog.bytes.load(Ordering::Relaxed) <= MAX_BACKLOG
                 && self.jobs.is_none_or(|jobs| in_flight + unrecorded < jobs)
         };
         if is_open() {
             return Poll::Ready(());
         }
-        self.waiting.below.register(cx.waker());
-        // The printer may have come below the bound before it could know whom to wake.
+        self.backlog.gate_waker.register(cx.waker());
+        // The printer may have made room after the first check and before `register`.
         if is_open() {
             Poll::Ready(())
         } else {
@@ -148,53 +151,55 @@ impl Gate {
     }
 }
 
-/// Why records cannot be written any more.
+/// Records can no longer be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PrintError {
-    /// Standard output, or the file in its place.
+    /// Standard output, or the file of `--results`, failed.
     #[error(transparent)]
     Lines(#[from] io::Error),
-    /// The journal.
+    /// The journal failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-/// Comes when the printer ends: with what went wrong, if anything did.
+/// Resolves when the printer has ended, with the error that ended it, if there was one.
 pub type Printed = oneshot::Receiver<Result<(), PrintError>>;
 
-/// What a printer that ended said.
+/// Turns what [`Printed`] resolved to into one result.
 ///
 /// # Errors
 ///
-/// What could not be written, or that the printer itself failed.
+/// Something could not be written, or the printer panicked.
 pub fn printed(
     result: Result<Result<(), PrintError>, oneshot::error::RecvError>,
 ) -> Result<(), PrintError> {
-    result.unwrap_or_else(|_| Err(io::Error::other("the printer is gone").into()))
+    result.unwrap_or_else(|_| {
+        Err(io::Error::other("the thread that writes the output panicked").into())
+    })
 }
 
-/// Starts the printer.
+/// Starts the thread of the printer.
 ///
 /// # Errors
 ///
-/// No thread can be had.
+/// The thread cannot be started.
 pub(super) fn start(
-    streams: Outputs,
+    outputs: Outputs,
     total: InputCount,
     pending_files: PendingFiles,
 ) -> io::Result<(Queue, Printed)> {
     let (sender, batches) = mpsc::channel();
     let (end, printed) = oneshot::channel();
-    let waiting = Arc::<Backlog>::default();
+    let backlog = Arc::<Backlog>::default();
     let mut thread = Printer {
-        bar: streams.bar.then(Bar::new),
-        streams,
+        bar: outputs.bar.then(Bar::new),
+        outputs,
         total,
         pending_files,
         batches,
-        waiting: waiting.clone(),
+        backlog: backlog.clone(),
         batch: Batch::default(),
-        last: None,
+        last_write: None,
     };
     let handle = thread::Builder::new()
         .name("printer".into())
@@ -207,30 +212,31 @@ pub(super) fn start(
         })?;
     let queue = Queue {
         sender,
-        waiting,
-        _wake: Wake(handle.thread().clone()),
+        backlog,
+        _waker: WakeOnDrop(handle.thread().clone()),
     };
     Ok((queue, printed))
 }
 
+/// The state of the printer's thread.
 struct Printer {
-    streams: Outputs,
+    outputs: Outputs,
     bar: Option<Bar>,
     total: InputCount,
     pending_files: PendingFiles,
     batches: mpsc::Receiver<Batch>,
-    waiting: Arc<Backlog>,
-    /// Taken from the queue and not written yet.
+    backlog: Arc<Backlog>,
+    /// Everything that was taken from the queue and is not written yet.
     batch: Batch,
-    /// When lines were last written.
-    last: Option<Instant>,
+    /// When something was last written to standard output or standard error.
+    last_write: Option<Instant>,
 }
 
 impl Printer {
     fn run(&mut self) -> Result<(), PrintError> {
         loop {
-            let more = self.take();
-            self.record()?;
+            let more = self.receive();
+            self.append_to_journal()?;
             if !more && let Some(bar) = self.bar.take() {
                 bar.clear();
             }
@@ -242,19 +248,20 @@ impl Printer {
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);
-                bar.show(self.batch.counts, Some(total).filter(|&total| total > 0));
+                bar.update(self.batch.counts, Some(total).filter(|&total| total > 0));
             }
-            // With a journal, the engine waits for what is recorded.
-            if self.streams.journal.is_none() {
-                thread::park_timeout(REST);
+            // With a journal no sleep: the engine waits until results are recorded.
+            if self.outputs.journal.is_none() {
+                thread::park_timeout(WRITE_PAUSE);
             }
         }
     }
 
-    /// Waits for the next batch and takes all that are there; false when there will be none.
-    fn take(&mut self) -> bool {
+    /// Waits for a batch, then takes all that are ready. Returns false once the queue is closed
+    /// and empty.
+    fn receive(&mut self) -> bool {
         let first = match &self.bar {
-            Some(_) => match self.batches.recv_timeout(PACE) {
+            Some(_) => match self.batches.recv_timeout(REDRAW_INTERVAL) {
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => None,
                 Ok(batch) => Some(batch),
@@ -265,7 +272,7 @@ impl Printer {
             return false;
         };
         self.append(first);
-        while self.batch.len() < BOUND {
+        while self.batch.len() < MAX_BACKLOG {
             match self.batches.try_recv() {
                 Ok(batch) => self.append(batch),
                 Err(TryRecvError::Empty) => break,
@@ -280,7 +287,7 @@ impl Printer {
             self.batch = batch;
         } else {
             self.batch.lines.extend_from_slice(&batch.lines);
-            self.batch.notes.extend_from_slice(&batch.notes);
+            self.batch.messages.extend_from_slice(&batch.messages);
             self.batch.journal.extend_from_slice(&batch.journal);
             self.batch.unrecorded += batch.unrecorded;
             self.batch.pending_files += batch.pending_files;
@@ -288,83 +295,81 @@ impl Printer {
         }
     }
 
-    /// Appends to the journal what is for it: at once, the engine waits for that.
-    fn record(&mut self) -> Result<(), JournalError> {
-        let Some(journal) = &mut self.streams.journal else {
+    /// Appends records to the journal. This is never put off, since the engine waits for it.
+    fn append_to_journal(&mut self) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.outputs.journal else {
             return Ok(());
         };
         journal.append(&self.batch.journal)?;
         self.pending_files
-            .settle(std::mem::take(&mut self.batch.pending_files));
+            .mark_recorded(std::mem::take(&mut self.batch.pending_files));
         let (bytes, records) = (self.batch.journal.len(), self.batch.unrecorded);
         self.batch.journal.clear();
         self.batch.unrecorded = 0;
-        self.waiting.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.waiting
+        self.backlog.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.backlog
             .unrecorded
             .fetch_sub(records, Ordering::Relaxed);
-        self.waiting.below.wake();
+        self.backlog.gate_waker.wake();
         Ok(())
     }
 
-    /// At once, except beside a bar: drawing it anew for every line would make it flicker.
+    /// Whether to write now. Lines that would disturb the bar are collected: redrawing it for
+    /// each line would make it flicker.
     fn is_due(&self) -> bool {
-        let beside = self.bar.is_some() && (self.streams.shared || !self.batch.notes.is_empty());
-        !beside || self.last.is_none_or(|last| last.elapsed() >= PACE)
+        let beside_bar =
+            self.bar.is_some() && (self.outputs.shared || !self.batch.messages.is_empty());
+        !beside_bar
+            || self
+                .last_write
+                .is_none_or(|last| last.elapsed() >= REDRAW_INTERVAL)
     }
 
     fn write(&mut self) -> Result<(), PrintError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let (lines, notes) = (&self.batch.lines, &self.batch.notes);
-        let streams = || -> io::Result<()> {
-            write_all(&self.streams.lines, lines)?;
-            // Notes that nobody can read are no reason to stop.
-            let _ = write_all(io::stderr(), notes);
+        let (lines, messages) = (&self.batch.lines, &self.batch.messages);
+        let write = || -> io::Result<()> {
+            write_all(&self.outputs.lines, lines)?;
+            // A message that cannot be shown is no reason to end the run.
+            let _ = write_all(io::stderr(), messages);
             Ok(())
         };
-        let aside = self.streams.shared || !notes.is_empty();
+        let beside_bar = self.outputs.shared || !messages.is_empty();
         let written = match &self.bar {
-            Some(bar) if aside => bar.aside(streams),
-            _ => streams(),
+            Some(bar) if beside_bar => bar.hide_during(write),
+            _ => write(),
         };
-        self.waiting
+        self.backlog
             .bytes
             .fetch_sub(self.batch.len(), Ordering::Relaxed);
-        self.waiting.below.wake();
+        self.backlog.gate_waker.wake();
         if written.is_ok() {
             self.pending_files
-                .settle(std::mem::take(&mut self.batch.pending_files));
+                .mark_recorded(std::mem::take(&mut self.batch.pending_files));
         }
         self.batch.lines.clear();
-        self.batch.notes.clear();
-        self.last = Some(Instant::now());
+        self.batch.messages.clear();
+        self.last_write = Some(Instant::now());
         Ok(written?)
     }
 }
 
-/// Says one line on standard error, when no printer runs.
+/// Prints a message on standard error, where no printer runs.
 pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 
-/// What `stream` is, if the system says so.
-pub fn kind(stream: impl AsFd) -> Option<FileType> {
-    let stat = fstat(stream).ok()?;
-    Some(FileType::from_raw_mode(stat.st_mode))
-}
-
-/// Writes all of `bytes`, also where someone who shares the stream has made it non-blocking.
-fn write_all(mut file: impl Write + AsFd, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes`, even to a stream that another process, which shares it, has made
+/// non-blocking.
+fn write_all(mut file: impl Write + AsOpenFile, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                retry_on_intr(|| poll(&mut [PollFd::new(&file, PollFlags::OUT)], None))?;
-            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_writable(&file)?,
             Err(error) => return Err(error),
         }
     }

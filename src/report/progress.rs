@@ -1,6 +1,7 @@
-//! The bar: the one place that knows indicatif.
+//! The progress bar. It alone uses indicatif's bars.
 
 use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,24 +9,28 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, Prog
 
 use super::summary::Counts;
 
-/// From one drawing to the next. Lines on the same terminal draw the bar once
-/// more each time, so both together come to ten a second at most.
-pub(super) const PACE: Duration = Duration::from_millis(200);
+/// The time between two redraws. Lines written to the same terminal redraw the bar as
+/// well, at the same interval: together at most ten redraws a second.
+pub(super) const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
-/// indicatif lets bursts pass; the pace is ours.
-const DRAWINGS_A_SECOND: u8 = 10;
+/// indicatif's own limit, which allows bursts: [`REDRAW_INTERVAL`] is the stricter one.
+const MAX_REDRAWS_PER_SECOND: u8 = 10;
 
-/// A bar on standard error, or a spinner while the total is unknown.
+/// The total number of inputs, 0 while it is unknown. Whoever counts the list stores it,
+/// the progress bar reads it.
+pub type InputCount = Arc<AtomicU64>;
+
+/// A progress bar on standard error, or a spinner while the total is unknown.
 pub(super) struct Bar {
     indicator: ProgressBar,
     counts: Arc<Mutex<Counts>>,
     total: Option<u64>,
-    drawn: Option<Instant>,
+    last_redraw: Option<Instant>,
 }
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(DRAWINGS_A_SECOND);
+        let target = ProgressDrawTarget::stderr_with_hz(MAX_REDRAWS_PER_SECOND);
         let indicator = ProgressBar::with_draw_target(None, target);
         let counts = Arc::default();
         indicator.set_style(style("{spinner} {pos}  {counts}", &counts));
@@ -33,13 +38,14 @@ impl Bar {
             indicator,
             counts,
             total: None,
-            drawn: None,
+            last_redraw: None,
         }
     }
 
-    /// Draws `counts`, of `total` inputs in all once that is known, if it is time to.
-    pub(super) fn show(&mut self, counts: Counts, total: Option<u64>) {
-        if self.drawn.is_some_and(|drawn| drawn.elapsed() < PACE) {
+    /// Shows `counts` out of `total` inputs, unless the last redraw was too recent.
+    pub(super) fn update(&mut self, counts: Counts, total: Option<u64>) {
+        let redrawn = self.last_redraw;
+        if redrawn.is_some_and(|at| at.elapsed() < REDRAW_INTERVAL) {
             return;
         }
         if total != self.total {
@@ -54,14 +60,15 @@ impl Bar {
                 state.set_len(total);
             }
         });
-        self.drawn = Some(Instant::now());
+        self.last_redraw = Some(Instant::now());
     }
 
-    /// Runs `write` while the bar is not there.
-    pub(super) fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
+    /// Hides the bar, runs `write` and shows the bar again.
+    pub(super) fn hide_during<R>(&self, write: impl FnOnce() -> R) -> R {
         self.indicator.suspend(write)
     }
 
+    /// Removes the bar from the terminal for good.
     pub(super) fn clear(&self) {
         self.indicator.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! The summary: a fold over outcomes.
+//! The summary of a run: counts, statuses, errors and latencies, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,84 +9,142 @@ use hdrhistogram::Histogram;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use super::format::record::seconds;
+use super::format::value::seconds;
 use crate::model::error::Kind;
 use crate::model::event::{RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text::hex;
 
-/// The longest latency that is told apart from longer ones.
+/// The upper end of the histogram of latencies.
 const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);
 
-/// Numbers that grow with every outcome, and with nothing else.
+/// What is counted about a run, one outcome at a time.
 pub struct Summary {
     counts: Counts,
+    /// How often each status was answered.
     statuses: BTreeMap<u16, u64>,
-    /// Those of the statuses that are not accepted.
+    /// How often each status was answered that is not accepted.
     failed_statuses: BTreeMap<u16, u64>,
     errors: BTreeMap<Kind, u64>,
-    /// Microseconds of the last attempt, of what was answered.
+    /// How long the last attempt of each answered input took, in microseconds.
     latency: Option<Histogram<u64>>,
+    /// The longest of these times; the histogram knows it to a hundredth only.
     max: Duration,
 }
 
-/// How many of each.
+/// How many inputs ended with each outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Inputs that are done.
+    /// All inputs that have an outcome.
     pub inputs: u64,
-    /// Of each outcome.
+    /// Answered with an accepted status.
     pub ok: u64,
-    /// Answered, and not accepted.
+    /// Answered with another status.
     pub http_error: u64,
-    /// Without a whole answer.
+    /// Without a usable answer: the line holds no URL, or the request failed.
     pub error: u64,
-    /// Done before.
+    /// Not requested, because an earlier run has done it or its file exists.
     pub skipped: u64,
-    /// Not done.
+    /// Not finished when the run stopped.
     pub cancelled: u64,
-    /// Of bodies, as delivered.
+    /// The size of all bodies, after decoding.
     pub bytes: u64,
 }
 
-/// The list, in a summary.
+/// What a summary says about the list, if it was read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListRead {
-    /// Inputs in all shards.
+    /// The number of inputs of all shards.
     pub inputs: u64,
-    /// Inputs of this one.
+    /// The number of inputs of this shard.
     pub taken: u64,
-    /// Of the indices of all, and of those, in hex.
+    /// Fingerprints of the indices of all inputs and of those of this shard, in hex.
     pub fingerprints: [String; 2],
-    /// Of its bytes, in hex.
+    /// The SHA-256 of its bytes, in hex.
     pub sha256: String,
 }
 
-/// Whose inputs a summary is of.
+/// Which shard of the list a summary is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardOf {
-    /// K of `--shard K/N`.
+    /// The K of `--shard K/N`.
     pub number: u32,
-    /// N.
+    /// The N of `--shard K/N`.
     pub count: u32,
-    /// What keeps inputs together.
+    /// The value of `--shard-by`.
     pub by: String,
-    /// The hash that deals them.
+    /// The name of the hash that assigns inputs to shards.
     pub hash: String,
 }
 
-/// The file of `--results`, in a summary.
+/// What a summary says about the file of `--results`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultsFile {
-    /// As it was named.
+    /// Its path, as given on the command line.
     pub file: PathBuf,
-    /// Of its bytes, in hex.
+    /// The SHA-256 of its bytes, in hex.
     pub sha256: String,
 }
 
+/// What is known once every record is written.
+#[derive(Clone, Copy)]
+pub(super) struct RunTotals<'a> {
+    /// Counts, statuses, errors and latencies.
+    pub(super) summary: &'a Summary,
+    /// Whether the list was read to its end, and what stopped the run.
+    pub(super) ended: RunEnd,
+    /// From the start of the run to its last record.
+    pub(super) elapsed: Duration,
+}
+
+impl RunTotals<'_> {
+    /// The lines that end standard error.
+    pub(super) fn text(&self) -> String {
+        let Self {
+            summary,
+            ended,
+            elapsed,
+        } = *self;
+        let counts = &summary.counts;
+        let mut text = format!(
+            "OK {}/{} in {:.2}s\n",
+            counts.ok + counts.skipped,
+            counts.inputs,
+            elapsed.as_secs_f64()
+        );
+        if counts.skipped > 0 {
+            let _ = writeln!(text, "skipped: {}", counts.skipped);
+        }
+        let failed = summary.failures();
+        if !failed.is_empty() {
+            let _ = writeln!(text, "failed: {}", failed.join(", "));
+        }
+        if !summary.statuses.is_empty() {
+            let _ = write!(
+                text,
+                "{}, {:.1} requests/s",
+                HumanBytes(counts.bytes),
+                summary.rate(elapsed)
+            );
+            if let Some(latency) = summary.latency() {
+                let _ = write!(
+                    text,
+                    ", latency p50 {:.3}s p90 {:.3}s p99 {:.3}s max {:.3}s",
+                    latency.p50, latency.p90, latency.p99, latency.max
+                );
+            }
+            text.push('\n');
+        }
+        if ended.list.is_none() {
+            text.push_str("stopped early: the list was not read to its end\n");
+        }
+        text
+    }
+}
+
 impl Summary {
-    /// Of nothing yet.
+    /// A summary of no outcomes.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -99,10 +157,12 @@ impl Summary {
         }
     }
 
+    /// The counts so far.
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }
 
+    /// Counts `outcome`.
     pub(super) fn add(&mut self, outcome: &Outcome) {
         let counts = &mut self.counts;
         counts.inputs += 1;
@@ -132,7 +192,7 @@ impl Summary {
         }
     }
 
-    /// What the outcomes make of the run.
+    /// The exit code that the outcomes lead to, for a run that was not stopped.
     #[must_use]
     pub fn exit(&self) -> Exit {
         if self.counts.ok + self.counts.skipped == self.counts.inputs {
@@ -142,47 +202,8 @@ impl Summary {
         }
     }
 
-    /// A few lines for a person.
-    #[must_use]
-    pub fn text(&self, ended: RunEnd, elapsed: Duration) -> String {
-        let counts = &self.counts;
-        let mut text = format!(
-            "OK {}/{} in {:.2}s\n",
-            counts.ok + counts.skipped,
-            counts.inputs,
-            elapsed.as_secs_f64()
-        );
-        if counts.skipped > 0 {
-            let _ = writeln!(text, "{} of them skipped", counts.skipped);
-        }
-        let failed = self.failed();
-        if !failed.is_empty() {
-            let _ = writeln!(text, "failed: {}", failed.join(", "));
-        }
-        if !self.statuses.is_empty() {
-            let _ = write!(
-                text,
-                "{}, {:.1} requests/s",
-                HumanBytes(counts.bytes),
-                self.rate(elapsed)
-            );
-            if let Some(latency) = self.latency() {
-                let _ = write!(
-                    text,
-                    ", latency p50 {:.3}s p90 {:.3}s p99 {:.3}s max {:.3}s",
-                    latency.p50, latency.p90, latency.p99, latency.max
-                );
-            }
-            text.push('\n');
-        }
-        if ended.list.is_none() {
-            text.push_str("stopped early: the list was not read to its end\n");
-        }
-        text
-    }
-
-    /// `404 x2`, `dns x1`, what there is most of first.
-    fn failed(&self) -> Vec<String> {
+    /// `404 x2`, `dns x1`: failures by status and kind, the most frequent first.
+    fn failures(&self) -> Vec<String> {
         let mut failed: Vec<(u64, String)> = self
             .failed_statuses
             .iter()
@@ -206,17 +227,17 @@ impl Summary {
         sent as f64 / elapsed.as_secs_f64().max(1e-6)
     }
 
-    fn latency(&self) -> Option<Latency> {
+    fn latency(&self) -> Option<Latencies> {
         let latency = self
             .latency
             .as_ref()
             .filter(|latency| !latency.is_empty())?;
-        // The histogram knows a value to a hundredth of it.
+        // The histogram rounds by up to a hundredth, which could exceed the true maximum.
         let at = |quantile| {
             let value = Duration::from_micros(latency.value_at_quantile(quantile));
             seconds(value.min(self.max))
         };
-        Some(Latency {
+        Some(Latencies {
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -224,7 +245,7 @@ impl Summary {
         })
     }
 
-    /// The same for programs: one JSON object.
+    /// The summary as one JSON object, for `--summary-file`.
     #[must_use]
     pub fn json(
         &self,
@@ -234,7 +255,7 @@ impl Summary {
         shard: ShardOf,
         results: Option<ResultsFile>,
     ) -> String {
-        let json = Json {
+        let json = SummaryJson {
             version: env!("CARGO_PKG_VERSION"),
             shard,
             list: ended.list.map(|list| ListRead {
@@ -270,8 +291,9 @@ impl Default for Summary {
     }
 }
 
+/// The keys of the JSON object, in order.
 #[derive(Serialize)]
-struct Json<'a> {
+struct SummaryJson<'a> {
     version: &'static str,
     shard: ShardOf,
     list: Option<ListRead>,
@@ -284,13 +306,13 @@ struct Json<'a> {
     requests_per_second: f64,
     statuses: &'a BTreeMap<u16, u64>,
     errors: BTreeMap<&'static str, u64>,
-    latency: Option<Latency>,
+    latency: Option<Latencies>,
     exit_code: u8,
 }
 
-/// Seconds.
+/// Percentiles of the latency, in seconds.
 #[derive(Serialize)]
-struct Latency {
+struct Latencies {
     p50: f64,
     p90: f64,
     p99: f64,

@@ -28,7 +28,7 @@ mod writer;
 
 pub use disk::{Disk, Threads};
 pub use error::SaveError;
-pub use folder::{Entry, FileIdentity, Folder, FolderError, folder_of};
+pub use folder::{Entry, Folder, FolderError, folder_of};
 pub use names::{NameRequest, NameTemplate, NameTemplateError, Names, is_legal};
 pub use options::SaveOptions;
 pub use part_file::PART;

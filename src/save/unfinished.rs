@@ -6,7 +6,6 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::error::SaveError;
@@ -98,7 +97,7 @@ impl UnfinishedFile {
         let saved = temporary.publish(&self.place)?;
         if self.options.fsync {
             let synced = self.folder.sync();
-            synced.map_err(|error| self.failed(error.into()))?;
+            synced.map_err(|error| self.failed(error))?;
         }
         Ok(SavedBody { saved, sha256 })
     }
@@ -240,7 +239,7 @@ impl TemporaryFile {
     /// Gives it its name.
     fn publish(mut self, place: &SaveTarget) -> Result<SavedFile, SaveError> {
         let folder = self.folder.clone();
-        let failed = |error: Errno| folder.failed(&place.name, error);
+        let failed = |error: io::Error| folder.failed(&place.name, error);
         let Some(temporary) = self.name.clone() else {
             return Err(SaveError::Lost);
         };
@@ -249,7 +248,9 @@ impl TemporaryFile {
         }
         folder.take_back_unrecorded(&place.name);
         let linked = match folder.link(&temporary, &place.name) {
-            Err(Errno::EXIST) => self.publish_over(&temporary, place)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.publish_over(&temporary, place)?
+            }
             linked => linked.map_err(failed)?,
         };
         self.name = None;
@@ -268,7 +269,7 @@ impl TemporaryFile {
     fn publish_over(&mut self, temporary: &str, place: &SaveTarget) -> Result<bool, SaveError> {
         let name = &*place.name;
         let folder = self.folder.clone();
-        let failed = |error: Errno| folder.failed(name, error);
+        let failed = |error: io::Error| folder.failed(name, error);
         match folder.entry(name)? {
             Entry::File(_) => {}
             Entry::Own => return Err(SaveError::Own(folder.shown(name))),
@@ -325,7 +326,7 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            let _ = self.folder.remove(&*name);
+            let _ = self.folder.remove(&name);
         }
     }
 }
@@ -366,7 +367,7 @@ struct PublishedFile {
 impl PendingFile for PublishedFile {
     fn recorded(mut self: Box<Self>) {
         if let Some(temporary) = self.temporary.take() {
-            let _ = self.folder.remove(&*temporary);
+            let _ = self.folder.remove(&temporary);
         }
     }
 }
@@ -374,7 +375,7 @@ impl PendingFile for PublishedFile {
 impl Drop for PublishedFile {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
-            self.folder.take_back(&self.name, &*temporary);
+            self.folder.take_back(&self.name, &temporary);
         }
     }
 }

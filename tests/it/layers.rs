@@ -31,13 +31,14 @@ const LAYERS: [(&str, usize); 12] = [
 ];
 
 /// What only some systems have, as it begins in the source.
-const SYSTEM_SPECIFIC: [&str; 6] = [
+const SYSTEM_SPECIFIC: [&str; 7] = [
     "rustix",
     "libc",
     "std::os",
     "tokio::net::unix",
     "tokio::signal::unix",
     "cfg(unix)",
+    "target_os",
 ];
 
 /// A path in the source, its segments in order.
@@ -101,7 +102,11 @@ impl Crate {
                 modules.map(|module| [&source.module[..], &[module.ident.to_string()]].concat())
             })
             .collect();
-        sources.retain(|source| !test_only.iter().any(|module| source.module.starts_with(module)));
+        sources.retain(|source| {
+            !test_only
+                .iter()
+                .any(|module| source.module.starts_with(module))
+        });
         let mut this = Self {
             files: sources
                 .iter()
@@ -152,7 +157,9 @@ impl Crate {
 
     /// The file that defines what `path` leads to, through re-exports.
     fn defining_file(&self, path: &[String]) -> Option<&str> {
-        let known = (0..=path.len()).rev().find(|&end| self.files.contains_key(&path[..end]))?;
+        let known = (0..=path.len())
+            .rev()
+            .find(|&end| self.files.contains_key(&path[..end]))?;
         let (module, rest) = path.split_at(known);
         if let Some(name) = rest.first()
             && let Some(target) = self.reexports.get(&(module.to_vec(), name.clone()))
@@ -175,7 +182,10 @@ impl Crate {
                 found: Vec::new(),
             };
             paths.visit_file(&source.syntax);
-            let files = paths.found.iter().filter_map(|path| self.defining_file(path));
+            let files = paths
+                .found
+                .iter()
+                .filter_map(|path| self.defining_file(path));
             imports.extend(
                 files
                     .filter(|file| *file != source.file && *file != "lib.rs")
@@ -193,7 +203,11 @@ fn leaves(tree: &UseTree) -> Vec<(ModulePath, String)> {
             .into_iter()
             .map(|(rest, name)| {
                 let rest = if rest == ["self"] { Vec::new() } else { rest };
-                let name = if name == "self" { path.ident.to_string() } else { name };
+                let name = if name == "self" {
+                    path.ident.to_string()
+                } else {
+                    name
+                };
                 ([&[path.ident.to_string()][..], &rest].concat(), name)
             })
             .collect(),
@@ -256,12 +270,19 @@ impl Visit<'_> for Paths<'_> {
     }
 
     fn visit_path(&mut self, path: &syn::Path) {
-        let segments: ModulePath = path.segments.iter().map(|part| part.ident.to_string()).collect();
+        let segments: ModulePath = path
+            .segments
+            .iter()
+            .map(|part| part.ident.to_string())
+            .collect();
         let absolute = match segments[0].as_str() {
             "crate" | "super" | "self" if segments.len() > 1 => {
                 self.source.absolute(&self.module, &segments)
             }
-            first => self.names.get(first).map(|base| [&base[..], &segments[1..]].concat()),
+            first => self
+                .names
+                .get(first)
+                .map(|base| [&base[..], &segments[1..]].concat()),
         };
         self.found.extend(absolute);
         visit::visit_path(self, path);
@@ -311,7 +332,9 @@ fn folder(file: &str) -> &str {
 fn layer(file: &str) -> usize {
     let folder = folder(file);
     let found = LAYERS.iter().find(|(name, _)| *name == folder);
-    found.unwrap_or_else(|| panic!("{file}: the layer of {folder} is not known")).1
+    found
+        .unwrap_or_else(|| panic!("{file}: the layer of {folder} is not known"))
+        .1
 }
 
 /// What is wrong with the layers of `files`, a line each.
@@ -329,7 +352,8 @@ fn faults(files: &[(String, String)]) -> Vec<String> {
     for (file, text) in files.iter().filter(|(file, _)| folder(file) != "sys") {
         for (number, line) in (1..).zip(text.lines()) {
             let code = line.split("//").next().unwrap_or_default();
-            let is_word = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            let is_word =
+                |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
             for word in SYSTEM_SPECIFIC {
                 if code.match_indices(word).any(|(at, _)| is_word(at)) {
                     faults.push(format!("{file}:{number}: {word} belongs into src/sys"));
@@ -368,11 +392,17 @@ fn imports_run_downwards_and_systems_differ_in_one_place() {
 fn each_kind_of_fault_is_found() {
     let tree = |extra: &[(&str, &str)]| {
         let files = [
-            ("lib.rs", "mod engine; mod http; mod model; mod run; mod sys;"),
+            (
+                "lib.rs",
+                "mod engine; mod http; mod model; mod run; mod sys;",
+            ),
             ("model/mod.rs", "mod url; pub use url::Url;"),
             ("model/url.rs", "pub struct Url;"),
             ("http/mod.rs", "mod body; mod clock; pub use body::Body;"),
-            ("http/body.rs", "use super::clock::Clock; use crate::model::Url; pub struct Body;"),
+            (
+                "http/body.rs",
+                "use super::clock::Clock; use crate::model::Url; pub struct Body;",
+            ),
             ("http/clock.rs", "pub struct Clock;"),
             ("engine/mod.rs", "use crate::http::Body;"),
             ("run/mod.rs", "use crate::{engine, http::Body};"),

@@ -1,69 +1,46 @@
-//! The record: one outcome as DESIGN.md's table of keys has it.
-
-use std::borrow::Cow;
-use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+//! The record of one URL: the table of its keys, and how each value is found in an outcome.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Version;
-use reqwest::header::HeaderMap;
-use serde_json::value::RawValue;
 
-use super::jsonl::{ObjectWriter, json_key};
+use super::json::{self, ObjectWriter, json_key};
+use super::value::FieldValue;
 use crate::http::Capture;
-use crate::model::error::Failure;
-use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome};
+use crate::model::outcome::{Answer, Attempt, Outcome};
 use crate::model::request::Request;
 use crate::model::text::hex;
 
-/// The record of one outcome.
+/// The record of one outcome, as the formats see it.
 #[derive(Clone, Copy)]
 pub(in crate::report) struct Record<'a> {
     pub(in crate::report) outcome: &'a Outcome,
-    /// What it says on top.
-    pub(in crate::report) keep: Capture,
+    /// Which parts of the answer (headers, body) it includes.
+    pub(in crate::report) capture: Capture,
 }
 
-/// A key of the record.
+/// A key of the record, and the function that finds its value.
 pub(in crate::report) struct Key {
     pub(in crate::report) name: &'static str,
-    pub(in crate::report) find: Find,
+    pub(in crate::report) get: Getter,
 }
 
-/// Finds the value of a key.
-pub(in crate::report) type Find = fn(Record<'_>) -> Value<'_>;
+/// Finds the value of a key in a record.
+pub(in crate::report) type Getter = fn(Record<'_>) -> FieldValue<'_>;
 
-/// The value of one key.
-pub(in crate::report) enum Value<'a> {
-    /// Not asked for: the key is left out.
-    Absent,
-    Null,
-    Flag(bool),
-    Number(u64),
-    Seconds(Duration),
-    Text(Cow<'a, str>),
-    Address(SocketAddr),
-    Time(SystemTime),
-    Json(&'a RawValue),
-    Failure(&'a Failure),
-    Attempts(&'a [AttemptSummary]),
-    Headers(&'a HeaderMap),
-}
-
-/// A table of the keys for who wants some of them, and code without a loop for who wants them all: half the
-/// instructions of a serializer, which would look for something to escape in every key of every record.
+/// Defines the keys twice: as the table [`KEYS`], for formats that show some of them, and as
+/// straight-line code that writes all of them as JSON. That code takes half the instructions
+/// of a serializer, which would check every key of every record for characters to escape.
 macro_rules! keys {
-    ($(($name:literal, $find:expr $(,)?),)*) => {
+    ($(($name:literal, $get:expr $(,)?),)*) => {
         /// Every key, in the order of the record.
-        pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, find: $find }),*];
+        pub(in crate::report) const KEYS: &[Key] = &[$(Key { name: $name, get: $get }),*];
 
         impl Record<'_> {
-            /// Writes every key and its value, in order.
-            pub(in crate::report) fn write(self, object: &mut ObjectWriter<'_>) {
+            fn write_fields(self, object: &mut ObjectWriter<'_>) {
                 $(
-                    let find: Find = $find;
-                    object.field(json_key!($name), &find(self));
+                    let get: Getter = $get;
+                    object.field(json_key!($name), &get(self));
                 )*
             }
         }
@@ -124,9 +101,9 @@ keys! {
         record.last().map(|attempt| attempt.total).into()
     }),
     ("time_elapsed", |record| record.outcome.elapsed.into()),
-    ("slow", |record| Value::Flag(record.outcome.slow)),
+    ("slow", |record| FieldValue::Bool(record.outcome.slow)),
     ("attempts", |record| {
-        Value::Attempts(&record.outcome.attempts)
+        FieldValue::Attempts(&record.outcome.attempts)
     }),
     ("file", |record| record.outcome.file.as_deref().into()),
     ("sha256", |record| {
@@ -136,27 +113,24 @@ keys! {
     ("error", |record| record.outcome.failure.as_ref().into()),
     ("headers", |record| {
         let headers = || record.answer()?.headers.as_deref();
-        kept(record.keep.headers, headers)
+        captured(record.capture.headers, headers)
     }),
     ("body", |record| {
         let text = || str::from_utf8(record.body()?).ok();
-        kept(record.keep.body, text)
+        captured(record.capture.body, text)
     }),
     ("body_base64", |record| {
         let binary = || record.body().filter(|body| str::from_utf8(body).is_err());
-        kept(record.keep.body, || Some(BASE64.encode(binary()?)))
+        captured(record.capture.body, || Some(BASE64.encode(binary()?)))
     }),
 }
 
-/// Writes what the record tells of one attempt.
-pub(in crate::report) fn write_attempt(attempt: &AttemptSummary, object: &mut ObjectWriter<'_>) {
-    object.field(json_key!("status"), &attempt.status.map(u64::from).into());
-    object.field(json_key!("error"), &attempt.error.as_ref().into());
-    object.field(json_key!("time_total"), &attempt.total.into());
-    object.field(json_key!("delay"), &attempt.delay.into());
-}
-
 impl<'a> Record<'a> {
+    /// Writes the record as one JSON object, without a line end.
+    pub(in crate::report) fn write_json(self, to: &mut Vec<u8>) {
+        json::write_object(|object| self.write_fields(object), to);
+    }
+
     /// The last answer, whole or not.
     pub(in crate::report) fn answer(self) -> Option<&'a Answer> {
         self.outcome.answer()
@@ -176,49 +150,15 @@ impl<'a> Record<'a> {
     }
 }
 
-fn kept<'a, T: Into<Value<'a>>>(is_kept: bool, value: impl FnOnce() -> Option<T>) -> Value<'a> {
-    if is_kept {
+fn captured<'a, T: Into<FieldValue<'a>>>(
+    is_captured: bool,
+    value: impl FnOnce() -> Option<T>,
+) -> FieldValue<'a> {
+    if is_captured {
         value().into()
     } else {
-        Value::Absent
+        FieldValue::Omitted
     }
-}
-
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-macro_rules! values {
-    ($($kind:ident($of:ty),)*) => {
-        $(impl<'a> From<$of> for Value<'a> {
-            fn from(value: $of) -> Self {
-                Self::$kind(value.into())
-            }
-        })*
-    };
-}
-
-values! {
-    Number(u64),
-    Seconds(Duration),
-    Text(&'a str),
-    Text(String),
-    Address(SocketAddr),
-    Time(SystemTime),
-    Json(&'a RawValue),
-    Failure(&'a Failure),
-    Headers(&'a HeaderMap),
-}
-
-/// Seconds, to the microsecond.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "2^53 microseconds are 285 years"
-)]
-pub(in crate::report) fn seconds(duration: Duration) -> f64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX) as f64 / 1e6
 }
 
 fn version(version: Version) -> &'static str {

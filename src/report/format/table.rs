@@ -1,8 +1,10 @@
-//! CSV (RFC 4180) and TSV.
+//! `--format csv` (RFC 4180) and `--format tsv`.
 
 use std::borrow::Cow;
 
-use super::record::seconds;
+use super::formatter::Formatter;
+use super::record::Record;
+use super::value::seconds;
 use crate::model::outcome::Outcome;
 use crate::report::escape::escape;
 
@@ -20,25 +22,32 @@ const COLUMNS: [&str; 11] = [
     "error_message",
 ];
 
-/// Bytes of a usual row.
-const ROW: usize = 512;
+/// A buffer that most rows fit in, in bytes.
+const ROW_SIZE: usize = 512;
 
-/// What stands between two cells.
+/// The character between two cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
     /// CSV.
     Comma,
-    /// TSV: no cell holds a tab, so none is quoted.
+    /// TSV. Tabs in cells are escaped, so no cell needs quotes.
     Tab,
 }
 
-/// Writes the names of the columns.
-pub(in crate::report) fn write_header(separator: Separator, to: &mut Vec<u8>) {
-    write_row(separator, &COLUMNS.map(Cow::Borrowed), to);
+/// Writes the names of the columns, then a row for each record.
+pub(in crate::report) struct Table(pub(in crate::report) Separator);
+
+impl Formatter for Table {
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        write_row(self.0, &COLUMNS.map(Cow::Borrowed), out);
+    }
+
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        write_record(self.0, record.outcome, out);
+    }
 }
 
-/// Writes one row.
-pub(in crate::report) fn write(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
+fn write_record(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     fn number(number: Option<impl ToString>) -> Cow<'static, str> {
         number
             .map(|number| number.to_string())
@@ -63,7 +72,7 @@ pub(in crate::report) fn write(separator: Separator, outcome: &Outcome, to: &mut
     write_row(separator, &row, to);
 }
 
-/// One line, and nothing that a spreadsheet would run.
+/// Escapes `text`, and prefixes `'` to what a spreadsheet would run as a formula.
 fn cell(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t']) {
         return format!("'{}", escape(text)).into();
@@ -79,9 +88,9 @@ fn write_row(separator: Separator, row: &[Cow<'_, str>; 11], to: &mut Vec<u8>) {
         }
         Separator::Comma => {
             let mut writer = csv::WriterBuilder::new()
-                .buffer_capacity(ROW)
+                .buffer_capacity(ROW_SIZE)
                 .from_writer(to);
-            // Writing to memory does not fail, and every row has as many cells.
+            // Writing to memory does not fail, and all rows have the same number of cells.
             let _ = writer.write_record(row.iter().map(|cell| cell.as_bytes()));
             let _ = writer.flush();
         }

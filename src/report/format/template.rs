@@ -1,29 +1,31 @@
-//! `-w`: a line made of `%{key}`, as curl's.
+//! `-w, --write-out`: a template with `%{key}`, in the syntax of curl.
 
 use std::io::Write as _;
 use std::str::FromStr;
 
 use humantime::format_rfc3339_micros;
 
-use super::jsonl;
-use super::record::{Find, KEYS, Record, Value, seconds};
+use super::formatter::Formatter;
+use super::json;
+use super::record::{Getter, KEYS, Record};
+use super::value::{FieldValue, seconds};
 use crate::http::Capture;
 use crate::report::escape::escape;
 
-/// A parsed template.
+/// A parsed template of `--write-out`.
 #[derive(Clone, Debug)]
 pub struct Template(Vec<TemplatePiece>);
 
 #[derive(Clone, Debug)]
 enum TemplatePiece {
     Text(String),
-    Key(&'static str, Find),
-    Curl(Curl),
+    Key(&'static str, Getter),
+    Curl(CurlVariable),
 }
 
-/// curl's names for what the record knows.
+/// Variables of curl that are not the value of one key of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Curl {
+enum CurlVariable {
     /// `http_code`, `response_code`: three digits, 000 without an answer.
     HttpCode,
     NumRetries,
@@ -32,13 +34,13 @@ enum Curl {
     Json,
 }
 
-/// Not a template.
+/// A template that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// `%{` without `}`.
-    #[error("`%{{{0}` has no closing brace")]
+    #[error("`%{{{0}` has no closing `}}`")]
     Open(String),
-    /// Neither a key of the record nor a name of curl's.
+    /// Neither a key of the record nor a variable of curl that is known here.
     #[error("%{{{0}}} is not a key of the record (see --help)")]
     Unknown(String),
 }
@@ -86,11 +88,11 @@ impl FromStr for Template {
 
 fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
     let curl = match name {
-        "http_code" | "response_code" => Curl::HttpCode,
-        "num_retries" => Curl::NumRetries,
-        "errormsg" => Curl::Errormsg,
-        "remote_ip" => Curl::RemoteIp,
-        "json" => Curl::Json,
+        "http_code" | "response_code" => CurlVariable::HttpCode,
+        "num_retries" => CurlVariable::NumRetries,
+        "errormsg" => CurlVariable::Errormsg,
+        "remote_ip" => CurlVariable::RemoteIp,
+        "json" => CurlVariable::Json,
         _ => {
             let name = match name {
                 "url_effective" => "final_url",
@@ -103,7 +105,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
             };
             let key = KEYS.iter().find(|key| key.name == name);
             return key
-                .map(|key| TemplatePiece::Key(key.name, key.find))
+                .map(|key| TemplatePiece::Key(key.name, key.get))
                 .ok_or_else(|| TemplateError::Unknown(name.to_owned()));
         }
     };
@@ -111,7 +113,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
 }
 
 impl Template {
-    /// What must be kept of each answer for it.
+    /// Which parts of an answer must be kept because the template uses them.
     #[must_use]
     pub fn keep(&self) -> Capture {
         let has = |keys: &[&str]| {
@@ -125,38 +127,47 @@ impl Template {
             sha256: has(&["sha256"]),
         }
     }
+}
 
-    /// Writes the line of `record`.
-    pub(in crate::report) fn write(&self, record: Record<'_>, to: &mut Vec<u8>) {
-        for piece in &self.0 {
+/// Writes each record as the template says.
+pub(in crate::report) struct TemplateFormatter(pub(in crate::report) Template);
+
+impl Formatter for TemplateFormatter {
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        let Template(pieces) = &self.0;
+        for piece in pieces {
             match piece {
-                TemplatePiece::Text(text) => to.extend_from_slice(text.as_bytes()),
-                TemplatePiece::Key(_, find) => show(&find(record), to),
-                TemplatePiece::Curl(curl) => curl.write(record, to),
+                TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                TemplatePiece::Key(_, get) => write_value(&get(record), out),
+                TemplatePiece::Curl(curl) => curl.write(record, out),
             }
         }
     }
 }
 
-/// Strings as they are, null as nothing, lists and objects as JSON.
-fn show(value: &Value<'_>, to: &mut Vec<u8>) {
+/// Appends `value`: strings escaped but without quotes, null as nothing, lists and objects
+/// as JSON.
+fn write_value(value: &FieldValue<'_>, to: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _ = match value {
-        Value::Absent | Value::Null => Ok(()),
-        Value::Flag(flag) => write!(to, "{flag}"),
-        Value::Number(number) => write!(to, "{number}"),
-        Value::Seconds(duration) => write!(to, "{}", seconds(*duration)),
-        Value::Text(text) => write!(to, "{}", escape(text)),
-        Value::Address(address) => write!(to, "{address}"),
-        Value::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
-        Value::Json(_) | Value::Failure(_) | Value::Attempts(_) | Value::Headers(_) => {
-            jsonl::write_value(value, to);
+        FieldValue::Omitted | FieldValue::Null => Ok(()),
+        FieldValue::Bool(flag) => write!(to, "{flag}"),
+        FieldValue::Number(number) => write!(to, "{number}"),
+        FieldValue::Seconds(duration) => write!(to, "{}", seconds(*duration)),
+        FieldValue::Text(text) => write!(to, "{}", escape(text)),
+        FieldValue::Address(address) => write!(to, "{address}"),
+        FieldValue::Time(time) => write!(to, "{}", format_rfc3339_micros(*time)),
+        FieldValue::Json(_)
+        | FieldValue::Failure(_)
+        | FieldValue::Attempts(_)
+        | FieldValue::Headers(_) => {
+            json::write_value(value, to);
             Ok(())
         }
     };
 }
 
-impl Curl {
+impl CurlVariable {
     fn write(self, record: Record<'_>, to: &mut Vec<u8>) {
         let answer = record.answer();
         let outcome = record.outcome;
@@ -172,7 +183,7 @@ impl Curl {
                 .and_then(|answer| answer.remote_addr)
                 .map_or(Ok(()), |address| write!(to, "{}", address.ip())),
             Self::Json => {
-                jsonl::write(record, to);
+                record.write_json(to);
                 Ok(())
             }
         };

@@ -1,33 +1,43 @@
-//! `STATUS  TIME  SIZE  URL  [FLAG] message`, for eyes and for awk.
+//! `--format text`: `STATUS  TIME  SIZE  URL  [FLAG] message`, for people and for awk.
 
 use std::io::Write as _;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
+use super::formatter::Formatter;
+use super::record::Record;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::request::{Decision, Skip};
-use crate::report::escape::{escape, field};
+use crate::report::escape::{escape, escape_field};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
 
-/// So that times are rounded to the nearest millisecond.
-const HALF_A_MILLI: Duration = Duration::from_micros(500);
+/// Added to a time before it is cut to milliseconds, which rounds it to the nearest.
+const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
 
-/// How a line looks.
+/// The style of the lines of `--format text`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextStyle {
-    /// ANSI colours.
+    /// Whether there are ANSI colours.
     pub color: bool,
-    /// Columns that stand under each other.
+    /// Whether columns are padded, so that they line up.
     pub aligned: bool,
 }
 
-/// Writes one line.
-pub(in crate::report) fn write(look: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
-    let style = match outcome.verdict {
+/// Writes each record as one line of columns.
+pub(in crate::report) struct TextFormatter(pub(in crate::report) TextStyle);
+
+impl Formatter for TextFormatter {
+    fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+        write_line(self.0, record.outcome, out);
+    }
+}
+
+fn write_line(style: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
+    let color = match outcome.verdict {
         Verdict::Ok if outcome.slow => WARN,
         Verdict::Ok => GOOD,
         Verdict::Cancelled | Verdict::Skipped => WARN,
@@ -35,17 +45,17 @@ pub(in crate::report) fn write(look: TextStyle, outcome: &Outcome, to: &mut Vec<
     };
     let whole = matches!(outcome.verdict, Verdict::Ok | Verdict::HttpError);
     let answer = outcome.answer().filter(|_| whole);
-    // Not by `write!`, whose ways would be most of what a line takes.
+    // Not with `write!`: the formatting machinery would be most of the cost of a line.
     let mut digits = itoa::Buffer::new();
     let status = match (outcome.verdict, answer) {
         (Verdict::Skipped, _) => "-",
         (_, Some(answer)) => digits.format(answer.status),
         (_, None) => "ERR",
     };
-    paint(look, style, status, to);
-    let width = |width: usize| if look.aligned { width } else { 0 };
+    paint(style, color, status, to);
+    let width = |width: usize| if style.aligned { width } else { 0 };
     if let Some(last) = &outcome.last {
-        let time = last.total + HALF_A_MILLI;
+        let time = last.total + HALF_A_MILLISECOND;
         push_column(digits.format(time.as_secs()), width(3), to);
         to.push(b'.');
         to.extend_from_slice(&digits.format(1000 + time.subsec_millis()).as_bytes()[1..]);
@@ -56,20 +66,20 @@ pub(in crate::report) fn write(look: TextStyle, outcome: &Outcome, to: &mut Vec<
     push_column(size.unwrap_or("-"), width(9), to);
     let url = match outcome.input.shown.as_str() {
         "" => "-",
-        url => &field(url),
+        url => &escape_field(url),
     };
     to.extend_from_slice(b"  ");
     to.extend_from_slice(url.as_bytes());
-    write_flags(look, outcome, style, to);
+    write_flags(style, outcome, color, to);
     to.push(b'\n');
 }
 
-fn write_flags(look: TextStyle, outcome: &Outcome, style: Style, to: &mut Vec<u8>) {
+fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u8>) {
     let mut blanks = "  ";
-    let mut flag = |flag: &str, style: Style| {
+    let mut flag = |flag: &str, color: Style| {
         to.extend_from_slice(blanks.as_bytes());
         blanks = " ";
-        paint(look, style, flag, to);
+        paint(style, color, flag, to);
     };
     if outcome.slow {
         flag("[SLOW]", WARN);
@@ -78,16 +88,16 @@ fn write_flags(look: TextStyle, outcome: &Outcome, style: Style, to: &mut Vec<u8
         flag(&format!("[RETRIED {retries}]"), WARN);
     }
     match (outcome.verdict, outcome.answer()) {
-        (Verdict::HttpError, Some(answer)) if answer.status >= 500 => flag("[DOWN]", style),
-        (Verdict::HttpError, _) => flag("[FAIL]", style),
-        (Verdict::Error | Verdict::Cancelled, _) => flag("[ERROR]", style),
-        (Verdict::Skipped, _) => flag("[SKIPPED]", style),
+        (Verdict::HttpError, Some(answer)) if answer.status >= 500 => flag("[DOWN]", color),
+        (Verdict::HttpError, _) => flag("[FAIL]", color),
+        (Verdict::Error | Verdict::Cancelled, _) => flag("[ERROR]", color),
+        (Verdict::Skipped, _) => flag("[SKIPPED]", color),
         (Verdict::Ok, _) => {}
     }
     if let Decision::Skip { why, .. } = outcome.input.plan {
         let _ = match why {
-            Skip::Done => write!(to, " done, as the journal says"),
-            Skip::Exists => write!(to, " the file is there"),
+            Skip::Done => write!(to, " already done (journal)"),
+            Skip::Exists => write!(to, " file exists"),
         };
     }
     if let Some(failure) = &outcome.failure {
@@ -95,16 +105,16 @@ fn write_flags(look: TextStyle, outcome: &Outcome, style: Style, to: &mut Vec<u8
     }
 }
 
-/// What stands to the right in a column of `width`, or wider.
+/// Appends `text`, right-aligned in a column of at least `width`.
 fn push_column(text: &str, width: usize, to: &mut Vec<u8>) {
     to.extend_from_slice(b"  ");
     to.resize(to.len() + width.saturating_sub(text.len()), b' ');
     to.extend_from_slice(text.as_bytes());
 }
 
-fn paint(look: TextStyle, style: Style, text: &str, to: &mut Vec<u8>) {
-    if look.color {
-        let _ = write!(to, "{style}{text}{style:#}");
+fn paint(style: TextStyle, color: Style, text: &str, to: &mut Vec<u8>) {
+    if style.color {
+        let _ = write!(to, "{color}{text}{color:#}");
     } else {
         to.extend_from_slice(text.as_bytes());
     }

@@ -123,7 +123,10 @@ fn what_is_skipped_was_never_sent_and_is_counted() {
             .arg(server.url("/0"))
             .run()
             .exits(0);
-        let shown = format!("-  -  -  {}  [SKIPPED] ", server.url("/0"));
+        let shown = format!(
+            "-  -  -  {}  [SKIPPED] already done (journal)\n",
+            server.url("/0")
+        );
         assert!(out.stdout().starts_with(&shown), "{}", out.stdout());
     }
 }

@@ -173,7 +173,7 @@ fn quiet_and_verbose_tell_of_attempts_and_redirects_only() {
             .exits(1);
         let lines: Vec<_> = out.stderr().lines().collect();
         assert_eq!(lines.len(), 2, "{}", out.stderr());
-        assert!(lines[0].contains("302 leads to"), "{}", lines[0]);
+        assert!(lines[0].contains("302 redirects to"), "{}", lines[0]);
         assert!(lines[1].contains("503 in"), "{}", lines[1]);
         assert_eq!(out.lines().len(), 1);
     }

@@ -59,8 +59,8 @@ fn the_first_lets_what_is_on_the_wire_end_and_cancels_the_rest() {
 #[test]
 fn the_first_says_what_is_waited_for() {
     let waits = [
-        "1 request is waited for, the same signal again ends it",
-        "2 requests are waited for, the same signal again ends them",
+        "waiting for 1 request, repeat the signal to abort it",
+        "waiting for 2 requests, repeat the signal to abort them",
     ];
     for ((signal, code, name), (jobs, wait)) in BOTH
         .into_iter()

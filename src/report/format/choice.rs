@@ -1,0 +1,32 @@
+//! The formats that a user can choose from.
+
+use super::formatter::Formatter;
+use super::jsonl::JsonLines;
+use super::table::{Separator, Table};
+use super::template::{Template, TemplateFormatter};
+use super::text::{TextFormatter, TextStyle};
+
+/// The format of the records.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// `--format text`: columns for people and awk.
+    Text(TextStyle),
+    /// `--format jsonl`: one JSON object a line.
+    Jsonl,
+    /// `--format csv` and `--format tsv`.
+    Table(Separator),
+    /// `-w`: a line made of `%{key}`.
+    Template(Template),
+}
+
+impl Format {
+    /// Makes the formatter that writes this format.
+    pub(in crate::report) fn formatter(self) -> Box<dyn Formatter> {
+        match self {
+            Self::Text(style) => Box::new(TextFormatter(style)),
+            Self::Jsonl => Box::new(JsonLines),
+            Self::Table(separator) => Box::new(Table(separator)),
+            Self::Template(template) => Box::new(TemplateFormatter(template)),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The reporter: formats each event of a run and hands the result to the printer.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::Ordering;
+
+use super::escape::escape;
+use super::format::formatter::Formatter;
+use super::format::record::Record;
+use super::options::{ReportOptions, Verbosity};
+use super::pending_files::{PendingFiles, UnrecordedFiles};
+use super::printer::{self, Batch, Gate, Outputs, Printed, Queue};
+use super::progress::InputCount;
+use super::summary::{RunTotals, Summary};
+use crate::http::Capture;
+use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::outcome::{Attempt, Outcome, Verdict};
+use crate::model::request::Input;
+
+/// Formats the events of a run, and collects the result in batches for the printer.
+pub struct Reporter {
+    formatter: Box<dyn Formatter>,
+    capture: Capture,
+    verbosity: Verbosity,
+    queue: Queue,
+    batch: Batch,
+    summary: Summary,
+    total: InputCount,
+    /// Whether there is a progress bar, which wants the counts at every pause.
+    has_bar: bool,
+    /// Whether a journal is written.
+    has_journal: bool,
+    /// The saved files whose records are not written yet.
+    pending_files: PendingFiles,
+}
+
+impl Reporter {
+    /// Starts a reporter and the thread of its printer.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started.
+    pub fn start(
+        options: ReportOptions,
+        outputs: Outputs,
+        total: InputCount,
+    ) -> io::Result<(Self, Printed)> {
+        let (has_bar, has_journal) = (outputs.bar, outputs.journal.is_some());
+        let pending_files = PendingFiles::default();
+        let (queue, printed) = printer::start(outputs, total.clone(), pending_files.clone())?;
+        let mut batch = Batch::default();
+        let mut formatter = options.format.formatter();
+        formatter.begin(&mut batch.lines);
+        let mut reporter = Self {
+            formatter,
+            capture: options.keep,
+            verbosity: options.notes,
+            queue,
+            batch,
+            summary: Summary::new(),
+            total,
+            has_bar,
+            has_journal,
+            pending_files,
+        };
+        reporter.flush();
+        Ok((reporter, printed))
+    }
+
+    /// Returns a gate for new requests, which is closed while too many bytes wait for the
+    /// printer. With a journal, it is also closed while the requests in flight and the
+    /// results that the journal does not have yet add up to `jobs`: a crash costs no more
+    /// than `jobs` requests.
+    #[must_use]
+    pub fn gate(&self, jobs: usize) -> Gate {
+        self.queue.gate(self.has_journal.then_some(jobs))
+    }
+
+    /// Returns a guard that, when dropped, removes the saved files that have no record yet.
+    #[must_use]
+    pub fn unwritten(&self) -> UnrecordedFiles {
+        UnrecordedFiles(self.pending_files.clone())
+    }
+
+    /// Reports one event.
+    pub fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Completed(outcome) if self.has_journal => self.append_to_journal(outcome),
+            Event::Done(mut outcome) => self.complete(&mut outcome),
+            Event::Attempted { input, attempt } if self.verbosity.shows_steps() => {
+                self.write_message(&describe_attempt(input, attempt));
+            }
+            Event::Redirected { input, status, to } if self.verbosity.shows_steps() => {
+                let location = location(input);
+                self.write_message(&format!(
+                    "{location}: {} redirects to {to}",
+                    status.as_u16()
+                ));
+            }
+            Event::Retrying { input, made, delay } if self.verbosity.shows_steps() => {
+                let (location, seconds) = (location(input), delay.as_secs_f64());
+                self.write_message(&format!(
+                    "{location}: starting attempt {} in {seconds:.3}s",
+                    made + 1
+                ));
+            }
+            Event::Completed(_)
+            | Event::Attempted { .. }
+            | Event::Redirected { .. }
+            | Event::Retrying { .. } => {}
+            Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
+            Event::SourceFailed(message) => self.error(&message),
+            Event::Stopping { why, waiting_for } => self.announce_stop(why, waiting_for),
+            Event::Pause => self.flush(),
+        }
+    }
+
+    /// Appends the record to the journal, unless the input was skipped: then the journal
+    /// already has its record, or this run has done nothing that is worth one.
+    fn append_to_journal(&mut self, outcome: &mut Outcome) {
+        if outcome.verdict == Verdict::Skipped {
+            return;
+        }
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let journal = &mut self.batch.journal;
+        let capture = self.capture;
+        Record { outcome, capture }.write_json(journal);
+        journal.push(b'\n');
+        self.batch.unrecorded += 1;
+        self.queue.add_unrecorded();
+    }
+
+    fn complete(&mut self, outcome: &mut Outcome) {
+        self.summary.add(outcome);
+        self.batch.pending_files += self.pending_files.push(outcome);
+        let capture = self.capture;
+        let record = Record { outcome, capture };
+        self.formatter.record(record, &mut self.batch.lines);
+    }
+
+    fn announce_stop(&mut self, why: Stop, waiting_for: usize) {
+        let waits = match waiting_for {
+            1 => "waiting for 1 request, repeat the signal to abort it".to_owned(),
+            _ => format!("waiting for {waiting_for} requests, repeat the signal to abort them"),
+        };
+        if why.is_signal() && waiting_for > 0 {
+            self.warn(&format!("{}; {waits}", why.name()));
+        }
+        self.flush();
+    }
+
+    /// Prints a warning at once, unless `--quiet` was given.
+    pub fn warn(&mut self, message: &str) {
+        if self.verbosity.shows_run() {
+            self.write_message(&format!("warning: {message}"));
+            self.flush();
+        }
+    }
+
+    /// Prints an error of the run itself, as opposed to one of a URL.
+    pub fn error(&mut self, message: &str) {
+        self.write_message(message);
+    }
+
+    fn write_message(&mut self, message: &str) {
+        let _ = writeln!(self.batch.messages, "fetch: {}", escape(message));
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() || self.has_bar {
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.counts = self.summary.counts();
+            self.queue.push(batch);
+        }
+    }
+
+    /// Writes the footer of the format and the summary, then lets the printer end.
+    #[must_use]
+    pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
+        if ended.list.is_some_and(|list| list.inputs == 0) {
+            self.warn("no URLs in the input");
+        }
+        let totals = RunTotals {
+            summary: &self.summary,
+            ended,
+            elapsed,
+        };
+        self.formatter.end(&totals, &mut self.batch.lines);
+        if self.verbosity.shows_run() {
+            self.batch
+                .messages
+                .extend_from_slice(totals.text().as_bytes());
+        }
+        self.flush();
+        self.summary
+    }
+}
+
+/// Names the source and the line of `input`.
+fn location(input: &Input) -> String {
+    format!("{}:{}", input.source, input.line)
+}
+
+/// Describes an attempt for `--verbose`.
+fn describe_attempt(input: &Input, attempt: &Attempt) -> String {
+    let location = location(input);
+    let time = attempt.total.as_secs_f64();
+    let url = &attempt.final_url;
+    match (&attempt.failure, &attempt.answer) {
+        (Some(failure), _) => format!("{location}: {url}: {failure} after {time:.3}s"),
+        (None, Some(answer)) => format!("{location}: {url}: {} in {time:.3}s", answer.status),
+        (None, None) => location,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::report::format::choice::Format;
+    use crate::report::format::tests::{failed, ok};
+    use std::io::{Read as _, Seek as _};
+    use std::time::Duration;
+
+    /// A format that ends with a line of totals.
+    struct WithFooter;
+
+    impl Formatter for WithFooter {
+        fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
+            let _ = writeln!(out, "{}", record.outcome.verdict.name());
+        }
+
+        fn end(&mut self, totals: &RunTotals<'_>, out: &mut Vec<u8>) {
+            let (counts, stopped) = (totals.summary.counts(), totals.ended.stopped);
+            let _ = writeln!(
+                out,
+                "{} of {} in {:?}, stopped by {:?}",
+                counts.ok, counts.inputs, totals.elapsed, stopped
+            );
+        }
+    }
+
+    /// What a run that ended like this leaves on its output.
+    fn output(stopped: Option<Stop>) -> String {
+        let mut lines = tempfile::tempfile().unwrap();
+        let options = ReportOptions {
+            format: Format::Jsonl,
+            keep: Capture::default(),
+            notes: Verbosity::Quiet,
+        };
+        let outputs = Outputs {
+            lines: lines.try_clone().unwrap(),
+            bar: false,
+            shared: false,
+            journal: None,
+        };
+        let (mut reporter, printed) =
+            Reporter::start(options, outputs, InputCount::default()).unwrap();
+        reporter.formatter = Box::new(WithFooter);
+        reporter.take(Event::Done(Box::new(ok())));
+        reporter.take(Event::Done(Box::new(failed())));
+        let ended = RunEnd {
+            list: None,
+            broken: false,
+            aborted: stopped.is_some_and(Stop::is_signal),
+            stopped,
+        };
+        let _ = reporter.finish(ended, Duration::from_secs(3));
+        printed.blocking_recv().unwrap().unwrap();
+        let mut output = String::new();
+        lines.rewind().unwrap();
+        lines.read_to_string(&mut output).unwrap();
+        output
+    }
+
+    #[test]
+    fn a_footer_is_written_however_the_run_ends() {
+        for stopped in [
+            None,
+            Some(Stop::Interrupted),
+            Some(Stop::Terminated),
+            Some(Stop::FailFast),
+            Some(Stop::Deadline),
+        ] {
+            let footer = format!("1 of 2 in 3s, stopped by {stopped:?}");
+            assert_eq!(output(stopped), format!("ok\nerror\n{footer}\n"));
+        }
+    }
+}
