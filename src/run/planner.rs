@@ -77,8 +77,8 @@ impl Files {
             return Ok(skip(Skip::Done, Some(name.as_str().into())));
         }
         let name: Arc<str> = match &recorded {
-            Some((name, _)) if self.names.give_again(name) => name.as_str().into(),
-            _ => self.names.give(&NameRequest {
+            Some((name, _)) if self.names.reclaim(name) => name.as_str().into(),
+            _ => self.names.assign(&NameRequest {
                 index,
                 id,
                 url: &request.url,
@@ -88,8 +88,8 @@ impl Files {
         let known = recorded.filter(|(recorded, _)| **recorded == *name);
         let unrecorded = self.folder.is_unrecorded(&name);
         let existing = match (self.if_exists, self.folder.entry(&name)?) {
-            (_, Entry::Own) => return Err(SaveError::Own(self.folder.shown(&name))),
-            (_, Entry::Other) => return Err(SaveError::NotAFile(self.folder.shown(&name))),
+            (_, Entry::InUse) => return Err(SaveError::InUse(self.folder.display_path(&name))),
+            (_, Entry::Other) => return Err(SaveError::NotAFile(self.folder.display_path(&name))),
             (IfExists::Overwrite, _) => Existing::Replace,
             (_, Entry::File(size)) if known.is_some_and(|(_, known)| size < known) => {
                 Existing::ReplaceBeginning
@@ -99,7 +99,7 @@ impl Files {
             }
             _ if journal => Existing::KeepSame,
             (IfExists::Fail, Entry::File(_)) if !unrecorded => {
-                return Err(SaveError::Exists(self.folder.shown(&name)));
+                return Err(SaveError::Exists(self.folder.display_path(&name)));
             }
             _ => Existing::Keep,
         };

@@ -174,7 +174,7 @@ fn with_own_files(folder: Folder, config: &Config) -> Folder {
     ];
     let own = named.filter_map(FileIdentity::at);
     let own = own.chain(opened.into_iter().flatten()).collect();
-    folder.with_own(own, written().map(AsRef::as_ref))
+    folder.with_files_in_use(own, written().map(AsRef::as_ref))
 }
 
 /// Builds the client. Also returns the warnings that its options call for.

@@ -22,7 +22,7 @@ pub enum SaveError {
     NotAFile(String),
     /// The name is that of a file that the run itself reads or writes.
     #[error("{0}: the run itself reads or writes that file")]
-    Own(String),
+    InUse(String),
     /// `NAME.part` is not ours.
     #[error("{0}: is there already, and not from this download")]
     NotOurs(String),

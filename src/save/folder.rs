@@ -28,7 +28,7 @@ pub enum Entry {
     /// A file of so many bytes.
     File(u64),
     /// A file that the run itself reads or writes, or will.
-    Own,
+    InUse,
     /// A link, a folder, a device.
     Other,
 }
@@ -38,9 +38,9 @@ pub enum Entry {
 pub struct Folder {
     path: PathBuf,
     directory: Directory,
-    own: Vec<FileIdentity>,
+    files_in_use: Vec<FileIdentity>,
     /// Fingerprints of the names that files of the run's own will have.
-    own_names: Vec<u64>,
+    names_in_use: Vec<u64>,
     /// Files that a run left without a record, with their temporary names.
     unrecorded: Mutex<HashMap<OsString, String>>,
 }
@@ -66,12 +66,12 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             directory: directory.map_err(failed)?,
-            own: Vec::new(),
-            own_names: Vec::new(),
+            files_in_use: Vec::new(),
+            names_in_use: Vec::new(),
             unrecorded: Mutex::default(),
         };
-        let alone = folder.directory.try_lock().is_ok();
-        if alone {
+        let is_alone = folder.directory.try_lock().is_ok();
+        if is_alone {
             folder.sweep().map_err(failed)?;
         }
         // Who sweeps is waited for. Where locks are not to be had, nobody sweeps.
@@ -79,24 +79,24 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The same folder, where the files `own` are the run's itself, and so is what will
-    /// be at `coming`: they count as no files.
+    /// The same folder, where the files `files_in_use` are the run's itself, and so is what will
+    /// be at `future_paths`: they count as no files.
     #[must_use]
-    pub fn with_own<'a>(
+    pub fn with_files_in_use<'a>(
         self,
-        own: Vec<FileIdentity>,
-        coming: impl IntoIterator<Item = &'a Path>,
+        files_in_use: Vec<FileIdentity>,
+        future_paths: impl IntoIterator<Item = &'a Path>,
     ) -> Self {
-        let here = self.directory.identity();
-        let coming = coming.into_iter();
-        let own_names = coming
-            .filter(|path| FileIdentity::at(folder_of(path)) == here)
+        let this_folder = self.directory.identity();
+        let names_in_use = future_paths
+            .into_iter()
+            .filter(|path| FileIdentity::at(folder_of(path)) == this_folder)
             .filter_map(Path::file_name)
             .map(|name| fingerprint(&name.to_string_lossy()))
             .collect();
         Self {
-            own,
-            own_names,
+            files_in_use,
+            names_in_use,
             ..self
         }
     }
@@ -106,7 +106,7 @@ impl Folder {
         let mut linked = HashMap::new();
         for entry in self.directory.entries()? {
             let entry = entry?;
-            let Some(name) = temporary(entry.name()) else {
+            let Some(name) = as_temporary(entry.name()) else {
                 continue;
             };
             let metadata = self.directory.metadata(name)?;
@@ -126,7 +126,7 @@ impl Folder {
         let mut unrecorded = self.unrecorded();
         for entry in self.directory.entries()? {
             let entry = entry?;
-            if temporary(entry.name()).is_none()
+            if as_temporary(entry.name()).is_none()
                 && let Some(temporary) = linked.remove(&entry.file_number())
             {
                 unrecorded.insert(entry.name().to_owned(), temporary);
@@ -161,11 +161,11 @@ impl Folder {
     ///
     /// The system does not say.
     pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
-        if !self.own_names.is_empty() && self.own_names.contains(&fingerprint(name)) {
-            return Ok(Entry::Own);
+        if !self.names_in_use.is_empty() && self.names_in_use.contains(&fingerprint(name)) {
+            return Ok(Entry::InUse);
         }
         match self.directory.metadata(name) {
-            Ok(metadata) if self.own.contains(&metadata.identity) => Ok(Entry::Own),
+            Ok(metadata) if self.files_in_use.contains(&metadata.identity) => Ok(Entry::InUse),
             Ok(metadata) if metadata.is_file => Ok(Entry::File(metadata.length)),
             Ok(_) => Ok(Entry::Other),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Entry::Nothing),
@@ -175,12 +175,12 @@ impl Folder {
 
     /// How messages name a file of the folder.
     #[must_use]
-    pub fn shown(&self, name: &str) -> String {
+    pub fn display_path(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
     }
 
     pub(super) fn failed(&self, name: &str, error: io::Error) -> SaveError {
-        SaveError::Io(self.shown(name), error)
+        SaveError::Io(self.display_path(name), error)
     }
 
     /// A new file under a temporary name.
@@ -189,14 +189,14 @@ impl Folder {
             let name = Self::temporary_name();
             match self.create(&name) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => return Ok((name, made?)),
+                created => return Ok((name, created?)),
             }
         }
     }
 
     pub(super) fn temporary_name() -> String {
-        let (before, after) = TEMPORARY;
-        format!("{before}{:016x}{after}", fastrand::u64(..))
+        let (prefix, suffix) = TEMPORARY;
+        format!("{prefix}{:016x}{suffix}", fastrand::u64(..))
     }
 
     /// A new file, to be read and written; its mode is the umask's.
@@ -251,16 +251,16 @@ impl Folder {
     }
 
     /// Removes the file `name` if a run that died left it without a record.
-    pub(super) fn take_back_unrecorded(&self, name: &str) {
+    pub(super) fn retract_unrecorded(&self, name: &str) {
         let temporary = self.unrecorded().remove(OsStr::new(name));
         if let Some(temporary) = temporary {
-            self.take_back(name, &temporary);
+            self.retract(name, &temporary);
         }
     }
 
     /// Removes both names of a file that no record tells of; what took the place
     /// of `name` since stays.
-    pub(super) fn take_back(&self, name: &str, temporary: &str) {
+    pub(super) fn retract(&self, name: &str, temporary: &str) {
         let named = self.identity(name);
         if named.is_some() && named == self.identity(temporary) {
             let _ = self.remove(name);
@@ -284,10 +284,10 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 /// The name, if it is that of a temporary file.
-fn temporary(name: &OsStr) -> Option<&str> {
-    let (before, after) = TEMPORARY;
+fn as_temporary(name: &OsStr) -> Option<&str> {
+    let (prefix, suffix) = TEMPORARY;
     let name = name.to_str()?;
-    let digits = name.strip_prefix(before)?.strip_suffix(after)?;
+    let digits = name.strip_prefix(prefix)?.strip_suffix(suffix)?;
     let is_ours = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_ours.then_some(name)
 }

@@ -121,13 +121,13 @@ pub struct NameRequest<'a> {
 }
 
 impl NameTemplate {
-    /// The name of what `asked` says, not yet made safe.
-    fn fill(&self, asked: &NameRequest<'_>) -> String {
+    /// The name of what `request` says, not yet made safe.
+    fn fill(&self, request: &NameRequest<'_>) -> String {
         let mut name = String::new();
         for piece in &self.0 {
             match piece {
                 NamePiece::Text(text) => name.push_str(text),
-                NamePiece::Field(field) => field.fill(asked, &mut name),
+                NamePiece::Field(field) => field.fill(request, &mut name),
             }
         }
         name
@@ -135,16 +135,16 @@ impl NameTemplate {
 }
 
 impl Field {
-    fn fill(self, asked: &NameRequest<'_>, to: &mut String) {
-        let url = asked.url;
+    fn fill(self, request: &NameRequest<'_>, to: &mut String) {
+        let url = request.url;
         let _ = match self {
             Self::Basename => to.write_str(&basename(url)),
             Self::Host => to.write_str(url.host_str().unwrap_or_default()),
-            Self::Path => to.write_str(&decoded(url.path().trim_matches('/'))),
-            Self::Stem => to.write_str(split(&basename(url)).0),
-            Self::Ext => to.write_str(split(&basename(url)).1.trim_start_matches('.')),
-            Self::Index => write!(to, "{}", asked.index),
-            Self::Id => to.write_str(asked.id.unwrap_or_default()),
+            Self::Path => to.write_str(&percent_decoded(url.path().trim_matches('/'))),
+            Self::Stem => to.write_str(split_extension(&basename(url)).0),
+            Self::Ext => to.write_str(split_extension(&basename(url)).1.trim_start_matches('.')),
+            Self::Index => write!(to, "{}", request.index),
+            Self::Id => to.write_str(request.id.unwrap_or_default()),
             Self::Hash => to.write_str(&hash(url, LONG_HASH)),
         };
     }
@@ -156,11 +156,11 @@ fn basename(url: &Url) -> Cow<'_, str> {
     if segment.is_empty() {
         INDEX.into()
     } else {
-        decoded(segment)
+        percent_decoded(segment)
     }
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
+fn percent_decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
@@ -170,7 +170,7 @@ fn hash(url: &Url, bytes: usize) -> String {
 }
 
 /// Stem and extension; the dot is the extension's. Not everything behind a dot is one.
-fn split(name: &str) -> (&str, &str) {
+fn split_extension(name: &str) -> (&str, &str) {
     let is_extension = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     match name.rfind('.') {
         Some(at) if at > 0 && is_extension(&name[at + 1..]) => name.split_at(at),
@@ -178,14 +178,14 @@ fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// Whether `name` may have been given by [`Names::give`].
+/// Whether `name` may have been given by [`Names::assign`].
 #[must_use]
 pub fn is_legal(name: &str) -> bool {
-    safe(name) == name
+    sanitize(name) == name
 }
 
 /// `name` as one legal name of a file, on this system and on those it may be copied to.
-fn safe(name: &str) -> String {
+fn sanitize(name: &str) -> String {
     let replaced = |c: char| is_unsafe(c) || "/\\<>:\"|?*".contains(c);
     let name: String = name
         .chars()
@@ -204,7 +204,7 @@ fn safe(name: &str) -> String {
     if is_device(&name) {
         name.insert(0, '_');
     }
-    fit(&name, "", MAX_NAME)
+    shorten(&name, "", MAX_NAME)
 }
 
 fn is_dot_or_blank(c: char) -> bool {
@@ -227,16 +227,16 @@ fn is_device(name: &str) -> bool {
 }
 
 /// `name` with `suffix` before its extension, in at most `most` bytes.
-fn fit(name: &str, suffix: &str, most: usize) -> String {
+fn shorten(name: &str, suffix: &str, most: usize) -> String {
     if name.len() + suffix.len() <= most && suffix.is_empty() {
         return name.to_owned();
     }
-    let (stem, extension) = match split(name) {
+    let (stem, extension) = match split_extension(name) {
         (_, extension) if extension.len() > MAX_EXTENSION => (name, ""),
         both => both,
     };
     let room = most - suffix.len() - extension.len();
-    let stem = cut(stem, room);
+    let stem = truncate(stem, room);
     // What is cut off may leave a dot or a blank at the end, which only an extension may follow.
     let stem = if extension.is_empty() && suffix.is_empty() {
         stem.trim_end_matches(is_dot_or_blank)
@@ -269,13 +269,13 @@ pub(super) fn fingerprint(name: &str) -> u64 {
 /// The names of a run. It holds a number for each.
 pub struct Names {
     template: NameTemplate,
-    /// What stands beside each name while its body comes: taken with it.
+    /// What stands beside each name while its body comes: claimed with it.
     companion: Option<&'static str>,
-    taken: HashSet<u64>,
+    claimed: HashSet<u64>,
     /// Names that an earlier run gave, once they are given again.
-    returned: HashSet<u64>,
+    reclaimed: HashSet<u64>,
     /// How often a name with its hash was wanted.
-    repeated: HashMap<u64, u32>,
+    repetitions: HashMap<u64, u32>,
 }
 
 impl Names {
@@ -285,75 +285,75 @@ impl Names {
         Self {
             template,
             companion,
-            taken: HashSet::new(),
-            returned: HashSet::new(),
-            repeated: HashMap::new(),
+            claimed: HashSet::new(),
+            reclaimed: HashSet::new(),
+            repetitions: HashMap::new(),
         }
     }
 
     /// An earlier run gave `name` to an input, who may ask for it.
     pub fn reserve(&mut self, name: &str) {
-        self.take(name);
+        self.claim(name);
     }
 
     /// Gives `name` to the input that an earlier run gave it to; false if that was done already.
-    pub fn give_again(&mut self, name: &str) -> bool {
-        self.returned.insert(fingerprint(name))
+    pub fn reclaim(&mut self, name: &str) -> bool {
+        self.reclaimed.insert(fingerprint(name))
     }
 
     /// A name for the input that asks for so much, that nobody else has.
-    pub fn give(&mut self, asked: &NameRequest<'_>) -> Arc<str> {
-        let name = match asked.name {
-            Some(name) => safe(name),
-            None => safe(&self.template.fill(asked)),
+    pub fn assign(&mut self, request: &NameRequest<'_>) -> Arc<str> {
+        let name = match request.name {
+            Some(name) => sanitize(name),
+            None => sanitize(&self.template.fill(request)),
         };
-        if self.take(&name) {
+        if self.claim(&name) {
             return name.into();
         }
-        let suffix = format!("-{}", hash(asked.url, SHORT_HASH));
-        let twin = fit(&name, &suffix, MAX_NAME);
-        if self.take(&twin) {
-            return twin.into();
+        let suffix = format!("-{}", hash(request.url, SHORT_HASH));
+        let hashed = shorten(&name, &suffix, MAX_NAME);
+        if self.claim(&hashed) {
+            return hashed.into();
         }
-        let key = fingerprint(&twin);
+        let key = fingerprint(&hashed);
         loop {
-            let number = self.repeated.entry(key).or_insert(1);
+            let number = self.repetitions.entry(key).or_insert(1);
             *number += 1;
             let suffix = format!("{suffix}-{number}");
-            let name = fit(&name, &suffix, MAX_NAME);
-            if self.take(&name) {
+            let name = shorten(&name, &suffix, MAX_NAME);
+            if self.claim(&name) {
                 return name.into();
             }
         }
     }
 
     /// Whether nobody had it.
-    fn take(&mut self, name: &str) -> bool {
-        let own = fingerprint(name);
-        let beside = self
+    fn claim(&mut self, name: &str) -> bool {
+        let number = fingerprint(name);
+        let companion = self
             .companion
-            .map(|suffix| fingerprint(&beside(name, suffix)));
-        let is_free = |number: &u64| !self.taken.contains(number);
-        let free = is_free(&own) && beside.as_ref().is_none_or(is_free);
-        if free {
-            self.taken.extend([own].into_iter().chain(beside));
+            .map(|suffix| fingerprint(&companion_name(name, suffix)));
+        let is_free = |number: &u64| !self.claimed.contains(number);
+        let is_new = is_free(&number) && companion.as_ref().is_none_or(is_free);
+        if is_new {
+            self.claimed.extend([number].into_iter().chain(companion));
         }
-        free
+        is_new
     }
 }
 
 /// `name` with `suffix` behind it, as a legal name.
-pub(super) fn beside(name: &str, suffix: &str) -> String {
+pub(super) fn companion_name(name: &str, suffix: &str) -> String {
     if name.len() + suffix.len() <= MAX_NAME {
         return format!("{name}{suffix}");
     }
     // Two long names must not become one by being cut.
     let tail = format!("-{}{suffix}", hex(&Sha256::digest(name)[..SHORT_HASH]));
-    format!("{}{tail}", cut(name, MAX_NAME - tail.len()))
+    format!("{}{tail}", truncate(name, MAX_NAME - tail.len()))
 }
 
 /// The beginning of `text`, in at most `most` bytes.
-fn cut(text: &str, most: usize) -> &str {
+fn truncate(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -383,12 +383,12 @@ mod tests {
         let (inputs, _) = intake.stop();
         let given = inputs.iter().filter_map(|input| {
             let request = input.request.as_ref().ok()?;
-            Some(names.give(&asked(input, request)))
+            Some(names.assign(&name_request(input, request)))
         });
         given.collect()
     }
 
-    fn asked<'a>(input: &'a Input, request: &'a Request) -> NameRequest<'a> {
+    fn name_request<'a>(input: &'a Input, request: &'a Request) -> NameRequest<'a> {
         NameRequest {
             index: input.index,
             id: input.id.as_deref(),
@@ -513,9 +513,9 @@ mod tests {
         names.reserve("x");
         let (inputs, _) = crate::input::inputs(["http://a/x".to_owned()]).stop();
         let request = inputs[0].request.as_ref().unwrap();
-        assert_ne!(&*names.give(&asked(&inputs[0], request)), "x");
-        assert!(names.give_again("x"));
-        assert!(!names.give_again("x"));
+        assert_ne!(&*names.assign(&name_request(&inputs[0], request)), "x");
+        assert!(names.reclaim("x"));
+        assert!(!names.reclaim("x"));
     }
 
     #[test]
@@ -527,7 +527,7 @@ mod tests {
                 for name in names_with("{basename}", companion, &lines) {
                     assert!((240..=255).contains(&name.len()), "{name}");
                     assert!(name.ends_with(extension.trim_end_matches('.')), "{name}");
-                    assert!(beside(&name, ".part").len() <= 255);
+                    assert!(companion_name(&name, ".part").len() <= 255);
                 }
             }
         }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::SaveError;
 use super::folder::{Entry, Folder};
-use super::names::beside;
+use super::names::companion_name;
 use crate::model::body_sink::Representation;
 use crate::sys::{boot_id, link_count, try_lock};
 
@@ -24,7 +24,7 @@ const MAX_SIDECAR: u64 = 1024 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
     #[serde(flatten)]
-    of: Representation,
+    representation: Representation,
     /// The start of the system that wrote it: what it had not synced is lost with it.
     boot: Option<String>,
     /// Bytes that are on the disk for good.
@@ -37,7 +37,7 @@ pub(super) struct PartFile {
     name: String,
     sidecar: String,
     file: File,
-    of: Option<Representation>,
+    representation: Option<Representation>,
     /// Bytes of it that can be relied upon.
     length: u64,
 }
@@ -45,13 +45,13 @@ pub(super) struct PartFile {
 impl PartFile {
     /// The part of `name`, if an earlier attempt left one.
     pub(super) fn open(folder: &Folder, name: &str) -> Result<Option<Self>, SaveError> {
-        let (name, sidecar) = names(name);
+        let (name, sidecar) = part_names(name);
         let not_ours = |error: io::Error| match error.kind() {
-            io::ErrorKind::InvalidInput => SaveError::NotOurs(folder.shown(&name)),
+            io::ErrorKind::InvalidInput => SaveError::NotOurs(folder.display_path(&name)),
             _ => folder.failed(&name, error),
         };
-        if folder.entry(&name)? == Entry::Own {
-            return Err(SaveError::Own(folder.shown(&name)));
+        if folder.entry(&name)? == Entry::InUse {
+            return Err(SaveError::InUse(folder.display_path(&name)));
         }
         let Some(file) = folder.open_regular(&name, true).map_err(not_ours)? else {
             return Ok(None);
@@ -59,22 +59,22 @@ impl PartFile {
         lock(folder, &name, &file)?;
         let metadata = file.metadata().map_err(not_ours)?;
         let links = link_count(&file).map_err(not_ours)?;
-        let (of, length) = match (read_sidecar(folder, &sidecar), metadata.len()) {
+        let (representation, length) = match (read_sidecar(folder, &sidecar), metadata.len()) {
             // Another name of the same file would change with it.
-            _ if links != 1 => return Err(SaveError::NotOurs(folder.shown(&name))),
-            (Some(beside), length) if beside.boot.is_some() && beside.boot == boot_id() => {
-                (Some(beside.of), length)
+            _ if links != 1 => return Err(SaveError::NotOurs(folder.display_path(&name))),
+            (Some(found), length) if found.boot.is_some() && found.boot == boot_id() => {
+                (Some(found.representation), length)
             }
-            (Some(beside), length) => (Some(beside.of), length.min(beside.synced)),
+            (Some(found), length) => (Some(found.representation), length.min(found.synced)),
             // Made, and not yet more than that.
             (None, 0) => (None, 0),
-            (None, _) => return Err(SaveError::NotOurs(folder.shown(&name))),
+            (None, _) => return Err(SaveError::NotOurs(folder.display_path(&name))),
         };
         Ok(Some(Self {
             name,
             sidecar,
             file,
-            of,
+            representation,
             length,
         }))
     }
@@ -83,15 +83,15 @@ impl PartFile {
     pub(super) fn create(
         folder: &Folder,
         name: &str,
-        of: Representation,
+        representation: Representation,
     ) -> Result<Self, SaveError> {
-        let (name, sidecar) = names(name);
+        let (name, sidecar) = part_names(name);
         let file = folder.create(&name).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => SaveError::NotOurs(folder.shown(&name)),
+            io::ErrorKind::AlreadyExists => SaveError::NotOurs(folder.display_path(&name)),
             _ => folder.failed(&name, error),
         })?;
         lock(folder, &name, &file)?;
-        let written = write_sidecar(folder, &sidecar, &of, 0);
+        let written = write_sidecar(folder, &sidecar, &representation, 0);
         written.inspect_err(|_| {
             let _ = folder.remove(&name);
         })?;
@@ -99,19 +99,22 @@ impl PartFile {
             name,
             sidecar,
             file,
-            of: Some(of),
+            representation: Some(representation),
             length: 0,
         })
     }
 
     /// What it is a part of, where that is known.
-    pub(super) fn of(&self) -> Option<&Representation> {
-        self.of.as_ref()
+    pub(super) fn representation(&self) -> Option<&Representation> {
+        self.representation.as_ref()
     }
 
     /// Where to go on. The last byte of all is asked for again, so that there is something to ask for.
     pub(super) fn offset(&self) -> u64 {
-        let length = self.of.as_ref().and_then(|of| of.length);
+        let length = self
+            .representation
+            .as_ref()
+            .and_then(|representation| representation.length);
         let last = length.map(|length| length.saturating_sub(1));
         last.map_or(self.length, |last| self.length.min(last))
     }
@@ -137,22 +140,26 @@ impl PartFile {
     }
 
     /// Empties it, and makes it a part of something else.
-    pub(super) fn restart(&mut self, folder: &Folder, of: Representation) -> Result<(), SaveError> {
+    pub(super) fn restart(
+        &mut self,
+        folder: &Folder,
+        representation: Representation,
+    ) -> Result<(), SaveError> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(|error| folder.failed(&self.name, error))?;
-        write_sidecar(folder, &self.sidecar, &of, 0)?;
-        (self.of, self.length) = (Some(of), 0);
+        write_sidecar(folder, &self.sidecar, &representation, 0)?;
+        (self.representation, self.length) = (Some(representation), 0);
         Ok(())
     }
 
     /// Leaves it for the next attempt, also for one after a loss of power.
-    pub(super) fn keep(self, folder: &Folder) -> Result<(), SaveError> {
+    pub(super) fn keep_for_resume(self, folder: &Folder) -> Result<(), SaveError> {
         let synced = self.file.sync_all().and_then(|()| self.file.metadata());
         let length = synced
             .map_err(|error| folder.failed(&self.name, error))?
             .len();
-        match &self.of {
-            Some(of) => write_sidecar(folder, &self.sidecar, of, length),
+        match &self.representation {
+            Some(representation) => write_sidecar(folder, &self.sidecar, representation, length),
             None => Ok(()),
         }
     }
@@ -178,17 +185,17 @@ impl PartFile {
 fn lock(folder: &Folder, name: &str, file: &File) -> Result<(), SaveError> {
     match try_lock(file) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(SaveError::Busy(folder.shown(name)))
+            Err(SaveError::Busy(folder.display_path(name)))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// The part of `name`, and what stands beside it.
-fn names(name: &str) -> (String, String) {
+fn part_names(name: &str) -> (String, String) {
     (
-        beside(name, PART),
-        beside(&format!(".{name}"), ".part.json"),
+        companion_name(name, PART),
+        companion_name(&format!(".{name}"), ".part.json"),
     )
 }
 
@@ -203,17 +210,17 @@ fn read_sidecar(folder: &Folder, name: &str) -> Option<Sidecar> {
 fn write_sidecar(
     folder: &Folder,
     name: &str,
-    of: &Representation,
+    representation: &Representation,
     synced: u64,
 ) -> Result<(), SaveError> {
     let sidecar = Sidecar {
-        of: of.clone(),
+        representation: representation.clone(),
         boot: boot_id(),
         synced,
     };
     let failed = |error: io::Error| folder.failed(name, error);
     if folder.entry(name)? != Entry::Nothing && read_sidecar(folder, name).is_none() {
-        return Err(SaveError::NotOurs(folder.shown(name)));
+        return Err(SaveError::NotOurs(folder.display_path(name)));
     }
     let text = serde_json::to_vec(&sidecar).map_err(|error| failed(error.into()))?;
     let (temporary, mut file) = folder.create_temporary().map_err(failed)?;

@@ -69,9 +69,9 @@ impl BodyStore for Store {
         checks: BodyChecks,
         representation: Option<Representation>,
     ) -> Box<dyn BodySink> {
-        let start = BodyStart::Anew {
-            part: None,
-            of: representation,
+        let start = BodyStart::Whole {
+            leftover: None,
+            representation,
         };
         self.writer(target.clone(), checks, start)
     }
@@ -91,11 +91,11 @@ impl PartialBody for ResumableBody {
     }
 
     fn representation(&self) -> Option<&Representation> {
-        self.part.of()
+        self.part.representation()
     }
 
     fn resume(self: Box<Self>, checks: BodyChecks) -> Box<dyn BodySink> {
-        let start = BodyStart::At(self.part);
+        let start = BodyStart::Resumed(self.part);
         self.store.writer(self.target, checks, start)
     }
 
@@ -104,9 +104,9 @@ impl PartialBody for ResumableBody {
         checks: BodyChecks,
         representation: Option<Representation>,
     ) -> Box<dyn BodySink> {
-        let start = BodyStart::Anew {
-            part: Some(self.part),
-            of: representation,
+        let start = BodyStart::Whole {
+            leftover: Some(self.part),
+            representation,
         };
         self.store.writer(self.target, checks, start)
     }

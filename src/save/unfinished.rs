@@ -16,20 +16,20 @@ use crate::model::body_sink::{BodyChecks, Representation, SavedBody};
 use crate::model::saved_file::{Existing, PendingFile, SaveTarget, SavedFile};
 
 /// How much is compared at a time.
-const PIECE: usize = 64 * 1024;
+const COMPARED: usize = 64 * 1024;
 
 /// Where a body begins.
 #[derive(Debug)]
 pub(super) enum BodyStart {
     /// At its first byte. What an earlier attempt left is of no use.
-    Anew {
+    Whole {
         /// What an earlier attempt left.
-        part: Option<PartFile>,
+        leftover: Option<PartFile>,
         /// What the body is, where it could be continued if it breaks off.
-        of: Option<Representation>,
+        representation: Option<Representation>,
     },
     /// Where an earlier attempt broke off.
-    At(PartFile),
+    Resumed(PartFile),
 }
 
 /// A file that is not whole yet.
@@ -37,7 +37,7 @@ pub(super) enum BodyStart {
 pub(super) struct UnfinishedFile {
     folder: Arc<Folder>,
     options: SaveOptions,
-    place: SaveTarget,
+    target: SaveTarget,
     checks: BodyChecks,
     hash: Option<Sha256>,
     state: UnfinishedState,
@@ -57,7 +57,7 @@ impl UnfinishedFile {
     pub(super) fn new(
         folder: Arc<Folder>,
         options: SaveOptions,
-        place: SaveTarget,
+        target: SaveTarget,
         checks: BodyChecks,
         start: BodyStart,
     ) -> Self {
@@ -65,7 +65,7 @@ impl UnfinishedFile {
         Self {
             folder,
             options,
-            place,
+            target,
             checks,
             hash: hashes.then(Sha256::new),
             state: UnfinishedState::Starting(start),
@@ -94,7 +94,7 @@ impl UnfinishedFile {
             synced.map_err(|error| self.failed(error))?;
         }
         let temporary = self.take_temporary()?;
-        let saved = temporary.publish(&self.place)?;
+        let saved = temporary.publish(&self.target)?;
         if self.options.fsync {
             let synced = self.folder.sync();
             synced.map_err(|error| self.failed(error))?;
@@ -103,21 +103,21 @@ impl UnfinishedFile {
     }
 
     /// Appends `pieces` and leaves it for another attempt, if one could continue it.
-    pub(super) fn keep(mut self, pieces: &[Bytes]) {
-        let is_worth_it = match &self.state {
-            UnfinishedState::Starting(BodyStart::Anew { of, .. }) => {
-                of.is_some() && !pieces.is_empty()
+    pub(super) fn keep_partial(mut self, pieces: &[Bytes]) {
+        let is_resumable = match &self.state {
+            UnfinishedState::Starting(BodyStart::Whole { representation, .. }) => {
+                representation.is_some() && !pieces.is_empty()
             }
-            UnfinishedState::Starting(BodyStart::At(_)) | UnfinishedState::Part(_) => true,
+            UnfinishedState::Starting(BodyStart::Resumed(_)) | UnfinishedState::Part(_) => true,
             UnfinishedState::Temporary(_) | UnfinishedState::Ended => false,
         };
-        if !is_worth_it {
+        if !is_resumable {
             return self.discard();
         }
         // What could not be written does not make what was written useless.
         let _ = self.write(pieces);
         if let UnfinishedState::Part(part) = mem::replace(&mut self.state, UnfinishedState::Ended) {
-            let _ = part.keep(&self.folder);
+            let _ = part.keep_for_resume(&self.folder);
         }
     }
 
@@ -126,12 +126,13 @@ impl UnfinishedFile {
         match mem::replace(&mut self.state, UnfinishedState::Ended) {
             UnfinishedState::Part(part)
             | UnfinishedState::Starting(
-                BodyStart::At(part)
-                | BodyStart::Anew {
-                    part: Some(part), ..
+                BodyStart::Resumed(part)
+                | BodyStart::Whole {
+                    leftover: Some(part),
+                    ..
                 },
             ) => part.remove(&self.folder),
-            UnfinishedState::Starting(BodyStart::Anew { part: None, .. })
+            UnfinishedState::Starting(BodyStart::Whole { leftover: None, .. })
             | UnfinishedState::Temporary(_)
             | UnfinishedState::Ended => {}
         }
@@ -147,29 +148,31 @@ impl UnfinishedFile {
             }
         };
         self.state = match start {
-            BodyStart::At(mut part) => {
+            BodyStart::Resumed(mut part) => {
                 let resumed = part.resume(self.hash.as_mut());
                 resumed.map_err(|error| self.failed(error))?;
                 UnfinishedState::Part(part)
             }
-            BodyStart::Anew {
-                part: Some(mut part),
-                of: Some(of),
+            BodyStart::Whole {
+                leftover: Some(mut part),
+                representation: Some(representation),
             } => {
-                part.restart(&self.folder, of)?;
+                part.restart(&self.folder, representation)?;
                 UnfinishedState::Part(part)
             }
-            BodyStart::Anew {
-                part: None,
-                of: Some(of),
-            } if more => {
-                UnfinishedState::Part(PartFile::create(&self.folder, &self.place.name, of)?)
-            }
-            BodyStart::Anew { part, .. } => {
-                if let Some(part) = part {
+            BodyStart::Whole {
+                leftover: None,
+                representation: Some(representation),
+            } if more => UnfinishedState::Part(PartFile::create(
+                &self.folder,
+                &self.target.name,
+                representation,
+            )?),
+            BodyStart::Whole { leftover, .. } => {
+                if let Some(part) = leftover {
                     part.remove(&self.folder);
                 }
-                UnfinishedState::Temporary(TemporaryFile::create(&self.folder, &self.place.name)?)
+                UnfinishedState::Temporary(TemporaryFile::create(&self.folder, &self.target.name)?)
             }
         };
         Ok(())
@@ -212,7 +215,7 @@ impl UnfinishedFile {
     }
 
     fn failed(&self, error: io::Error) -> SaveError {
-        self.folder.failed(&self.place.name, error)
+        self.folder.failed(&self.target.name, error)
     }
 }
 
@@ -237,59 +240,59 @@ impl TemporaryFile {
     }
 
     /// Gives it its name.
-    fn publish(mut self, place: &SaveTarget) -> Result<SavedFile, SaveError> {
+    fn publish(mut self, target: &SaveTarget) -> Result<SavedFile, SaveError> {
         let folder = self.folder.clone();
-        let failed = |error: io::Error| folder.failed(&place.name, error);
+        let failed = |error: io::Error| folder.failed(&target.name, error);
         let Some(temporary) = self.name.clone() else {
             return Err(SaveError::Lost);
         };
         if !folder.is_name_of(&temporary, &self.file) {
             return Err(SaveError::Lost);
         }
-        folder.take_back_unrecorded(&place.name);
-        let linked = match folder.link(&temporary, &place.name) {
+        folder.retract_unrecorded(&target.name);
+        let linked = match folder.link(&temporary, &target.name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.publish_over(&temporary, place)?
+                self.publish_over(&temporary, target)?
             }
             linked => linked.map_err(failed)?,
         };
         self.name = None;
-        let unrecorded = PublishedFile {
+        let published = PublishedFile {
             temporary: linked.then_some(temporary),
-            name: place.name.clone(),
+            name: target.name.clone(),
             folder,
         };
         Ok(SavedFile {
-            name: place.name.clone(),
-            pending_file: Box::new(unrecorded),
+            name: target.name.clone(),
+            pending_file: Box::new(published),
         })
     }
 
     /// Gives it a name that something else has; whether it still has its temporary one too.
-    fn publish_over(&mut self, temporary: &str, place: &SaveTarget) -> Result<bool, SaveError> {
-        let name = &*place.name;
+    fn publish_over(&mut self, temporary: &str, target: &SaveTarget) -> Result<bool, SaveError> {
+        let name = &*target.name;
         let folder = self.folder.clone();
         let failed = |error: io::Error| folder.failed(name, error);
         match folder.entry(name)? {
             Entry::File(_) => {}
-            Entry::Own => return Err(SaveError::Own(folder.shown(name))),
+            Entry::InUse => return Err(SaveError::InUse(folder.display_path(name))),
             Entry::Nothing | Entry::Other => {
-                return Err(SaveError::NotAFile(folder.shown(name)));
+                return Err(SaveError::NotAFile(folder.display_path(name)));
             }
         }
-        match place.existing {
-            Existing::Keep => Err(SaveError::Exists(folder.shown(name))),
+        match target.existing {
+            Existing::Keep => Err(SaveError::Exists(folder.display_path(name))),
             Existing::Replace => self.replace(temporary, name),
             Existing::KeepSame | Existing::ReplaceBeginning => {
-                match (place.existing, self.compare(name)?) {
-                    (_, Likeness::Same) => {
+                match (target.existing, self.compare(name)?) {
+                    (_, Comparison::Same) => {
                         folder.remove(temporary).map_err(failed)?;
                         Ok(false)
                     }
-                    (Existing::ReplaceBeginning, Likeness::Beginning) => {
+                    (Existing::ReplaceBeginning, Comparison::Beginning) => {
                         self.replace(temporary, name)
                     }
-                    _ => Err(SaveError::Differs(folder.shown(name))),
+                    _ => Err(SaveError::Differs(folder.display_path(name))),
                 }
             }
         }
@@ -302,23 +305,23 @@ impl TemporaryFile {
     }
 
     /// How the file `name` is like this one.
-    fn compare(&mut self, name: &str) -> Result<Likeness, SaveError> {
+    fn compare(&mut self, name: &str) -> Result<Comparison, SaveError> {
         let folder = &self.folder;
         let failed = |error: io::Error| folder.failed(name, error);
         let other = folder.open_regular(name, false).map_err(failed)?;
         let Some(mut other) = other else {
-            return Ok(Likeness::None);
+            return Ok(Comparison::Different);
         };
         let lengths = other
             .metadata()
             .and_then(|other| Ok((other.len(), self.file.metadata()?.len())));
-        let (length, own) = lengths.map_err(failed)?;
+        let (length, new_length) = lengths.map_err(failed)?;
         let is_beginning =
-            length <= own && is_beginning(&mut other, &mut self.file).map_err(failed)?;
+            length <= new_length && is_beginning(&mut other, &mut self.file).map_err(failed)?;
         Ok(match is_beginning {
-            true if length == own => Likeness::Same,
-            true => Likeness::Beginning,
-            false => Likeness::None,
+            true if length == new_length => Comparison::Same,
+            true => Comparison::Beginning,
+            false => Comparison::Different,
         })
     }
 }
@@ -332,15 +335,15 @@ impl Drop for TemporaryFile {
 }
 
 /// How one file is like another.
-enum Likeness {
+enum Comparison {
     Same,
     Beginning,
-    None,
+    Different,
 }
 
 /// Whether `whole` begins with all of `part`.
 fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
-    let (mut left, mut right) = (vec![0; PIECE], vec![0; PIECE]);
+    let (mut left, mut right) = (vec![0; COMPARED], vec![0; COMPARED]);
     io::Seek::rewind(whole)?;
     loop {
         let read = part.read(&mut left)?;
@@ -375,7 +378,7 @@ impl PendingFile for PublishedFile {
 impl Drop for PublishedFile {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
-            self.folder.take_back(&self.name, &temporary);
+            self.folder.retract(&self.name, &temporary);
         }
     }
 }

@@ -105,7 +105,7 @@ impl BodySink for Writer {
         Box::pin(async move {
             if let Ok(file) = self.take_file().await {
                 let pieces = self.take_pieces();
-                let _ = self.disk.spawn(move || file.keep(&pieces)).await;
+                let _ = self.disk.spawn(move || file.keep_partial(&pieces)).await;
             }
         })
     }
