@@ -1,4 +1,4 @@
-//! The engine's end of the reader.
+//! The receiving end of the reader, from which the engine takes inputs.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -9,14 +9,14 @@ use super::walk::ReadError;
 use crate::model::event::ListTotals;
 use crate::model::input::Input;
 
-/// What the reader sends.
+/// A message from the reader.
 pub(super) enum Message {
     Batch(VecDeque<Box<Input>>),
     Failed(ReadError),
     End(ListTotals),
 }
 
-/// The engine's end of the reader: parsed inputs, in order.
+/// The receiving end of the reader: parsed inputs, in order.
 pub struct Intake {
     receiver: mpsc::Receiver<Message>,
     batch: VecDeque<Box<Input>>,
@@ -33,12 +33,12 @@ enum IntakeState {
 pub enum Totals {
     /// Every line of every source was read.
     Complete(ListTotals),
-    /// It was told to stop, or a source broke.
+    /// The reader was stopped, or a source could not be read to its end.
     Cut,
 }
 
 impl Totals {
-    /// The list, where it was read to its end.
+    /// Returns the totals of the list, if it was read to its end.
     #[must_use]
     pub const fn list(self) -> Option<ListTotals> {
         match self {
@@ -49,7 +49,7 @@ impl Totals {
 }
 
 impl Intake {
-    /// The engine's end of a reader that sends to `receiver`.
+    /// Creates the receiving end of a reader that sends to `receiver`.
     pub(super) fn new(receiver: mpsc::Receiver<Message>) -> Self {
         Self {
             receiver,
@@ -58,11 +58,12 @@ impl Intake {
         }
     }
 
-    /// The next input; `None` when there are no more.
+    /// Polls for the next input; `None` when there are no more.
     ///
     /// # Errors
     ///
-    /// A source that broke, once; nothing is read after it.
+    /// A source could not be read to its end. This is reported once, and nothing is read
+    /// after it.
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -86,8 +87,8 @@ impl Intake {
         }
     }
 
-    /// Stops the reader and gives what it had handed over, and the source that
-    /// broke. What the reader still holds counts as not read.
+    /// Stops the reader. Returns the inputs that it had handed over, and the error of a source
+    /// that failed. Lines that the reader still holds count as not read.
     pub fn stop(&mut self) -> (VecDeque<Box<Input>>, Option<ReadError>) {
         let mut broken = None;
         self.receiver.close();
@@ -105,7 +106,7 @@ impl Intake {
         (read, broken)
     }
 
-    /// How the reading ended; `None` while there are, or may be, more inputs.
+    /// Returns how the reading ended; `None` while more inputs may come.
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
         match self.state {
@@ -123,7 +124,7 @@ pub(crate) mod tests {
     use super::super::parse::{Defaults, LineParser};
     use super::*;
 
-    /// The intake of a list that is all there, without a thread.
+    /// Creates the intake of a list in memory, without a thread.
     pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
         let defaults = Defaults::for_tests();
         let mut parser = LineParser::new(&defaults);

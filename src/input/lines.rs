@@ -1,42 +1,42 @@
-//! Bytes → lines, each as soon as it is there, in bounded memory.
+//! Splits bytes into lines in bounded memory, and returns each line as soon as it is complete.
 
 use std::io::{self, ErrorKind, Read};
 
 use crate::sys::wait_readable;
 
-/// The longest line that is read, in bytes.
+/// The length limit of a line in bytes.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// How much is asked of the source at a time.
+/// The number of bytes to read from the source at a time.
 const READ_SIZE: usize = 64 * 1024;
 
-/// What is kept of a line that is longer than [`MAX_LINE`]: enough to show.
+/// The number of bytes that are kept of a line longer than [`MAX_LINE`], for the record.
 const KEPT_PREFIX: usize = 1024;
 
-/// One line, without its end.
+/// One line, without its line end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
-    /// All of it.
+    /// The whole line.
     Whole(&'a [u8]),
-    /// The beginning of one that is longer than [`MAX_LINE`].
+    /// The beginning of a line that is longer than [`MAX_LINE`].
     TooLong(&'a [u8]),
 }
 
 impl Line<'_> {
-    /// Whether it is an input: neither blank nor a comment.
+    /// Whether the line is an input, that is, neither blank nor a comment.
     #[must_use]
     pub(super) fn is_input(&self) -> bool {
         !matches!(trim_start(self.bytes()).first(), None | Some(b'#'))
     }
 
-    /// What there is of it.
+    /// Returns the line, as far as it was kept.
     pub(super) fn bytes(&self) -> &[u8] {
         let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
         bytes
     }
 }
 
-/// Without the white space at its beginning, as far as it is UTF-8.
+/// Removes white space from the beginning, as far as the bytes are UTF-8.
 fn trim_start(bytes: &[u8]) -> &[u8] {
     let valid = match str::from_utf8(bytes) {
         Ok(text) => text,
@@ -45,17 +45,17 @@ fn trim_start(bytes: &[u8]) -> &[u8] {
     &bytes[valid.len() - valid.trim_start().len()..]
 }
 
-/// Cuts what a reader gives into lines.
+/// Splits the bytes of a reader into lines.
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// The line in `buffer` has outgrown [`MAX_LINE`]; its rest is dropped.
+    /// The line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
 }
 
 impl<R: Read> Lines<R> {
-    /// Lines of `reader`.
+    /// Splits the bytes of `reader` into lines.
     pub(super) fn new(reader: R) -> Self {
         Self {
             reader,
@@ -65,12 +65,12 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Reads once and gives every line that is now complete to `line`; at the
-    /// end of the source also the last one without a line end. False at the end.
+    /// Reads once, and calls `line` with every line that is complete by then; at the end of
+    /// the source also with a last line without a line end. Returns false at the end.
     ///
     /// # Errors
     ///
-    /// What the source says. Lines that were given stay given.
+    /// The source cannot be read. `line` may have been called before.
     pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + READ_SIZE, 0);
@@ -78,7 +78,7 @@ impl<R: Read> Lines<R> {
             match self.reader.read(&mut self.buffer[old..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // Someone else may have made our standard input non-blocking: they share it.
+                    // Standard input is shared: another process may have made it non-blocking.
                     wait_readable(io::stdin())?;
                 }
                 other => break other,
@@ -123,7 +123,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// A byte order mark at the very beginning is no part of the first line.
+    /// Removes a byte order mark at the beginning of the source.
     fn skip_bom(&mut self) {
         if !std::mem::replace(&mut self.started, true) && self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives its pieces one a call.
+    /// Returns one chunk per call.
     struct ChunkedReader(std::vec::IntoIter<Vec<u8>>);
 
     impl Read for ChunkedReader {

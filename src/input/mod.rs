@@ -1,10 +1,11 @@
-//! Input: sources → lines → parsed inputs, read by a thread of its own.
+//! Reads sources on a thread of their own, and parses their lines into inputs.
 //!
-//! [`Source`] opens what was named, [`lines`] cuts bytes into lines, [`parse`]
-//! makes an [`Input`](crate::model::input::Input) of a line, [`urls`] a URL of its
-//! text; [`reader`] does this ahead of the engine, in bounded batches, and
-//! leaves out what belongs to another [`shard`]; [`mod@survey`] says beforehand
-//! what each shard will have.
+//! [`source`] opens what the command line names, [`lines`] splits bytes into lines, [`parse`]
+//! turns a line into an [`Input`](crate::model::input::Input), and [`urls`] its text into a
+//! URL. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
+//! the engine, in bounded batches, and leaves out inputs of other shards ([`shard`]); the
+//! engine takes inputs from the [`intake`]. [`mod@survey`] counts the load of each shard for
+//! `--dry-run`.
 
 mod intake;
 mod lines;

@@ -1,4 +1,4 @@
-//! One line → one [`Input`].
+//! Parses a line into an [`Input`].
 
 use std::borrow::Cow;
 use std::str::Utf8Error;
@@ -21,30 +21,31 @@ use crate::model::input::{Decision, Input};
 use crate::model::mask::{mask_text, mask_url};
 use crate::model::request::{Body, Request, header, method};
 
-/// What is shown of a bad line, in characters.
+/// The number of characters of a bad line that its record shows.
 const MAX_DISPLAYED: usize = 200;
 
-/// How deep `meta` may be nested.
+/// The nesting limit of `meta`.
 const MAX_DEPTH: u32 = 100;
 
-/// What a line does not say itself.
+/// The values for what an input line leaves open.
 #[derive(Clone, Debug)]
 pub struct Defaults {
-    /// For lines without `://`.
+    /// The scheme of lines without `://`.
     pub scheme: Scheme,
-    /// `--https-only`
+    /// Only https is allowed (`--https-only`).
     pub https_only: bool,
-    /// `-X`, `-I`; without it a request with content is a POST, any other a GET.
+    /// The method of `-X` or `-I`. Without it, a request with content is a POST and any other
+    /// a GET.
     pub method: Option<Method>,
-    /// `-H`
+    /// The headers of `-H`.
     pub headers: Arc<HeaderMap>,
-    /// `-u`, as the value of `Authorization`.
+    /// The credentials of `-u`, as the value of `Authorization`.
     pub authorization: Option<HeaderValue>,
-    /// `-d`
+    /// The content of `-d`.
     pub content: Option<Content>,
 }
 
-/// What is sent.
+/// The content of a request, with its hash.
 #[derive(Clone, Debug)]
 pub struct Content {
     bytes: Bytes,
@@ -58,7 +59,7 @@ impl From<Bytes> for Content {
     }
 }
 
-/// A line that is a JSON object.
+/// An input line in JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonLine<'a> {
@@ -73,12 +74,12 @@ struct JsonLine<'a> {
     sha256: Option<String>,
 }
 
-/// Why a line holds no request.
+/// Why a line cannot be turned into a request.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
-    #[error("longer than {MAX_LINE} bytes")]
+    #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
-    #[error("not UTF-8: {0}")]
+    #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
     NotUtf8(#[from] Utf8Error),
     #[error("{0}")]
     Json(String),
@@ -86,7 +87,7 @@ enum LineError {
     Key(String),
     #[error(transparent)]
     Url(#[from] UrlError),
-    #[error("the scheme is http (--https-only)")]
+    #[error("the scheme is http, which --https-only forbids")]
     NotHttps,
 }
 
@@ -102,7 +103,7 @@ impl LineError {
 
 #[cfg(test)]
 impl Defaults {
-    /// The defaults of a run without options.
+    /// Returns the defaults of a run without options.
     pub(super) fn for_tests() -> Self {
         Self {
             scheme: Scheme::Https,
@@ -115,7 +116,7 @@ impl Defaults {
     }
 }
 
-/// Makes inputs of lines.
+/// Parses lines into inputs.
 pub(super) struct LineParser<'a> {
     defaults: &'a Defaults,
     urls: UrlParser,
@@ -129,7 +130,7 @@ impl<'a> LineParser<'a> {
         }
     }
 
-    /// The input on `line`, the `number`th of `source`; `None` where it is blank or a comment.
+    /// Parses `line`, the `number`th of `source`; `None` if it is blank or a comment.
     pub(super) fn parse(
         &mut self,
         line: &Line<'_>,
@@ -204,12 +205,13 @@ fn decode(bytes: &[u8]) -> Result<&str, LineError> {
     Ok(str::from_utf8(bytes)?.trim())
 }
 
-/// A bad line, as far as it is shown.
+/// Returns what the record of a bad line shows of it.
 fn display_text(text: &str) -> String {
     mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
 }
 
-/// Of a JSON line only the URL: the rest may hold secrets.
+/// Returns the part of a line that may be shown: only the URL of a JSON line, because its
+/// headers and its body may be secret.
 fn displayable_part(line: &[u8]) -> Cow<'_, str> {
     #[derive(Deserialize)]
     struct OnlyUrl<'a> {
@@ -222,7 +224,7 @@ fn displayable_part(line: &[u8]) -> Cow<'_, str> {
     serde_json::from_slice(line).map_or("{…}".into(), |object: OnlyUrl<'_>| object.url)
 }
 
-/// What records show of `text`, which `url` was made of.
+/// Returns what records show of `text`, which was parsed as `url`.
 fn display_url(text: &str, url: &Url) -> String {
     if url.username().is_empty() && url.password().is_none() {
         text.to_owned()
@@ -231,7 +233,7 @@ fn display_url(text: &str, url: &Url) -> String {
     }
 }
 
-/// Readers of the record give up on what is nested deeper.
+/// Checks how deeply `meta` is nested: readers of the record have limits, too.
 fn check_depth(json: &str) -> Result<(), LineError> {
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for byte in json.bytes() {
@@ -245,7 +247,7 @@ fn check_depth(json: &str) -> Result<(), LineError> {
         }
         if depth > MAX_DEPTH {
             return Err(LineError::Key(format!(
-                "`meta`: nested deeper than {MAX_DEPTH}"
+                "`meta`: nested more than {MAX_DEPTH} levels deep"
             )));
         }
     }
@@ -322,7 +324,8 @@ fn add_headers(
     Ok(())
 }
 
-/// Moves the userinfo of `url` into the value of an `Authorization: Basic` (RFC 7617).
+/// Removes the userinfo from `url` and returns it as the value of `Authorization: Basic`
+/// (RFC 7617).
 fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
@@ -330,12 +333,13 @@ fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
     let name = percent_encoding::percent_decode_str(url.username()).collect::<Vec<u8>>();
     let password = percent_encoding::percent_decode_str(url.password().unwrap_or_default());
     let credentials = [name, vec![b':'], password.collect()].concat();
-    // Both fail only for URLs without a host, which http and https have not.
+    // Both fail only for URLs without a host, and http and https URLs always have one.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     basic(&credentials)
 }
 
-/// The value of `Authorization` for `name:password`; it is never printed.
+/// Returns the value of `Authorization: Basic` for `name:password`, marked as sensitive so
+/// that it is never printed.
 #[must_use]
 pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(credentials))).ok()?;
@@ -344,7 +348,7 @@ pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
 }
 
 fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {
-    let invalid = || LineError::Key("`sha256`: not 64 hexadecimal digits".to_owned());
+    let invalid = || LineError::Key("`sha256`: must be 64 hexadecimal digits".to_owned());
     if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(invalid());
     }
@@ -356,14 +360,14 @@ fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {
 }
 
 impl LineError {
-    /// Without what stands in the line: it may be a secret.
+    /// Words an error of the JSON parser without quoting the line, which may contain secrets.
     fn json(error: &serde_json::Error) -> Self {
         let text = error.to_string();
         let text = text.split(" at line ").next().unwrap_or_default();
         Self::Json(match error.classify() {
             serde_json::error::Category::Data if !text.contains("invalid type") => text.to_owned(),
             serde_json::error::Category::Data => {
-                format!("a key has the wrong type, column {}", error.column())
+                format!("a value has the wrong type, column {}", error.column())
             }
             _ => format!("not a JSON object: {text}, column {}", error.column()),
         })

@@ -1,7 +1,7 @@
 //! The reader of sources: a thread that parses ahead of the engine, in batches.
 //!
-//! A batch is what one read gave, so a line is never held back once its source
-//! pauses; [`BATCH`] and [`BATCHES`] bound what is held.
+//! A batch is sent at the latest after each read, so no line is held back when its source
+//! pauses. [`BATCH`] and [`BATCHES`] limit the memory.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -19,19 +19,19 @@ use super::walk::{ReadEvent, walk};
 use crate::model::event::ListTotals;
 use crate::model::input::Input;
 
-/// Lines a batch holds at most.
+/// The maximum number of inputs in a batch.
 const BATCH: usize = 64;
 
-/// Batches that wait for the engine at most.
+/// The maximum number of batches that wait for the engine.
 const BATCHES: usize = 4;
 
-/// Starts the reader of `sources`, one after the other. It gives every input that
-/// `filter` accepts to `plan` before anybody else sees it, in order. What was named on the
-/// command line, and is little, needs no thread: it is read when this comes back.
+/// Starts the reader, which reads `sources` one after the other and calls `plan` with every
+/// input that `filter` accepts before it hands the input on. A few URLs from the command line
+/// are read at once, without a thread.
 ///
 /// # Errors
 ///
-/// No thread can be had.
+/// The thread cannot be started.
 pub fn read(
     sources: Vec<Source>,
     defaults: Defaults,
@@ -40,7 +40,7 @@ pub fn read(
 ) -> io::Result<Intake> {
     let lines: Option<usize> = sources.iter().map(|source| source.lines).sum();
     let few = lines.filter(|&lines| lines <= BATCH);
-    // No batch is empty, and the end is one message more: these fit without waiting.
+    // No batch is empty, and the end is one more message, so all fit into the channel.
     let room = few.map_or(BATCHES, |lines| lines + 1);
     let (sender, receiver) = mpsc::channel(room);
     let read = move || read_all(sources, &defaults, filter, plan, &sender);
@@ -52,7 +52,7 @@ pub fn read(
     Ok(Intake::new(receiver))
 }
 
-/// Ends early only when nobody receives any more.
+/// Reads and sends all inputs; stops early if the receiver is gone.
 fn read_all(
     sources: Vec<Source>,
     defaults: &Defaults,

@@ -1,27 +1,27 @@
-//! Shards: which inputs of a list are this run's, so that runs side by side share it out.
+//! Shards: divide a list among runs that work side by side.
 //!
-//! An input belongs to exactly one of N shards, and only its host (or URL) says to
-//! which: every run with the same N comes to the same answer, on any machine and with any version.
+//! An input belongs to exactly one of N shards, which depends only on its host (or its URL):
+//! every run with the same N agrees, on any machine and with any version.
 
 use url::{Position, Url};
 
-/// The name of the hash, as summaries have it.
+/// The name of the hash in summaries.
 pub const HASH: &str = "fnv1a64-fmix64";
 
-/// Shards at most.
+/// The maximum number of shards.
 const MAX: u32 = 1_000_000;
 
-/// What keeps inputs together.
+/// What decides the shard of an input (`--shard-by`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The host: one shard asks all of it.
+    /// The host: all its inputs are in one shard.
     Host,
-    /// The URL: the host's load is shared out as well.
+    /// The URL: the inputs of one host are divided among the shards, too.
     Url,
 }
 
 impl By {
-    /// The name on the command line and in summaries.
+    /// Returns the name on the command line and in summaries.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,25 +34,25 @@ impl By {
 /// One of the shards of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
+    /// The number of the shard, counted from 0.
     pub number: u32,
-    /// How many there are.
+    /// The number of shards.
     pub count: u32,
 }
 
-/// A shard that cannot be.
+/// A text that is not a shard.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
-    /// Not two numbers.
+    /// The text is not two numbers.
     #[error("write K/N: of 8 shards the first is 0/8")]
     Form,
-    /// None, or very many.
-    #[error("there are 1 to {MAX} shards")]
+    /// The number of shards is out of range.
+    #[error("the number of shards must be from 1 to {MAX}")]
     Count,
-    /// Counted from 1, perhaps.
+    /// There is no shard of that number; perhaps it was counted from 1.
     #[error("shards count from 0: of {count} the last is {}/{count}", .count - 1)]
     Number {
-        /// How many there are.
+        /// The number of shards.
         count: u32,
     },
 }
@@ -60,7 +60,7 @@ pub enum ShardError {
 impl std::str::FromStr for Shard {
     type Err = ShardError;
 
-    /// `K/N`, with K from 0 to N - 1.
+    /// Parses `K/N`, with K from 0 to N - 1.
     fn from_str(text: &str) -> Result<Self, ShardError> {
         let (number, count) = text.split_once('/').ok_or(ShardError::Form)?;
         let [number, count]: [u64; 2] = [parse(number)?, parse(count)?];
@@ -69,13 +69,13 @@ impl std::str::FromStr for Shard {
 }
 
 impl Shard {
-    /// The only one: all of the list.
+    /// The only shard of one: the whole list.
     pub const ALL: Self = Self {
         number: 0,
         count: 1,
     };
 
-    /// Shard `number`, from 0, of `count`.
+    /// Returns shard `number`, counted from 0, of `count`.
     ///
     /// # Errors
     ///
@@ -98,7 +98,8 @@ fn parse(number: &str) -> Result<u64, ShardError> {
     number.ok_or(ShardError::Form)
 }
 
-/// The number of the shard, of `count`, of an input: of its `url`, or of its `line` where that holds none.
+/// Returns the number of the shard, of `count`, for an input: by its `url`, or by its `line` if
+/// that contains no URL.
 pub(super) fn shard_number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 {
     let hash = match url {
         None => hash(line),
@@ -110,21 +111,21 @@ pub(super) fn shard_number(url: Option<&Url>, line: &[u8], by: By, count: u32) -
     u32::try_from(hash % u64::from(count)).unwrap_or_default()
 }
 
-/// What an input adds to the fingerprint of those that are taken: shards whose
-/// fingerprints come to that of the list have each of its inputs once.
+/// Returns what an input adds to the fingerprint of a set of inputs. If the fingerprints of the
+/// shards add up to that of the list, each input was in exactly one shard.
 pub(super) fn fingerprint(index: u64) -> u64 {
     fmix64(index + 1)
 }
 
-/// The host as it is hashed: in lower case, encoded and decoded as the URL standard
-/// says (the parser did that), without the dot that stands for the root.
+/// Returns the host as it is hashed: canonical (the URL parser has done that), and without a
+/// trailing dot, which stands for the root of the DNS.
 pub(super) fn host(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// FNV-1a (RFC 9923), 64 bits, and over it the last step of `MurmurHash3` (`fmix64`):
-/// FNV alone leaves the low bits of similar names alike.
+/// Hashes with 64-bit FNV-1a (RFC 9923), followed by the last step of `MurmurHash3` (`fmix64`):
+/// with FNV alone, the low bits of similar names would be similar.
 fn hash(bytes: &[u8]) -> u64 {
     let fnv1a = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     fmix64(bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv1a))

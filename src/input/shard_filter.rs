@@ -4,26 +4,26 @@ use super::lines::Line;
 use super::shard::{By, Shard, shard_number};
 use crate::model::input::Input;
 
-/// Which inputs are this run's, and what is to be known of the whole list.
+/// Selects the inputs of this run, and says what is computed of the whole list.
 #[derive(Clone, Copy, Debug)]
 pub struct ShardFilter {
-    /// Only this shard; without it, all.
+    /// The shard of this run; `None` for all inputs.
     pub shard: Option<Shard>,
-    /// What keeps inputs together.
+    /// What decides the shard of an input.
     pub by: By,
-    /// The list's SHA-256 is wanted.
+    /// Compute the SHA-256 of the list.
     pub digest: bool,
 }
 
 impl ShardFilter {
-    /// Whether an input is this run's.
+    /// Whether the input belongs to this run.
     pub(super) fn accepts(&self, input: &Input, line: &Line<'_>) -> bool {
         self.shard
             .is_none_or(|shard| shard_of(input, line, self.by, shard.count) == shard.number)
     }
 }
 
-/// The number of the shard, of `count`, of `input`, which stood on `line`.
+/// Returns the number of the shard, of `count`, for `input`, which was parsed from `line`.
 pub(super) fn shard_of(input: &Input, line: &Line<'_>, by: By, count: u32) -> u32 {
     let url = input.request.as_ref().ok().map(|request| &*request.url);
     shard_number(url, line.bytes(), by, count)

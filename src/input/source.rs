@@ -1,4 +1,4 @@
-//! What can be named on the command line, opened before the first request.
+//! The sources that the command line names, which are opened before the first request.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,41 +8,41 @@ use std::sync::Arc;
 use crate::model::error::plain;
 use crate::model::mask::mask_text;
 
-/// One source of lines, open.
+/// An open source of lines.
 pub struct Source {
-    /// How records name it: the file name, `-` or `args`.
+    /// The name in records: the file name, `-` or `args`.
     pub name: Arc<str>,
-    /// Where the lines come from.
+    /// The content.
     pub bytes: Box<dyn Read + Send>,
-    /// The path, where it is a regular file that can be read twice.
+    /// The path, if it is a regular file, which can be read twice.
     pub regular: Option<Box<Path>>,
-    /// How many lines it has, where they are in memory already.
+    /// The number of lines, if they are in memory.
     pub lines: Option<usize>,
 }
 
 /// Why a source cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// Nothing of that name, and it may have been meant as a URL.
+    /// There is no such file; perhaps a URL was meant.
     #[error("{0}: no such file; if it is a URL, write https://{0}")]
     Missing(String),
-    /// A folder.
+    /// The source is a folder.
     #[error("{0}: is a folder, not a list of URLs")]
     Folder(String),
-    /// Anything else the system says.
+    /// The system reported an error.
     #[error("{0}: {reason}", reason = plain(.1))]
     Io(String, io::Error),
-    /// `-` twice.
+    /// Standard input was named twice.
     #[error("-: standard input can be read only once")]
     StdinTwice,
 }
 
-/// Opens every one of `names`: a URL (it contains `://`), `-`, or a file.
-/// URLs that follow each other are one source, `args`.
+/// Opens `names`: each is a URL (it contains `://`), `-`, or a file. Consecutive URLs become one
+/// source, `args`.
 ///
 /// # Errors
 ///
-/// The first source that cannot be opened.
+/// A source cannot be opened; the first one is reported.
 pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
     let mut sources = Vec::new();
     let mut names = names.iter().peekable();

@@ -1,4 +1,4 @@
-//! What each shard of a list will have, and whose it is: skew is seen before it is paid for.
+//! Counts the load of each shard of a list, so that an uneven division is seen before the run.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -10,36 +10,36 @@ use super::source::Source;
 use super::walk::{ReadError, ReadEvent, walk};
 use crate::model::error::Failure;
 
-/// HostCounts that are counted at a time. Where there are no more, each is counted exactly.
+/// The number of hosts that are counted at a time. If a list has no more, the counts are exact.
 const HOSTS: usize = 65_536;
 
-/// Some of the list.
+/// The load of one shard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardLoad {
-    /// Inputs.
+    /// The number of inputs.
     pub inputs: u64,
-    /// Bytes of their lines.
+    /// The number of bytes of their lines.
     pub bytes: u64,
 }
 
-/// A list, counted.
+/// The counts of a list.
 #[derive(Debug)]
 pub struct Survey {
-    /// Inputs of the shard that was asked for.
+    /// The number of inputs in this run's shard.
     pub inputs: u64,
-    /// Those that hold no request.
+    /// The number of those that contain no valid request.
     pub invalid: u64,
-    /// What each shard has, by its number.
+    /// The load of each shard, by its number.
     pub shards: Vec<ShardLoad>,
     hosts: HostCounts,
 }
 
-/// Counts the inputs of `sources`, by shards. `on_invalid` is given the reason of each that
-/// holds no request and is of `shard`.
+/// Counts the inputs of `sources` by shard. Calls `on_invalid` with the failure of each input of
+/// `shard` that contains no valid request.
 ///
 /// # Errors
 ///
-/// A source that broke.
+/// A source cannot be read to its end.
 pub fn survey(
     sources: Vec<Source>,
     defaults: &Defaults,
@@ -75,7 +75,8 @@ pub fn survey(
 }
 
 impl Survey {
-    /// The hosts with the most inputs: name, inputs, and the shard of the first of them.
+    /// Returns the hosts with the most inputs: the name, the number of inputs, and the shard of
+    /// the first one.
     #[must_use]
     pub fn heaviest(&self, most: usize) -> Vec<(&str, u64, u32)> {
         let mut hosts: Vec<_> = self.hosts.counts.iter().collect();
@@ -86,17 +87,18 @@ impl Survey {
             .collect()
     }
 
-    /// How far the count of a host may be over what it has: 0 unless there are very many hosts.
+    /// Returns by how much the count of a host may be too high: 0 unless there are very many
+    /// hosts.
     #[must_use]
     pub fn error(&self) -> u64 {
         self.hosts.error
     }
 }
 
-/// HostCounts by their inputs, in bounded memory: the "lossy counting" of Manku and Motwani.
+/// Counts inputs by host in bounded memory: the "lossy counting" of Manku and Motwani.
 ///
-/// When there are too many, those with the fewest inputs are forgotten; one that comes
-/// (back) is given what it may have had before.
+/// When there are too many hosts, those with the fewest inputs are dropped. A new host starts
+/// with the count that it may have had when it was dropped.
 #[derive(Debug, Default)]
 struct HostCounts {
     counts: HashMap<Box<str>, (u64, u32)>,
@@ -115,7 +117,7 @@ impl HostCounts {
         self.counts.insert(host.into(), (self.error + 1, shard));
     }
 
-    /// Makes room for half of all hosts.
+    /// Drops the half of the hosts with the fewest inputs.
     fn evict(&mut self) {
         let mut inputs: Vec<u64> = self.counts.values().map(|&(inputs, _)| inputs).collect();
         let (_, &mut median, _) = inputs.select_nth_unstable(HOSTS / 2);

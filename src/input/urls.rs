@@ -1,10 +1,10 @@
-//! Text → URL.
+//! Parses text into URLs.
 
 use url::Url;
 
 use crate::model::request::MAX_URL;
 
-/// The scheme of lines without one.
+/// The scheme of lines that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// `https://`
@@ -13,27 +13,48 @@ pub enum Scheme {
     Http,
 }
 
-/// Why a text is no URL that can be fetched.
+/// Why a text is not a URL that can be fetched.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlError {
     #[error("not a URL: {0}")]
     Syntax(#[from] url::ParseError),
-    #[error("not a URL: `{0}` is followed by //")]
+    #[error("not a URL: begins with {0}")]
+    Start(char),
+    #[error("not a URL: no scheme before ://")]
+    NoScheme,
+    #[error("not a URL: `{0}` must be followed by //")]
     Slashes(&'static str),
     #[error("not a URL: no host before the path")]
     NoHost,
-    #[error("longer than {MAX_URL} bytes once encoded")]
+    #[error("the URL is longer than {MAX_URL} bytes once encoded")]
     TooLong,
-    #[error("the scheme is `{0}`, not http or https")]
+    #[error("the scheme is `{0}`; only http and https are supported")]
     Scheme(String),
 }
 
-/// Makes URLs of texts. Where one begins as the one before did, up to its path, only
-/// the rest is parsed: of a short URL, the host is most of the work.
+impl UrlError {
+    /// The error of parsing `text`, which contains `://`. It quotes no more than one character,
+    /// because the text may contain a password.
+    fn of_whole(error: url::ParseError, text: &str) -> Self {
+        match (error, text.chars().next()) {
+            (url::ParseError::RelativeUrlWithoutBase, Some(first)) => {
+                if first.is_alphabetic() {
+                    Self::NoScheme
+                } else {
+                    Self::Start(first)
+                }
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+/// Parses URLs. If a URL begins as the previous one did, up to its path, only the rest is
+/// parsed: for a short URL, most of the work is the host.
 pub(super) struct UrlParser {
-    /// Of texts without one.
+    /// The scheme of texts that have none.
     scheme: Scheme,
-    /// How the last URL began, up to its path, and the URL.
+    /// The text of the previous URL up to its path, and that URL.
     previous: Option<(String, Url)>,
 }
 
@@ -45,11 +66,11 @@ impl UrlParser {
         }
     }
 
-    /// The URL that `text` means, its userinfo still in it.
+    /// Parses `text`. The URL still contains its userinfo.
     ///
     /// # Errors
     ///
-    /// It is none for us.
+    /// The text is not a URL that can be fetched.
     pub(super) fn parse(&mut self, text: &str) -> Result<Url, UrlError> {
         let after_scheme = after_scheme(text);
         let path = after_authority(after_scheme.unwrap_or(text));
@@ -72,12 +93,12 @@ impl UrlParser {
         after_scheme: Option<&str>,
         start: &str,
     ) -> Result<Url, UrlError> {
-        // Where there is no authority, the parser would take the path for one.
+        // If there is no authority, the parser would take the path for one.
         if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
             return Err(UrlError::NoHost);
         }
         let url = if after_scheme.is_some() {
-            Url::parse(text)?
+            Url::parse(text).map_err(|error| UrlError::of_whole(error, text))?
         } else {
             for scheme in ["http:", "https:"] {
                 if text
@@ -101,20 +122,20 @@ impl UrlParser {
     }
 }
 
-/// What follows `://` where that ends a scheme, and does not stand in a path or a query.
+/// Returns what follows the `://` after a scheme. A `://` in a path or a query does not count.
 fn after_scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_at(text.find(['/', '?', '#'])?);
     rest.strip_prefix("//").filter(|_| scheme.ends_with(':'))
 }
 
-/// What follows the authority that `text` begins with.
+/// Returns what follows the authority, with which `text` begins.
 fn after_authority(text: &str) -> &str {
     let end = text.find(['/', '\\', '?', '#']);
     end.map_or("", |end| &text[end..])
 }
 
-/// Whether `path`, seen from a URL, is a path, and not the authority of another URL. The
-/// parser leaves out tabs and ends of lines wherever they stand.
+/// Whether `path`, resolved against a URL, stays a path and does not become another authority.
+/// The parser ignores tabs and line ends wherever they are.
 fn is_path_only(path: &str) -> bool {
     path.strip_prefix('/')
         .is_some_and(|rest| !rest.starts_with(['/', '\\', '\t', '\n', '\r']))
@@ -125,7 +146,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// How URLs may begin, and how they may go on.
+    /// Texts with various beginnings and continuations.
     fn text() -> impl Strategy<Value = String> {
         let start = prop_oneof![
             "((http|https|HTTP|ftp|h\tttp)://)?([a-cA@:é%. \\[\\]]{0,6}|127\\.1|u:p@a:8080)",

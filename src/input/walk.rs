@@ -16,29 +16,30 @@ use crate::model::error::plain;
 use crate::model::event::ListTotals;
 use crate::model::input::Input;
 
-/// A source broke while it was read.
+/// A source could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[error("{source_name}: {}", plain(.error))]
 pub struct ReadError {
-    /// Which one.
+    /// The name of the source.
     pub source_name: Arc<str>,
-    /// What the system said.
+    /// The error of the system.
     pub error: io::Error,
 }
 
-/// What comes of reading a list.
+/// What happens while a list is read.
 pub(super) enum ReadEvent<'a> {
-    /// An input, and the line that holds it.
+    /// An input was read from this line.
     Input(Box<Input>, Line<'a>),
-    /// The source may pause now.
+    /// All that one read returned is parsed; the next read may take long.
     MayPause,
 }
 
-/// Gives `on_event` every input of `sources`, in order; `None` where that breaks off.
+/// Reads `sources` and calls `on_event` with every input, in order. Returns the totals of the
+/// list; `None` if `on_event` stopped it.
 ///
 /// # Errors
 ///
-/// A source that broke; nothing is read after it.
+/// A source cannot be read to its end; nothing is read after it.
 pub(super) fn walk(
     sources: Vec<Source>,
     defaults: &Defaults,
@@ -89,7 +90,7 @@ pub(super) fn walk(
     }))
 }
 
-/// Bytes that are hashed as they are read.
+/// A reader that hashes what is read, if the hash was asked for.
 struct HashingReader<'a, R> {
     bytes: R,
     digest: &'a mut Option<Sha256>,
@@ -109,7 +110,7 @@ impl<R: Read> Read for HashingReader<'_, R> {
 ///
 /// # Errors
 ///
-/// A file that cannot be read.
+/// A file cannot be read.
 pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
     let mut inputs = 0;
     for file in files {
@@ -128,7 +129,7 @@ mod tests {
     use super::super::shard_filter::ShardFilter;
     use super::*;
 
-    /// A hundred thousand URLs of five thousand hosts.
+    /// With 100,000 URLs of 5,000 hosts.
     #[test]
     fn every_input_is_in_one_shard_and_every_host_in_one() {
         let url = |n| format!("http://host-{}.example/{n}", n % 5_000);

@@ -1,10 +1,10 @@
-//! Names a server in messages.
+//! The name of a server in messages.
 
 use std::fmt;
 
 use url::Url;
 
-/// `host:port` of `url`, the port always shown.
+/// Displays `host:port` of a URL; the port is always there, even if it is the default.
 pub struct Authority<'a>(pub &'a Url);
 
 impl fmt::Display for Authority<'_> {

@@ -1,12 +1,12 @@
-//! Which parts of an answer are kept for its record.
+//! The parts of an answer that are kept for its record.
 
-/// What to keep of an answer, beyond what every record shows.
+/// The parts of an answer that are kept beyond what every record shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Capture {
     /// The header fields.
     pub headers: bool,
     /// The body.
     pub body: bool,
-    /// Its SHA-256.
+    /// The SHA-256 of the body.
     pub sha256: bool,
 }

@@ -1,46 +1,46 @@
-//! What went wrong with one input: a kind, the phase it happened in, and words.
+//! Why an input failed: the kind of failure, the phase it happened in, and a message.
 
 use std::error::Error;
 use std::fmt;
 
 use serde::Serialize;
 
-/// The class of a failure; scripts decide by it, so a name never changes.
+/// The kind of a failure. Scripts decide by its name, so a name never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The line holds no URL that can be fetched.
     InvalidUrl,
-    /// The line is not an input at all (encoding, length, JSON).
+    /// The line cannot be read as an input: its encoding, its length or its JSON is wrong.
     InvalidInput,
-    /// The name of the host could not be resolved.
+    /// The host name could not be resolved.
     Dns,
-    /// No connection, or a connection that was lost before an answer.
+    /// No connection could be made, or it was lost before an answer came.
     Connect,
-    /// The TLS handshake or a certificate failed.
+    /// The TLS handshake failed, or the certificate was rejected.
     Tls,
-    /// One of the time limits ran out.
+    /// A time limit was exceeded.
     Timeout,
-    /// The server does not speak HTTP as it is written down.
+    /// The server violated the HTTP protocol.
     Protocol,
-    /// A redirect that cannot be followed.
+    /// A redirect could not be followed.
     Redirect,
-    /// The body did not arrive whole or cannot be decoded.
+    /// The body did not arrive whole, or could not be decoded.
     Body,
-    /// The body is larger than allowed.
+    /// The body is larger than `--max-filesize`.
     TooLarge,
-    /// The body is not the expected one.
+    /// The body does not have the expected checksum.
     Checksum,
-    /// It may not be asked.
+    /// An option forbids the request, such as `--block-private` or `--https-only`.
     Blocked,
-    /// The body cannot be saved.
+    /// The body could not be saved.
     Io,
     /// The run ended before this input did.
     Cancelled,
 }
 
 impl Kind {
-    /// The name in records and messages.
+    /// Returns the name in records and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,34 +62,34 @@ impl Kind {
     }
 }
 
-/// How far an input had come when it failed.
+/// How far an input had got when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Reading the line.
+    /// Reading the input line.
     Input,
-    /// Looking up the name.
+    /// Resolving the host name.
     Resolve,
-    /// Connecting, the TLS handshake included.
+    /// Connecting, including the TLS handshake.
     Connect,
-    /// Connected, the request is being sent.
+    /// Sending the request.
     Request,
-    /// Sent, waiting for the head of the answer.
+    /// Waiting for the head of the answer.
     Headers,
-    /// Reading the body.
+    /// Receiving the body.
     Body,
-    /// Making a file of the body.
+    /// Saving the body.
     Save,
 }
 
 /// The failure of one attempt or input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// The class.
+    /// The kind of failure.
     pub kind: Kind,
-    /// How far it had come.
+    /// How far the input had got.
     pub phase: Phase,
-    /// The cause chain in words, in one line, without secrets.
+    /// The chain of causes on one line, without secrets.
     pub message: String,
 }
 
@@ -100,7 +100,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// A failure of `kind` in `phase`, told by `message`.
+    /// Creates a failure of `kind` in `phase`, described by `message`.
     pub fn new(kind: Kind, phase: Phase, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -110,7 +110,8 @@ impl Failure {
     }
 }
 
-/// What `error` says, as part of a sentence: `Connection refused (os error 111)` → `connection refused`.
+/// Words an error as part of a sentence: `Connection refused (os error 111)` becomes
+/// `connection refused`.
 #[must_use]
 pub fn plain<E: Error + ?Sized>(error: &E) -> String {
     let text = error.to_string();

@@ -1,4 +1,4 @@
-//! What the engine tells its caller while it runs.
+//! The events of a run, which the engine reports to its caller.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use url::Url;
 use super::input::Input;
 use super::outcome::{Attempt, Outcome};
 
-/// Why a run stops before its end.
+/// Why a run stops early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// SIGINT.
+    /// SIGINT arrived.
     Interrupted,
-    /// SIGTERM.
+    /// SIGTERM arrived.
     Terminated,
-    /// `--fail-fast`.
+    /// An input failed, and `--fail-fast` is set.
     FailFast,
-    /// `--deadline`.
+    /// The `--deadline` passed.
     Deadline,
 }
 
 impl Stop {
-    /// Whether the user sent it.
+    /// Whether a signal caused it.
     #[must_use]
     pub const fn is_signal(self) -> bool {
         matches!(self, Self::Interrupted | Self::Terminated)
     }
 
-    /// The name in the summary file.
+    /// Returns the name in the summary file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,78 +40,79 @@ impl Stop {
     }
 }
 
-/// What the engine tells while it runs.
+/// Something that happened in a run.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// An answer leads elsewhere.
+    /// A redirect is followed.
     Redirected {
-        /// Whose.
+        /// The input that is redirected.
         input: &'a Input,
-        /// The answer.
+        /// The status of the redirect.
         status: StatusCode,
-        /// Where to.
+        /// The next URL.
         to: &'a Url,
     },
-    /// An attempt is over.
+    /// An attempt has ended.
     Attempted {
-        /// Whose.
+        /// The input that was attempted.
         input: &'a Input,
-        /// How it went.
+        /// The result of the attempt.
         attempt: &'a Attempt,
     },
-    /// An attempt will be made again.
+    /// Another attempt will be made.
     Retrying {
-        /// Whose.
+        /// The input that is retried.
         input: &'a Input,
-        /// Attempts so far.
+        /// The number of attempts so far.
         made: usize,
-        /// How long that waits.
+        /// The time until the next attempt.
         delay: Duration,
     },
-    /// An input is done; those before it may not be.
+    /// An input is done. Inputs before it may still be in progress.
     Completed(&'a mut Outcome),
-    /// An input is done, and with `--ordered` so are all before it.
+    /// An input is done, and its record is due: with `--ordered`, all inputs before it are
+    /// done too.
     Done(Box<Outcome>),
     /// Every source was read to its end.
     InputEnded {
-        /// Inputs in all.
+        /// The number of inputs in all sources.
         inputs: u64,
     },
-    /// A source broke; nothing is read after it.
+    /// A source could not be read to its end. Nothing is read after it.
     SourceFailed(String),
-    /// The run stops before its end.
+    /// The run stops early.
     Stopping {
-        /// Why.
+        /// The reason.
         why: Stop,
-        /// Requests that are still on the wire and will be waited for.
+        /// The number of requests in flight, which are waited for.
         waiting_for: usize,
     },
-    /// Nothing more is ready at this moment.
+    /// Nothing else is ready at the moment, so output that is buffered can be written.
     Pause,
 }
 
-/// A list that was read to its end.
+/// The totals of a list that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListTotals {
-    /// Inputs in it.
+    /// The number of inputs in the list.
     pub inputs: u64,
-    /// Those of this run's shard.
+    /// The number of inputs in this run's shard.
     pub taken: u64,
-    /// Their indices, each hashed, in sum: of all, and of those of this run's shard.
+    /// The sums of the hashed indices: of all inputs, and of those in this run's shard.
     pub fingerprints: [u64; 2],
-    /// Of all bytes that were read, if anybody wants to know.
+    /// The SHA-256 of all bytes that were read, if it was asked for.
     pub sha256: Option<[u8; 32]>,
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunEnd {
-    /// What was read, if that is every line of every source.
+    /// The totals of the list, if every source was read to its end.
     pub list: Option<ListTotals>,
-    /// A source broke.
+    /// A source could not be read to its end.
     pub broken: bool,
-    /// What was on the wire was cut off.
+    /// Requests in flight were aborted.
     pub aborted: bool,
-    /// Why it stopped before its end.
+    /// Why the run stopped early, if it did.
     pub stopped: Option<Stop>,
 }

@@ -1,26 +1,26 @@
-//! The exit codes, each with its meaning.
+//! The exit codes and their meaning.
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Every URL is ok or skipped.
     Success,
-    /// The run finished, some URL is not ok.
+    /// The run finished, and some URL is not ok.
     SomeFailed,
-    /// Options, a source or a file that cannot be opened.
+    /// The options are wrong, or a source or file cannot be opened.
     Usage,
-    /// The run could not go on: standard output, a disk, a source.
+    /// The run could not continue: standard output, the disk or a source failed.
     CannotGoOn,
-    /// SIGINT stopped the run.
+    /// SIGINT ended the run.
     Interrupted,
-    /// SIGTERM stopped the run.
+    /// SIGTERM ended the run.
     Terminated,
-    /// The reader of standard output left.
+    /// The reader of standard output closed it.
     ReaderLeft,
 }
 
 impl Exit {
-    /// The number the shell sees.
+    /// Returns the exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

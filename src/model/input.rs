@@ -7,51 +7,51 @@ use serde_json::value::RawValue;
 use super::error::Failure;
 use super::request::Request;
 
-/// One line of the input: where it stood, how it is shown, and what it asks for.
+/// One input: its position in the list, how it is displayed, and its request.
 #[derive(Debug)]
 pub struct Input {
-    /// 0-based number in the whole list, whichever shard of it this run has.
+    /// The 0-based number of the input in the whole list, across all shards.
     pub index: u64,
-    /// 0-based number among the inputs of this run.
+    /// The 0-based number of the input among the inputs of this run.
     pub turn: u64,
-    /// A file name, `-` or `args`.
+    /// The source of the line: a file name, `-` or `args`.
     pub source: Arc<str>,
-    /// 1-based line in its source.
+    /// The 1-based line number in the source.
     pub line: u64,
-    /// The URL as asked, its userinfo masked.
+    /// The URL as records show it: as it stands on the line, with its userinfo masked.
     pub shown: String,
     /// The `id` of a JSON line.
     pub id: Option<Box<str>>,
-    /// The `meta` of a JSON line, echoed as it is.
+    /// The `meta` of a JSON line, copied to the record unchanged.
     pub meta: Option<Box<RawValue>>,
     /// The request, or why the line holds none.
     pub request: Result<Arc<Request>, Failure>,
-    /// What is to be done about it.
+    /// What is to be done about the request.
     pub plan: Decision,
 }
 
-/// What is to be done about an input that holds a request.
+/// What is to be done about the request of an input.
 #[derive(Debug, Default)]
 pub enum Decision {
-    /// The request is sent.
+    /// Send it.
     #[default]
     Send,
-    /// There is no need to.
+    /// Skip it.
     Skip {
-        /// Why.
+        /// The reason.
         why: Skip,
-        /// The file that is there.
+        /// The existing file that stands for the result, if there is one.
         file: Option<Arc<str>>,
     },
-    /// There is no sense in it: this is why.
+    /// Fail it without sending it.
     Refuse(Failure),
 }
 
-/// Why a request need not be sent.
+/// Why a request is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// The journal says that it is done.
+    /// The journal says that an earlier run completed it.
     Done,
-    /// Its file is there.
+    /// Its file already exists.
     Exists,
 }

@@ -1,9 +1,9 @@
-//! Masks the userinfo in URLs, which may be a secret.
+//! Masks the userinfo of URLs, which may be a secret.
 
 use url::Url;
 
-/// `scheme://***@…`: `text` with everything masked that may be userinfo. For text
-/// that is no usable URL, where nobody knows; where it is one, [`mask_url`] does.
+/// Masks everything that could be userinfo in a text that is not a valid URL:
+/// `scheme://***@…`. Where a URL was parsed, [`mask_url`] masks exactly its userinfo.
 #[must_use]
 pub fn mask_text(text: &str) -> String {
     let text = text.replace(['\t', '\n', '\r'], "");
@@ -21,7 +21,7 @@ pub fn mask_text(text: &str) -> String {
     }
 }
 
-/// `url` with its userinfo masked.
+/// Returns `url` with its userinfo masked.
 #[must_use]
 pub fn mask_url(url: &Url) -> String {
     if url.username().is_empty() && url.password().is_none() {

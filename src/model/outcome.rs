@@ -1,4 +1,4 @@
-//! What became of one input.
+//! The outcome of one input.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use super::input::Input;
 pub use super::saved_file::{PendingFile, SavedFile};
 pub use super::status_set::{StatusSet, StatusSetError};
 
-/// The one word for what became of an input.
+/// The outcome of an input in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Answered whole, with an accepted status.
+    /// The whole answer arrived, with an accepted status.
     Ok,
-    /// Answered whole, with a status that is not accepted.
+    /// The whole answer arrived, with a status that is not accepted.
     HttpError,
-    /// No whole answer.
+    /// No whole answer arrived.
     Error,
-    /// It needed no request.
+    /// No request was needed.
     Skipped,
-    /// The run stopped before it.
+    /// The run stopped before the input was done.
     Cancelled,
 }
 
 impl Verdict {
-    /// The name in records and messages.
+    /// Returns the name in records and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,36 +43,37 @@ impl Verdict {
     }
 }
 
-/// The last answer a server gave, as far as it came.
+/// The last answer of a server, as far as it arrived.
 #[derive(Debug)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The protocol it was spoken in.
+    /// The version of HTTP.
     pub version: Version,
-    /// Who answered.
+    /// The address of the server, or of the proxy in front of it.
     pub remote_addr: Option<SocketAddr>,
-    /// The header of that name.
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// Bytes of the body, after decoding.
+    /// The size of the body in bytes, after decoding.
     pub size: u64,
-    /// Of the body, where asked for.
+    /// The SHA-256 of the body, if it was asked for.
     pub sha256: Option<[u8; 32]>,
-    /// Where asked for.
+    /// The header fields, if they were asked for.
     pub headers: Option<Box<HeaderMap>>,
-    /// Where asked for.
+    /// The body, if it was asked for.
     pub body: Option<Vec<u8>>,
-    /// From the start of the attempt to the head of this answer, on the wire.
+    /// The time from the start of the attempt to the head of this answer, without pauses
+    /// of our own.
     pub ttfb: Duration,
-    /// How long the server wants to be left alone.
+    /// The pause that the server asks for with `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The file that the body became.
+    /// The file that the body was saved to.
     pub saved: Option<SavedFile>,
 }
 
 #[cfg(test)]
 impl Answer {
-    /// An empty answer, from nobody.
+    /// Creates an empty answer.
     pub(crate) fn of(status: u16) -> Self {
         Self {
             status,
@@ -90,63 +91,63 @@ impl Answer {
     }
 }
 
-/// One attempt at a request, redirects included.
+/// One attempt at a request, including its redirects.
 #[derive(Debug)]
 pub struct Attempt {
-    /// The last answer, whole or not. Boxed: it is handed on many times.
+    /// The last answer, whole or not. Boxed, because it is moved many times.
     pub answer: Option<Box<Answer>>,
-    /// Why there is no whole answer.
+    /// Why no whole answer arrived, if it did not.
     pub failure: Option<Failure>,
-    /// The URL of the last hop.
+    /// The URL of the last request, after redirects.
     pub final_url: Arc<Url>,
-    /// How many redirects led there.
+    /// The number of redirects that were followed.
     pub redirects: u32,
-    /// Some of it may have reached a server.
+    /// Some request of the attempt may have reached a server.
     pub sent: bool,
-    /// Time on the wire.
+    /// The time in flight.
     pub total: Duration,
 }
 
 /// What the record keeps of each attempt.
 #[derive(Clone, Debug, Default)]
 pub struct AttemptSummary {
-    /// Of the last answer.
+    /// The status of the last answer.
     pub status: Option<u16>,
-    /// Why it failed.
+    /// The failure of the attempt.
     pub error: Option<Failure>,
-    /// Time on the wire.
+    /// The time in flight.
     pub total: Duration,
-    /// What was waited before it.
+    /// The time waited before the attempt.
     pub delay: Duration,
 }
 
-/// What became of one input: the source of its one record.
+/// The outcome of one input, from which its one record is made.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was asked. Boxed like the answer.
+    /// The input. Boxed, because it is moved many times.
     pub input: Box<Input>,
-    /// What became of it.
+    /// The outcome in one word.
     pub verdict: Verdict,
-    /// When the first attempt started.
+    /// The start of the first attempt.
     pub started: Option<SystemTime>,
-    /// From there to the end, waiting included.
+    /// The time from there to the end, including the time spent waiting.
     pub elapsed: Option<Duration>,
     /// The last attempt took longer than `--slow`.
     pub slow: bool,
-    /// Every attempt, in order.
+    /// All attempts, in order.
     pub attempts: Vec<AttemptSummary>,
-    /// The last attempt, where there was one.
+    /// The last attempt, if there was one.
     pub last: Option<Attempt>,
-    /// Why it is not ok, unless the status says so.
+    /// Why the input is not ok, unless it is because of the status.
     pub failure: Option<Failure>,
-    /// The file it became, or already is.
+    /// The name of the file that the body was saved to, or that already existed.
     pub file: Option<Arc<str>>,
-    /// Of a new file.
+    /// The new file, which waits for its record.
     pub pending_file: Option<Box<dyn PendingFile>>,
 }
 
 impl Outcome {
-    /// The last answer, whole or not.
+    /// Returns the last answer, whole or not.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         self.last.as_ref()?.answer.as_deref()

@@ -1,4 +1,4 @@
-//! What is asked for: one line of input, parsed.
+//! The request that an input line asks for.
 
 use std::sync::Arc;
 
@@ -13,66 +13,68 @@ pub use super::input::{Decision, Input, Skip};
 pub use super::mask::{mask_text, mask_url};
 pub use super::saved_file::{Existing, SaveTarget};
 
-/// The longest URL that can be sent, in bytes: the http crate takes no longer one.
+/// The length of the longest URL in bytes; the `http` crate accepts no longer one.
 pub const MAX_URL: usize = 65_534;
 
-/// One request as asked. Clones are cheap.
+/// A request as the input line and the options ask for it. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Without userinfo, which is in `authorization`.
+    /// The URL without its userinfo, which is in `authorization`.
     pub url: Arc<Url>,
-    /// The method of the first hop.
+    /// The method; a redirect may change it.
     pub method: Method,
-    /// What `-H` and JSON lines add; it stays with the origin of `url`.
+    /// The headers of `-H` and of the JSON line. They are sent to the origin of `url` only.
     pub headers: Arc<HeaderMap>,
-    /// From the URL's userinfo or `-u`; it stays with the origin of `url`.
+    /// The credentials of the URL's userinfo or of `-u`. They are sent to the origin of
+    /// `url` only.
     pub authorization: Option<HeaderValue>,
-    /// What is sent as content.
+    /// The content to send.
     pub body: Option<Arc<Body>>,
-    /// What the content that is received must hash to.
+    /// The SHA-256 that the body of the answer must have.
     pub sha256: Option<[u8; 32]>,
-    /// The name that the line gives to the file.
+    /// The file name that the input line asks for.
     pub name: Option<String>,
-    /// Where the content that is received goes.
+    /// The file to save the body of the answer to.
     pub place: Option<SaveTarget>,
 }
 
 /// The content of a request.
 #[derive(Clone, Debug)]
 pub struct Body {
-    /// The bytes as sent.
+    /// The bytes to send.
     pub bytes: Bytes,
-    /// Of the bytes.
+    /// The SHA-256 of the bytes.
     pub sha256: [u8; 32],
-    /// Sent as `Content-Type`; none where the user gave the header.
+    /// The `Content-Type`; `None` if the user set that header.
     pub content_type: Option<HeaderValue>,
 }
 
-/// A header or a method that cannot be sent. It never shows a value: that may be a secret.
+/// A header or a method that cannot be sent. Messages never show the value of a header,
+/// which may be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// Not a token of RFC 9110, section 5.6.2.
-    #[error("what stands before the value is not the name of a header")]
+    /// The name of the header is not a token (RFC 9110, section 5.6.2).
+    #[error("not a header name: a name has only letters, digits and !#$%&'*+-.^_`|~")]
     Name,
-    /// Control characters in the value.
-    #[error("{0}: the value holds a control character")]
+    /// The value contains control characters.
+    #[error("{0}: the value contains a control character")]
     Value(HeaderName),
-    /// Framing and connections are not the user's.
+    /// The header controls framing or the connection, which are not up to the user.
     #[error("{0} is set by fetch itself")]
     Ours(HeaderName),
-    /// Not a token.
-    #[error("{0:?} is not a method")]
+    /// The method is not a token (RFC 9110, section 9.1).
+    #[error("{0:?} is not an HTTP method")]
     Method(String),
-    /// It opens a tunnel, which is no answer.
-    #[error("CONNECT opens a tunnel and fetches nothing")]
+    /// CONNECT opens a tunnel instead of returning content.
+    #[error("CONNECT is not supported: it opens a tunnel and fetches nothing")]
     Connect,
 }
 
-/// The header `name: value`, marked as not to be printed.
+/// Parses the header `name: value` and marks it as sensitive, so that it is never printed.
 ///
 /// # Errors
 ///
-/// It cannot be sent, or is not the user's to send.
+/// The header cannot be sent, or `fetch` sets it itself.
 pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestError> {
     const OURS: [HeaderName; 7] = [
         header::CONNECTION,
@@ -93,11 +95,11 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Requ
     Ok((name, value))
 }
 
-/// The method of that name; methods are case-sensitive (RFC 9110, section 9.1).
+/// Parses a method. Methods are case-sensitive (RFC 9110, section 9.1).
 ///
 /// # Errors
 ///
-/// It is none, or not one that fetches.
+/// `name` is not a method, or is CONNECT.
 pub fn method(name: &str) -> Result<Method, RequestError> {
     match Method::try_from(name) {
         Ok(Method::CONNECT) => Err(RequestError::Connect),

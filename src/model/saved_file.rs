@@ -1,42 +1,43 @@
-//! The file that a body is saved to.
+//! The files that bodies are saved to.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// The file that a body becomes.
+/// The file to save a body to.
 #[derive(Clone, Debug)]
 pub struct SaveTarget {
-    /// The name below the folder.
+    /// The file name in the folder of `--output-dir`.
     pub name: Arc<str>,
-    /// What becomes of a file that has the name by then.
+    /// What to do if a file of that name exists by then.
     pub existing: Existing,
 }
 
-/// What becomes of a file that stands where another is to go.
+/// What to do if the file to save already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// It stays, and the other is not saved.
+    /// Keep it, and do not save the body.
     Keep,
-    /// It stays; if it has the same content, that is as good as saved.
+    /// Keep it; the body counts as saved if the content is the same.
     KeepSame,
-    /// The journal knows it longer: it is replaced if it is the beginning of the other.
+    /// Replace it if the new content begins with all of it: the journal says that the file
+    /// was longer, so it has been cut off.
     ReplaceBeginning,
-    /// It is replaced.
+    /// Replace it.
     Replace,
 }
 
-/// A file that is whole, and whose record is not written yet.
+/// A file that is complete, but whose record is not written yet.
 #[derive(Debug)]
 pub struct SavedFile {
-    /// Its name below the folder.
+    /// The file name in the folder of `--output-dir`.
     pub name: Arc<str>,
-    /// What is left to do once its record is written.
+    /// Must be told when the record is written; otherwise it removes the file.
     pub pending_file: Box<dyn PendingFile>,
 }
 
-/// Stands for a file without a record. Dropped as it is, it takes the file back:
-/// what no record tells of does not count.
+/// A file that waits for its record. Dropped before the record is written, it removes the
+/// file, because a file without a record does not count as fetched.
 pub trait PendingFile: Debug + Send {
-    /// The record is written: the file stays.
+    /// Keeps the file, now that its record is written.
     fn recorded(self: Box<Self>);
 }

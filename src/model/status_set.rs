@@ -3,22 +3,22 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// The statuses that are ok.
+/// A set of status codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusSet(Vec<RangeInclusive<u16>>);
 
 impl StatusSet {
-    /// Whether `status` is ok.
+    /// Whether `status` is in the set.
     #[must_use]
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(&status))
     }
 }
 
-/// Not a list of statuses.
+/// A text that is not a set of status codes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between"
+    "{0:?} is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
 )]
 pub struct StatusSetError(String);
 

@@ -1,21 +1,22 @@
-//! Text that several parts must see alike.
+//! Helpers for text that several parts need.
 
 use std::fmt::Write as _;
 
-/// Whether a terminal, or a reader of one, could take `c` for something else than a character.
+/// Whether `c` could mislead a terminal or the person who reads it: control characters,
+/// and characters that are invisible or change the direction of the text.
 #[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-            // Fillers: letters that nobody sees.
+            // Fillers, which are letters without a glyph.
             | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
             // Zero-width, bidirectional and invisible formatting.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Lower-case hexadecimal.
+/// Formats bytes in lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes

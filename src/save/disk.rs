@@ -6,24 +6,25 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-/// Files that are written at a time.
+/// How many files are written at the same time.
 const THREADS: usize = 4;
 
-/// The same where each waits for its disk.
+/// The same with `--fsync`, where each thread mostly waits for the disk.
 const THREADS_WITH_FSYNC: usize = 16;
 
-/// How long the end of a run waits for a disk.
+/// How long the end of a run waits for writes to finish.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The threads that write. When this is dropped, they have ended, or a disk does not answer.
+/// The threads that write. Dropping it waits until they have ended, or until a disk
+/// has not responded for [`PATIENCE`].
 pub struct Threads(Option<Runtime>);
 
 impl Threads {
-    /// Threads that come when there is something to do.
+    /// Prepares the threads; each starts when there is work for it.
     ///
     /// # Errors
     ///
-    /// The system refuses.
+    /// The runtime that owns them cannot be created.
     pub fn start(fsync: bool) -> io::Result<Self> {
         let threads = if fsync { THREADS_WITH_FSYNC } else { THREADS };
         let runtime = Builder::new_current_thread()
@@ -33,7 +34,7 @@ impl Threads {
         Ok(Self(Some(runtime)))
     }
 
-    /// Who hands them work; `None` after the end.
+    /// Returns a handle that gives work to the threads; `None` once they have ended.
     #[must_use]
     pub fn disk(&self) -> Option<Disk> {
         Some(Disk(self.0.as_ref()?.handle().clone()))
@@ -48,7 +49,7 @@ impl Drop for Threads {
     }
 }
 
-/// Hands work to the threads that write.
+/// A handle that gives work to the threads that write. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Disk(Handle);
 

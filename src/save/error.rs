@@ -1,39 +1,41 @@
-//! Why a body is not saved.
+//! The errors of saving a body.
 
 use std::io;
 
 use crate::model::body_sink::ChecksumError;
 use crate::model::error::{Failure, Kind, Phase, plain};
 
-/// Why a body did not become a file.
+/// Why a body could not be saved. Most variants name the path of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// What the system says of a path.
+    /// The system reported an error.
     #[error("{0}: {reason}", reason = plain(.1))]
     Io(String, io::Error),
-    /// The name is taken.
-    #[error("{0}: is there already (--existing)")]
+    /// The file already exists.
+    #[error("{0}: already exists (--existing)")]
     Exists(String),
-    /// The name is taken, and the journal says nothing of it.
-    #[error("{0}: is there already, with other content (--existing)")]
+    /// The file already exists, and the journal does not know it.
+    #[error("{0}: already exists with different content (--existing)")]
     Differs(String),
-    /// The name is taken by a link, a folder, a device.
-    #[error("{0}: is there already, and is no file to be replaced")]
+    /// A link, a folder or a device has the name of the file.
+    #[error("{0}: already exists and is not a regular file")]
     NotAFile(String),
-    /// The name is that of a file that the run itself reads or writes.
-    #[error("{0}: the run itself reads or writes that file")]
+    /// The run itself reads or writes the file, as a source or a journal for example.
+    #[error("{0}: is read or written by this run itself; choose another --output-dir")]
     InUse(String),
-    /// `NAME.part` is not ours.
-    #[error("{0}: is there already, and not from this download")]
+    /// `NAME.part` exists, but no earlier attempt at this download made it.
+    #[error("{0}: already exists and is not from this download; remove it to start over")]
     NotOurs(String),
-    /// `NAME.part` is another process's.
-    #[error("{0}: another process is writing it")]
+    /// Another process has locked `NAME.part`.
+    #[error("{0}: another process is writing to it")]
     Busy(String),
-    /// The body is not the expected one.
+    /// The body does not have the expected checksum.
     #[error(transparent)]
     Checksum(#[from] ChecksumError),
-    /// The thread that wrote it failed, or somebody else took it.
-    #[error("what was written is gone")]
+    /// The temporary file was removed by somebody else, or the thread that wrote it failed.
+    #[error(
+        "the temporary file is gone: another process removed or replaced it, or writing it failed"
+    )]
     Lost,
 }
 

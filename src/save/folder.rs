@@ -1,4 +1,5 @@
-//! The folder of the files: opened once; what is made, is made beneath it.
+//! The folder that files are saved to. It is opened once, and all files are reached through
+//! the open folder.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -12,52 +13,54 @@ use super::names::fingerprint;
 use crate::model::error::plain;
 use crate::sys::{Directory, FileIdentity, sync_directory};
 
-/// What a temporary file is called: these, and 16 hexadecimal digits between them.
+/// The name of a temporary file begins and ends with these; 16 hexadecimal digits stand
+/// between them.
 const TEMPORARY: (&str, &str) = (".fetch-", ".tmp");
 
-/// The folder cannot be used.
+/// The folder of `--output-dir` cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("--output-dir: {path}: {reason}", path = .0.display(), reason = plain(.1))]
 pub struct FolderError(PathBuf, io::Error);
 
-/// What has a name in the folder.
+/// What a name in the folder refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Nothing.
     Nothing,
-    /// A file of so many bytes.
+    /// A regular file of this many bytes.
     File(u64),
-    /// A file that the run itself reads or writes, or will.
+    /// A file that the run itself reads or writes, now or later.
     InUse,
-    /// A link, a folder, a device.
+    /// A link, a folder, a device or the like.
     Other,
 }
 
-/// An open folder.
+/// The open folder of `--output-dir`.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     directory: Directory,
     files_in_use: Vec<FileIdentity>,
-    /// Fingerprints of the names that files of the run's own will have.
+    /// Fingerprints of the names of files that the run itself will write.
     names_in_use: Vec<u64>,
-    /// Files that a run left without a record, with their temporary names.
+    /// Files that an earlier run left without a record: name and temporary name.
     unrecorded: Mutex<HashMap<OsString, String>>,
 }
 
 impl Folder {
-    /// Opens the folder at `path`, made where there is none, and clears away what
-    /// runs that died left in it, unless another run is at work there.
+    /// Opens the folder at `path`, creates it if it does not exist, and removes the
+    /// temporary files of runs that were killed, unless another run uses the folder.
     ///
     /// # Errors
     ///
-    /// It cannot be made or opened.
+    /// The folder cannot be created or opened.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let failed = |error: io::Error| FolderError(path.to_owned(), error);
         let directory = match Directory::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 fs::create_dir_all(path).map_err(failed)?;
-                // Its own name is to last as well; not every file system can do that.
+                // The name of the folder itself should survive a power loss, too; not every
+                // file system can sync a folder.
                 let _ = sync_directory(folder_of(path));
                 Directory::open(path)
             }
@@ -74,13 +77,14 @@ impl Folder {
         if is_alone {
             folder.sweep().map_err(failed)?;
         }
-        // Who sweeps is waited for. Where locks are not to be had, nobody sweeps.
+        // Waits for a run that is removing files. If the file system has no locks, no run
+        // removes any.
         let _ = folder.directory.lock_shared();
         Ok(folder)
     }
 
-    /// The same folder, where the files `files_in_use` are the run's itself, and so is what will
-    /// be at `future_paths`: they count as no files.
+    /// Marks files that the run itself reads or writes, so that no body replaces them:
+    /// `files_in_use` exist, and the files at `future_paths` will be written later.
     #[must_use]
     pub fn with_files_in_use<'a>(
         self,
@@ -101,7 +105,8 @@ impl Folder {
         }
     }
 
-    /// Removes temporary files, except those that show which files have no record.
+    /// Removes temporary files. A temporary file that has a second name marks that file as
+    /// one without a record; it is kept and noted in `unrecorded`.
     fn sweep(&self) -> io::Result<()> {
         let mut linked = HashMap::new();
         for entry in self.directory.entries()? {
@@ -116,7 +121,7 @@ impl Folder {
             if metadata.links > 1 {
                 linked.insert(metadata.identity.file_number(), name.to_owned());
             } else {
-                // What cannot be removed is in nobody's way.
+                // A file that cannot be removed does no harm.
                 let _ = self.remove(name);
             }
         }
@@ -141,7 +146,7 @@ impl Folder {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file `name` has a record after all.
+    /// Notes that the file `name` has a record after all.
     pub fn confirm(&self, name: &str) {
         let temporary = self.unrecorded().remove(OsStr::new(name));
         if let Some(temporary) = temporary {
@@ -149,17 +154,17 @@ impl Folder {
         }
     }
 
-    /// Whether a run that died left the file `name` without a record.
+    /// Whether a run that was killed left the file `name` without a record.
     #[must_use]
     pub fn is_unrecorded(&self, name: &str) -> bool {
         self.unrecorded().contains_key(OsStr::new(name))
     }
 
-    /// What is there under `name`; a link is not followed.
+    /// Returns what `name` refers to. Links are not followed.
     ///
     /// # Errors
     ///
-    /// The system does not say.
+    /// The system cannot tell, for want of permission for example.
     pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
         if !self.names_in_use.is_empty() && self.names_in_use.contains(&fingerprint(name)) {
             return Ok(Entry::InUse);
@@ -173,7 +178,7 @@ impl Folder {
         }
     }
 
-    /// How messages name a file of the folder.
+    /// Returns the path of the file `name` for messages.
     #[must_use]
     pub fn display_path(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
@@ -183,7 +188,7 @@ impl Folder {
         SaveError::Io(self.display_path(name), error)
     }
 
-    /// A new file under a temporary name.
+    /// Creates a file with a temporary name.
     pub(super) fn create_temporary(&self) -> io::Result<(String, File)> {
         loop {
             let name = Self::temporary_name();
@@ -199,13 +204,13 @@ impl Folder {
         format!("{prefix}{:016x}{suffix}", fastrand::u64(..))
     }
 
-    /// A new file, to be read and written; its mode is the umask's.
+    /// Creates a file for reading and writing, whose mode follows the umask.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
         self.directory.create_new(name)
     }
 
-    /// A regular file that is there, to be read and, if `write`, written; `None` where
-    /// nothing is there, an error of kind `InvalidInput` where something else is.
+    /// Opens a regular file for reading and, if `write` is set, for writing. Returns `None`
+    /// if it does not exist, and an error of kind `InvalidInput` if it is not a regular file.
     pub(super) fn open_regular(&self, name: &str, write: bool) -> io::Result<Option<File>> {
         match self.directory.open_regular(name, write) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -213,20 +218,20 @@ impl Folder {
         }
     }
 
-    /// The file of that name, not what a link leads to.
+    /// Returns the identity of the file `name`. Links are not followed.
     fn identity(&self, name: &str) -> Option<FileIdentity> {
         let metadata = self.directory.metadata(name);
         metadata.ok().map(|metadata| metadata.identity)
     }
 
-    /// Whether `name` is still the name of `file`.
+    /// Whether `name` still refers to `file`.
     pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
         let named = self.identity(name);
         named.is_some() && named == FileIdentity::of(file)
     }
 
-    /// Gives the file `from` the second name `to`, which nothing may have. False
-    /// where the file system has no second names, and `from` is gone then.
+    /// Gives the file `from` the second name `to`, which must not exist. Returns false if
+    /// the file system has no hard links: the file is renamed then.
     pub(super) fn link(&self, from: &str, to: &str) -> io::Result<bool> {
         match self.directory.hard_link(from, to) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -237,12 +242,12 @@ impl Folder {
         }
     }
 
-    /// Gives `from` the name `to`, whatever had it.
+    /// Renames `from` to `to`, and replaces an existing file.
     pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.directory.rename(from, to)
     }
 
-    /// Removes a name. Once more where that fails: nobody will come back for it.
+    /// Removes a name. Tries twice, because nobody will come back for it later.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         match self.directory.remove_file(name) {
             Err(error) if error.kind() != ErrorKind::NotFound => self.directory.remove_file(name),
@@ -250,7 +255,7 @@ impl Folder {
         }
     }
 
-    /// Removes the file `name` if a run that died left it without a record.
+    /// Removes the file `name` if a run that was killed left it without a record.
     pub(super) fn retract_unrecorded(&self, name: &str) {
         let temporary = self.unrecorded().remove(OsStr::new(name));
         if let Some(temporary) = temporary {
@@ -258,8 +263,8 @@ impl Folder {
         }
     }
 
-    /// Removes both names of a file that no record tells of; what took the place
-    /// of `name` since stays.
+    /// Removes both names of a file without a record. If another file has taken the place
+    /// of `name` since, that file is kept.
     pub(super) fn retract(&self, name: &str, temporary: &str) {
         let named = self.identity(name);
         if named.is_some() && named == self.identity(temporary) {
@@ -268,13 +273,13 @@ impl Folder {
         let _ = self.remove(temporary);
     }
 
-    /// Makes the names in it last.
+    /// Syncs the folder, so that the names of its files survive a power loss.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.directory.sync()
     }
 }
 
-/// The folder that `path` is in.
+/// Returns the folder that contains `path`.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     let folder = path.parent();
@@ -283,7 +288,7 @@ pub fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// The name, if it is that of a temporary file.
+/// Returns the name if it is that of a temporary file.
 fn as_temporary(name: &OsStr) -> Option<&str> {
     let (prefix, suffix) = TEMPORARY;
     let name = name.to_str()?;

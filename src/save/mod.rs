@@ -1,20 +1,20 @@
-//! Files of bodies: whole or absent, under names that are safe, in one folder.
+//! Saves bodies to files in one folder: each file is whole or absent, and its name is safe.
 //!
-//! [`Names`] gives every input its name, in the order of the input. A
+//! [`Names`] assigns every input its name, in the order of the input. A
 //! [`writer`] takes a body as it comes and hands it, in pieces, to a [`unfinished`],
 //! which writes on a thread of the [`Disk`]: the network waits only where the
 //! disk is behind, and then the clock of the wire stands. The [`Folder`] is
 //! opened once, and everything in it is reached through that.
 //!
-//! How a file comes about, so that a process may die anywhere:
+//! A file is made in these steps, so that the process may be killed at any moment:
 //!
 //! 1. The body goes to `.fetch-*.tmp` (with `--continue`, to `NAME.part`, see [`part_file`]).
-//! 2. A hard link gives it its name, unless something has that name.
+//! 2. A hard link gives it its name, unless that name exists.
 //! 3. The record is written.
-//! 4. The temporary name goes ([`PendingFile`](crate::model::saved_file::PendingFile)).
+//! 4. The temporary name is removed ([`PendingFile`](crate::model::saved_file::PendingFile)).
 //!
-//! So a file with a temporary name beside its own has no record: the next run
-//! that opens the folder knows that it may be fetched again.
+//! So a file that still has a temporary name has no record, and the next run that opens the
+//! folder knows that it may be fetched again.
 
 mod disk;
 mod error;

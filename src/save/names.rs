@@ -1,5 +1,5 @@
-//! Names of files: safe for what a server or a list can contain, unique, and
-//! the same on every run of the same list.
+//! File names: safe whatever a server or a list contains, unique, and the same on every run
+//! of the same list.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -15,22 +15,22 @@ use url::Url;
 
 use crate::model::text::{hex, is_unsafe};
 
-/// Bytes of a name at most: what file systems take.
+/// The length limit of a name in bytes, as common file systems have it.
 const MAX_NAME: usize = 255;
 
-/// Bytes of an extension that is kept when a name is cut.
+/// The length limit in bytes of an extension that is kept when a name is shortened.
 const MAX_EXTENSION: usize = 32;
 
-/// Bytes of the URL's hash that tell twins apart.
+/// The number of bytes of the URL's hash that distinguish equal names.
 const SHORT_HASH: usize = 4;
 
-/// Bytes of the URL's hash in `{hash}`.
+/// The number of bytes of the URL's hash in `{hash}`.
 const LONG_HASH: usize = 8;
 
-/// What a URL without a last segment is called.
+/// The name for a URL whose path has no last segment.
 const INDEX: &str = "index.html";
 
-/// How names are made: text, and fields of the input.
+/// The template of `--name`: text, and fields of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameTemplate(Vec<NamePiece>);
 
@@ -63,18 +63,18 @@ const FIELDS: [(&str, Field); 8] = [
     ("hash", Field::Hash),
 ];
 
-/// Not a template for names.
+/// A text that is not a template for names.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameTemplateError {
-    /// Names have no folders in them.
-    #[error("`/` cannot stand in a name: every file is directly in the folder")]
+    /// A name cannot contain a folder.
+    #[error("a name cannot contain `/`: every file is directly in the folder")]
     Slash,
-    /// `{` without `}`, or the other way round.
-    #[error("a brace without its other half")]
+    /// A `{` without a `}`, or the other way round.
+    #[error("`{{` and `}}` must come in pairs")]
     Brace,
-    /// Not a field.
+    /// The field does not exist.
     #[error(
-        "{{{0}}} is not a field; write {{basename}} {{host}} {{path}} {{stem}} {{ext}} {{index}} {{id}} or {{hash}}"
+        "{{{0}}} is not a field; use {{basename}} {{host}} {{path}} {{stem}} {{ext}} {{index}} {{id}} or {{hash}}"
     )]
     Unknown(String),
 }
@@ -107,21 +107,21 @@ impl FromStr for NameTemplate {
     }
 }
 
-/// What a name is made of.
+/// The input that needs a name.
 #[derive(Clone, Copy, Debug)]
 pub struct NameRequest<'a> {
-    /// The number of the input.
+    /// The 0-based number of the input in the list.
     pub index: u64,
-    /// Its `id`.
+    /// The `id` of the input.
     pub id: Option<&'a str>,
-    /// Its URL, without userinfo.
+    /// The URL, without userinfo.
     pub url: &'a Url,
-    /// The name that the line itself gives, in place of the template's.
+    /// The name that the input line asks for, which replaces the template.
     pub name: Option<&'a str>,
 }
 
 impl NameTemplate {
-    /// The name of what `request` says, not yet made safe.
+    /// Fills in the template; the result is not safe yet.
     fn fill(&self, request: &NameRequest<'_>) -> String {
         let mut name = String::new();
         for piece in &self.0 {
@@ -150,7 +150,7 @@ impl Field {
     }
 }
 
-/// The last segment of the path, decoded.
+/// Returns the last segment of the path, percent-decoded.
 fn basename(url: &Url) -> Cow<'_, str> {
     let segment = url.path().rsplit('/').next().unwrap_or_default();
     if segment.is_empty() {
@@ -164,12 +164,13 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The first bytes of the SHA-256 of `url`, which holds no userinfo by now.
+/// Returns the first bytes of the SHA-256 of `url`, which must not contain userinfo.
 fn hash(url: &Url, bytes: usize) -> String {
     hex(&Sha256::digest(url.as_str())[..bytes])
 }
 
-/// Stem and extension; the dot is the extension's. Not everything behind a dot is one.
+/// Splits a name into its stem and its extension, which includes the dot. Only letters and
+/// digits make an extension.
 fn split_extension(name: &str) -> (&str, &str) {
     let is_extension = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
     match name.rfind('.') {
@@ -178,13 +179,13 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// Whether `name` may have been given by [`Names::assign`].
+/// Whether [`Names::assign`] could have returned `name`.
 #[must_use]
 pub fn is_legal(name: &str) -> bool {
     sanitize(name) == name
 }
 
-/// `name` as one legal name of a file, on this system and on those it may be copied to.
+/// Turns `name` into a file name that is legal on every system it may be copied to.
 fn sanitize(name: &str) -> String {
     let replaced = |c: char| is_unsafe(c) || "/\\<>:\"|?*".contains(c);
     let name: String = name
@@ -211,7 +212,7 @@ fn is_dot_or_blank(c: char) -> bool {
     c == '.' || c.is_whitespace()
 }
 
-/// The names that DOS gave to devices; Windows reserves them with any extension.
+/// Whether `name` is a device of DOS; Windows reserves these names, whatever the extension.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
     let stem = stem.to_lowercase();
@@ -226,7 +227,8 @@ fn is_device(name: &str) -> bool {
         || numbered("lpt")
 }
 
-/// `name` with `suffix` before its extension, in at most `most` bytes.
+/// Inserts `suffix` before the extension of `name`, and shortens the stem so that the result
+/// has at most `most` bytes.
 fn shorten(name: &str, suffix: &str, most: usize) -> String {
     if name.len() + suffix.len() <= most && suffix.is_empty() {
         return name.to_owned();
@@ -237,7 +239,7 @@ fn shorten(name: &str, suffix: &str, most: usize) -> String {
     };
     let room = most - suffix.len() - extension.len();
     let stem = truncate(stem, room);
-    // What is cut off may leave a dot or a blank at the end, which only an extension may follow.
+    // The shortened stem may end in a dot or a blank, which is not allowed at the end of a name.
     let stem = if extension.is_empty() && suffix.is_empty() {
         stem.trim_end_matches(is_dot_or_blank)
     } else {
@@ -246,15 +248,15 @@ fn shorten(name: &str, suffix: &str, most: usize) -> String {
     format!("{stem}{suffix}{extension}")
 }
 
-/// A number that two names share where a file system may take them for the
-/// same: case and Unicode normalisation do not count. It is the same on every run.
+/// Hashes a name, ignoring case and Unicode normalisation: names that some file system takes
+/// for the same have the same fingerprint. It does not change between runs.
 pub(super) fn fingerprint(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     if name.is_ascii() {
         hasher.write(name.to_ascii_lowercase().as_bytes());
     } else {
         let nfd = DecomposingNormalizerBorrowed::new_nfd();
-        // Through upper case: ß and SS are the same, so are σ and ς.
+        // By way of upper case, so that ß equals SS, and σ equals ς.
         let folded: String = nfd
             .normalize(name)
             .chars()
@@ -266,20 +268,22 @@ pub(super) fn fingerprint(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// The names of a run. It holds a number for each.
+/// Assigns the names of a run. It stores only a fingerprint of each.
 pub struct Names {
     template: NameTemplate,
-    /// What stands beside each name while its body comes: claimed with it.
+    /// The suffix of the file that stands beside each file while its body arrives; that name
+    /// is claimed, too.
     companion: Option<&'static str>,
     claimed: HashSet<u64>,
-    /// Names that an earlier run gave, once they are given again.
+    /// Names of an earlier run that went back to their inputs.
     reclaimed: HashSet<u64>,
-    /// How often a name with its hash was wanted.
+    /// How often each name with a hash was needed.
     repetitions: HashMap<u64, u32>,
 }
 
 impl Names {
-    /// No names yet. With `companion`, a suffix, no name is another one's with that suffix.
+    /// Starts without any names. With `companion`, a suffix, no name equals another name
+    /// followed by that suffix.
     #[must_use]
     pub fn new(template: NameTemplate, companion: Option<&'static str>) -> Self {
         Self {
@@ -291,17 +295,17 @@ impl Names {
         }
     }
 
-    /// An earlier run gave `name` to an input, who may ask for it.
+    /// Reserves `name`, which an earlier run assigned to an input.
     pub fn reserve(&mut self, name: &str) {
         self.claim(name);
     }
 
-    /// Gives `name` to the input that an earlier run gave it to; false if that was done already.
+    /// Returns a reserved `name` to its input; false if that has happened before.
     pub fn reclaim(&mut self, name: &str) -> bool {
         self.reclaimed.insert(fingerprint(name))
     }
 
-    /// A name for the input that asks for so much, that nobody else has.
+    /// Assigns a name to an input, which no other input has.
     pub fn assign(&mut self, request: &NameRequest<'_>) -> Arc<str> {
         let name = match request.name {
             Some(name) => sanitize(name),
@@ -327,7 +331,7 @@ impl Names {
         }
     }
 
-    /// Whether nobody had it.
+    /// Claims `name` and its companion; false if one of them is taken.
     fn claim(&mut self, name: &str) -> bool {
         let number = fingerprint(name);
         let companion = self
@@ -342,17 +346,17 @@ impl Names {
     }
 }
 
-/// `name` with `suffix` behind it, as a legal name.
+/// Appends `suffix` to `name`, shortened where needed to a legal length.
 pub(super) fn companion_name(name: &str, suffix: &str) -> String {
     if name.len() + suffix.len() <= MAX_NAME {
         return format!("{name}{suffix}");
     }
-    // Two long names must not become one by being cut.
+    // A hash keeps two long names apart that are equal once they are shortened.
     let tail = format!("-{}{suffix}", hex(&Sha256::digest(name)[..SHORT_HASH]));
     format!("{}{tail}", truncate(name, MAX_NAME - tail.len()))
 }
 
-/// The beginning of `text`, in at most `most` bytes.
+/// Returns the beginning of `text`, at most `most` bytes of it.
 fn truncate(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {

@@ -1,12 +1,12 @@
-//! How files are made.
+//! The options of saving.
 
-/// How files are made.
+/// How files are written.
 #[derive(Clone, Copy, Debug)]
 pub struct SaveOptions {
-    /// Files and folder are synced before the record is written.
+    /// Sync the file and the folder before the record is written.
     pub fsync: bool,
-    /// Bodies that break off are kept, and continued.
+    /// Keep bodies that break off, and resume them.
     pub resume: bool,
-    /// Bytes of each body that are handed to the disk at a time.
+    /// The number of bytes of a body that are handed to the disk at a time.
     pub batch: usize,
 }

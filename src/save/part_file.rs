@@ -1,7 +1,7 @@
-//! `NAME.part`: a body that broke off, and what must be known to continue it.
+//! `NAME.part`: the beginning of a body that broke off, and what is needed to resume it.
 //!
-//! Beside it, in `.NAME.part.json`, stands what it is a part of. A `NAME.part`
-//! with something in it and without that is somebody else's.
+//! The sidecar `.NAME.part.json` says which body it is the beginning of. A `NAME.part` that
+//! has content but no sidecar was made by another program and is left alone.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,35 +15,36 @@ use super::names::companion_name;
 use crate::model::body_sink::Representation;
 use crate::sys::{boot_id, link_count, try_lock};
 
-/// What stands behind the name of a file that is not whole yet.
+/// The suffix of a file that holds the beginning of a body.
 pub const PART: &str = ".part";
 
-/// Bytes of what stands beside a part, at most: a URL and a validator.
+/// The size limit for a sidecar, which holds a URL and a validator.
 const MAX_SIDECAR: u64 = 1024 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
     #[serde(flatten)]
     representation: Representation,
-    /// The start of the system that wrote it: what it had not synced is lost with it.
+    /// Identifies the boot of the system that wrote the part file. After another boot, only
+    /// synced bytes can be trusted.
     boot: Option<String>,
-    /// Bytes that are on the disk for good.
+    /// The number of bytes that were synced to the disk.
     synced: u64,
 }
 
-/// An open `NAME.part`, which no other process has open.
+/// An open `NAME.part`, locked against other processes.
 #[derive(Debug)]
 pub(super) struct PartFile {
     name: String,
     sidecar: String,
     file: File,
     representation: Option<Representation>,
-    /// Bytes of it that can be relied upon.
+    /// The number of bytes that can be trusted.
     length: u64,
 }
 
 impl PartFile {
-    /// The part of `name`, if an earlier attempt left one.
+    /// Opens the part file of `name`, if an earlier attempt left one.
     pub(super) fn open(folder: &Folder, name: &str) -> Result<Option<Self>, SaveError> {
         let (name, sidecar) = part_names(name);
         let not_ours = |error: io::Error| match error.kind() {
@@ -60,13 +61,13 @@ impl PartFile {
         let metadata = file.metadata().map_err(not_ours)?;
         let links = link_count(&file).map_err(not_ours)?;
         let (representation, length) = match (read_sidecar(folder, &sidecar), metadata.len()) {
-            // Another name of the same file would change with it.
+            // A file with a second name would change under that name, too.
             _ if links != 1 => return Err(SaveError::NotOurs(folder.display_path(&name))),
             (Some(found), length) if found.boot.is_some() && found.boot == boot_id() => {
                 (Some(found.representation), length)
             }
             (Some(found), length) => (Some(found.representation), length.min(found.synced)),
-            // Made, and not yet more than that.
+            // Created, but nothing was written yet.
             (None, 0) => (None, 0),
             (None, _) => return Err(SaveError::NotOurs(folder.display_path(&name))),
         };
@@ -79,7 +80,7 @@ impl PartFile {
         }))
     }
 
-    /// A new part of `name`, with nothing in it.
+    /// Creates an empty part file for `name`.
     pub(super) fn create(
         folder: &Folder,
         name: &str,
@@ -104,12 +105,13 @@ impl PartFile {
         })
     }
 
-    /// What it is a part of, where that is known.
+    /// What the body is, if that is known.
     pub(super) fn representation(&self) -> Option<&Representation> {
         self.representation.as_ref()
     }
 
-    /// Where to go on. The last byte of all is asked for again, so that there is something to ask for.
+    /// The position from which to resume the body. If all of it arrived, the last byte is
+    /// requested again, because a range cannot be empty.
     pub(super) fn offset(&self) -> u64 {
         let length = self
             .representation
@@ -123,7 +125,7 @@ impl PartFile {
         &mut self.file
     }
 
-    /// Cuts it to [`PartFile::offset`], and puts what it has into `hash` first.
+    /// Truncates the file to [`PartFile::offset`], after feeding its content to `hash`.
     pub(super) fn resume(&mut self, hash: Option<&mut Sha256>) -> io::Result<()> {
         let offset = self.offset();
         if let Some(hash) = hash {
@@ -139,7 +141,7 @@ impl PartFile {
         self.file.seek(SeekFrom::Start(offset)).map(drop)
     }
 
-    /// Empties it, and makes it a part of something else.
+    /// Empties the file for another body.
     pub(super) fn restart(
         &mut self,
         folder: &Folder,
@@ -152,7 +154,8 @@ impl PartFile {
         Ok(())
     }
 
-    /// Leaves it for the next attempt, also for one after a loss of power.
+    /// Syncs the file and closes it, so that a later attempt can resume it, even after a
+    /// power loss.
     pub(super) fn keep_for_resume(self, folder: &Folder) -> Result<(), SaveError> {
         let synced = self.file.sync_all().and_then(|()| self.file.metadata());
         let length = synced
@@ -164,7 +167,7 @@ impl PartFile {
         }
     }
 
-    /// Makes an ordinary temporary file of it, under the name that is given back.
+    /// Turns it into an ordinary temporary file, and returns that file and its name.
     pub(super) fn into_temporary(self, folder: &Folder) -> Result<(String, File), SaveError> {
         let name = Folder::temporary_name();
         folder
@@ -174,14 +177,15 @@ impl PartFile {
         Ok((name, self.file))
     }
 
-    /// Removes it.
+    /// Removes the file and its sidecar.
     pub(super) fn remove(self, folder: &Folder) {
         let _ = folder.remove(&self.name);
         let _ = folder.remove(&self.sidecar);
     }
 }
 
-/// No other process may write it. Where locks are not to be had, the user sees to that.
+/// Locks the file against other processes. If the file system has no locks, the user has to
+/// see to it that only one run writes the file.
 fn lock(folder: &Folder, name: &str, file: &File) -> Result<(), SaveError> {
     match try_lock(file) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -191,7 +195,7 @@ fn lock(folder: &Folder, name: &str, file: &File) -> Result<(), SaveError> {
     }
 }
 
-/// The part of `name`, and what stands beside it.
+/// Returns the names of the part file of `name` and of its sidecar.
 fn part_names(name: &str) -> (String, String) {
     (
         companion_name(name, PART),
@@ -206,7 +210,7 @@ fn read_sidecar(folder: &Folder, name: &str) -> Option<Sidecar> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Whole or not at all.
+/// Writes a sidecar: the whole of it or nothing.
 fn write_sidecar(
     folder: &Folder,
     name: &str,

@@ -15,14 +15,14 @@ use crate::model::body_sink::{BodyChecks, BodySink, BodyStore, PartialBody, Repr
 use crate::model::error::Failure;
 use crate::model::saved_file::SaveTarget;
 
-/// The folder, and how files are made in it. Every clone is cheap.
+/// The folder that bodies are saved to, and how. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// Where.
+    /// The folder.
     pub folder: Arc<Folder>,
-    /// How.
+    /// The options of saving.
     pub options: SaveOptions,
-    /// Who writes.
+    /// The threads that write.
     pub disk: Disk,
 }
 
@@ -77,7 +77,7 @@ impl BodyStore for Store {
     }
 }
 
-/// The part file of a target.
+/// The beginning of a body, in the part file that an earlier attempt left.
 #[derive(Debug)]
 struct ResumableBody {
     store: Store,

@@ -1,4 +1,4 @@
-//! A body on its way into a file. Everything here blocks.
+//! A file whose body is still arriving. All functions block, so they run on the disk threads.
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
@@ -15,24 +15,24 @@ use super::part_file::PartFile;
 use crate::model::body_sink::{BodyChecks, Representation, SavedBody};
 use crate::model::saved_file::{Existing, PendingFile, SaveTarget, SavedFile};
 
-/// How much is compared at a time.
+/// The number of bytes that are compared at a time.
 const COMPARED: usize = 64 * 1024;
 
-/// Where a body begins.
+/// Where the body to be written begins.
 #[derive(Debug)]
 pub(super) enum BodyStart {
-    /// At its first byte. What an earlier attempt left is of no use.
+    /// At its first byte.
     Whole {
-        /// What an earlier attempt left.
+        /// The part file of an earlier attempt, which is replaced.
         leftover: Option<PartFile>,
-        /// What the body is, where it could be continued if it breaks off.
+        /// What the body is, if it can be resumed after it breaks off.
         representation: Option<Representation>,
     },
-    /// Where an earlier attempt broke off.
+    /// Where an earlier attempt left off, in this part file.
     Resumed(PartFile),
 }
 
-/// A file that is not whole yet.
+/// A file whose body is still arriving.
 #[derive(Debug)]
 pub(super) struct UnfinishedFile {
     folder: Arc<Folder>,
@@ -45,11 +45,11 @@ pub(super) struct UnfinishedFile {
 
 #[derive(Debug)]
 enum UnfinishedState {
-    /// No file was made yet.
+    /// No file has been created yet.
     Starting(BodyStart),
     Temporary(TemporaryFile),
     Part(PartFile),
-    /// Nothing is left.
+    /// The file was finished, kept or removed.
     Ended,
 }
 
@@ -72,13 +72,13 @@ impl UnfinishedFile {
         }
     }
 
-    /// Appends `pieces`; more will come.
+    /// Appends `pieces`, which are not the last.
     pub(super) fn write(&mut self, pieces: &[Bytes]) -> Result<(), SaveError> {
         self.start(true)?;
         self.append(pieces)
     }
 
-    /// Appends `pieces`, the last, and gives the file its name.
+    /// Appends `pieces`, which are the last, and gives the file its name.
     pub(super) fn finish(mut self, pieces: &[Bytes]) -> Result<SavedBody, SaveError> {
         self.start(false)?;
         self.append(pieces)?;
@@ -102,7 +102,7 @@ impl UnfinishedFile {
         Ok(SavedBody { saved, sha256 })
     }
 
-    /// Appends `pieces` and leaves it for another attempt, if one could continue it.
+    /// Appends `pieces`, and keeps the file if a later attempt can resume it.
     pub(super) fn keep_partial(mut self, pieces: &[Bytes]) {
         let is_resumable = match &self.state {
             UnfinishedState::Starting(BodyStart::Whole { representation, .. }) => {
@@ -114,14 +114,14 @@ impl UnfinishedFile {
         if !is_resumable {
             return self.discard();
         }
-        // What could not be written does not make what was written useless.
+        // If this fails, what was written before is still of use.
         let _ = self.write(pieces);
         if let UnfinishedState::Part(part) = mem::replace(&mut self.state, UnfinishedState::Ended) {
             let _ = part.keep_for_resume(&self.folder);
         }
     }
 
-    /// Removes it.
+    /// Removes the file.
     pub(super) fn discard(&mut self) {
         match mem::replace(&mut self.state, UnfinishedState::Ended) {
             UnfinishedState::Part(part)
@@ -138,7 +138,8 @@ impl UnfinishedFile {
         }
     }
 
-    /// Makes the file, if there is none: one that lasts if `more` will come and it could be continued.
+    /// Creates the file, unless that was done: a part file if `more` pieces will follow and
+    /// the body can be resumed, else a temporary file.
     fn start(&mut self, more: bool) -> Result<(), SaveError> {
         let start = match mem::replace(&mut self.state, UnfinishedState::Ended) {
             UnfinishedState::Starting(start) => start,
@@ -219,7 +220,7 @@ impl UnfinishedFile {
     }
 }
 
-/// A file under a temporary name, which goes when this is dropped.
+/// A file with a temporary name, which is removed on drop.
 #[derive(Debug)]
 struct TemporaryFile {
     folder: Arc<Folder>,
@@ -228,7 +229,7 @@ struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// One that will be called `name`.
+    /// Creates a file that will be called `name`; error messages use that name.
     fn create(folder: &Arc<Folder>, name: &str) -> Result<Self, SaveError> {
         let created = folder.create_temporary();
         let (temporary, file) = created.map_err(|error| folder.failed(name, error))?;
@@ -239,7 +240,7 @@ impl TemporaryFile {
         })
     }
 
-    /// Gives it its name.
+    /// Gives the file its final name.
     fn publish(mut self, target: &SaveTarget) -> Result<SavedFile, SaveError> {
         let folder = self.folder.clone();
         let failed = |error: io::Error| folder.failed(&target.name, error);
@@ -268,7 +269,8 @@ impl TemporaryFile {
         })
     }
 
-    /// Gives it a name that something else has; whether it still has its temporary one too.
+    /// Gives the file a name that already exists, as far as `--existing` allows. Returns
+    /// whether it has kept its temporary name, too.
     fn publish_over(&mut self, temporary: &str, target: &SaveTarget) -> Result<bool, SaveError> {
         let name = &*target.name;
         let folder = self.folder.clone();
@@ -304,7 +306,7 @@ impl TemporaryFile {
         Ok(false)
     }
 
-    /// How the file `name` is like this one.
+    /// Compares the existing file `name` with this one.
     fn compare(&mut self, name: &str) -> Result<Comparison, SaveError> {
         let folder = &self.folder;
         let failed = |error: io::Error| folder.failed(name, error);
@@ -334,9 +336,10 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// How one file is like another.
+/// How an existing file compares with the new one.
 enum Comparison {
     Same,
+    /// The new file begins with all of it.
     Beginning,
     Different,
 }
@@ -359,7 +362,8 @@ fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
     }
 }
 
-/// A file with its name, whose temporary name shows that it has no record yet.
+/// A file that has its final name. It keeps its temporary name, too, until its record is
+/// written, so that a later run can tell that it has none.
 #[derive(Debug)]
 struct PublishedFile {
     folder: Arc<Folder>,

@@ -1,5 +1,5 @@
-//! The way of a body from the network to the disk: pieces are gathered while
-//! those before them are written.
+//! Carries a body from the network to the disk: pieces are gathered while the ones before
+//! them are written.
 
 use std::mem;
 
@@ -13,17 +13,18 @@ use super::unfinished::UnfinishedFile;
 use crate::model::body_sink::{BodySink, SavedBody};
 use crate::model::error::Failure;
 
-/// Smaller pieces are gathered in one: each may pin a buffer many times its size.
+/// Pieces smaller than this are copied into one buffer, because each may keep a network
+/// buffer of many times its size alive.
 const SMALL: usize = 4 * 1024;
 
-/// A body that becomes a file. Dropped before it is finished, it becomes none.
+/// Writes one body to its file.
 #[derive(Debug)]
 pub(super) struct Writer {
     disk: Disk,
     batch: usize,
     file: FileState,
     pieces: Vec<Bytes>,
-    /// The last of the pieces, while it is small.
+    /// Small pieces, gathered into the next entry of `pieces`.
     small: BytesMut,
     bytes: usize,
 }
