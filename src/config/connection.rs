@@ -46,36 +46,36 @@ pub enum ConnectionOptionError {
 /// The first thing that is wrong with it.
 pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionError> {
     let proxies = proxies(cli)?;
-    if cli.block_private && !proxies.all.is_empty() {
+    if cli.connection.block_private && !proxies.all.is_empty() {
         return Err(ConnectionOptionError::Unchecked(
             "a proxy (-x '' uses none of the environment)",
         ));
     }
-    if let Some(option) = proxies.over_tls.filter(|_| cli.cert.is_some()) {
+    if let Some(option) = proxies.over_tls.filter(|_| cli.connection.cert.is_some()) {
         return Err(ConnectionOptionError::ShownToProxy(option));
     }
-    if cli.block_private && cli.unix_socket.is_some() {
+    if cli.connection.block_private && cli.connection.unix_socket.is_some() {
         return Err(ConnectionOptionError::Unchecked("--unix-socket"));
     }
     Ok(ConnectOptions {
         trust: trust(cli)?,
-        checked: if cli.insecure {
+        checked: if cli.connection.insecure {
             Verification::Proxies(proxies.names)
         } else {
             Verification::All
         },
         identity: identity(cli)?,
         guard: Guard {
-            family: match (cli.ipv4, cli.ipv6) {
+            family: match (cli.connection.ipv4, cli.connection.ipv6) {
                 (true, _) => Some(Family::V4),
                 (false, true) => Some(Family::V6),
                 (false, false) => None,
             },
-            block_private: cli.block_private,
+            block_private: cli.connection.block_private,
         },
-        overrides: Arc::new(overrides(&cli.resolve)),
-        https_only: cli.https_only,
-        unix_socket: cli.unix_socket.clone(),
+        overrides: Arc::new(overrides(&cli.connection.resolve)),
+        https_only: cli.connection.https_only,
+        unix_socket: cli.connection.unix_socket.clone(),
         proxies: proxies.all,
         via: proxies.via,
     })
@@ -91,7 +91,7 @@ fn overrides(options: &[Override]) -> Overrides {
 }
 
 fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
-    let Some(path) = &cli.cacert else {
+    let Some(path) = &cli.connection.cacert else {
         return Ok(Trust::Platform);
     };
     let given = certificates("--cacert", path, &read("--cacert", path)?)?;
@@ -107,11 +107,11 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
 }
 
 fn identity(cli: &Cli) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
-    let Some(cert) = &cli.cert else {
+    let Some(cert) = &cli.connection.cert else {
         return Ok(None);
     };
     let chain = read_cert(cert)?;
-    let key = match &cli.key {
+    let key = match &cli.connection.key {
         Some(path) => key("--key", path, &read("--key", path)?)?,
         None => key("--cert", cert, &chain)?,
     };

@@ -156,10 +156,15 @@ impl Config {
     ///
     /// The first thing that is wrong with it.
     pub fn new(cli: &Cli) -> Result<Self, UsageError> {
-        let template: Option<Template> = cli.write_out.as_deref().map(str::parse).transpose()?;
+        let template: Option<Template> = cli
+            .result
+            .write_out
+            .as_deref()
+            .map(str::parse)
+            .transpose()?;
         let keep = keep(cli, template.as_ref())?;
         let (own, given) = headers(cli)?;
-        let names = match cli.sources.as_slice() {
+        let names = match cli.input.sources.as_slice() {
             [] if io::stdin().is_terminal() => return Err(UsageError::NoSource),
             [] => &["-".to_owned()],
             names => names,
@@ -169,40 +174,41 @@ impl Config {
         Ok(Self {
             defaults: defaults(cli, given)?,
             take: ShardFilter {
-                shard: cli.shard,
-                by: match cli.shard_by {
+                shard: cli.input.shard,
+                by: match cli.input.shard_by {
                     ShardBy::Host => By::Host,
                     ShardBy::Url => By::Url,
                 },
-                digest: cli.summary_file.is_some(),
+                digest: cli.run.summary_file.is_some(),
             },
             http: http_options(cli, own, keep)?,
             engine: engine::EngineOptions {
-                jobs: cli.jobs.get(),
-                interval: cli.rate,
+                jobs: cli.concurrency.jobs.get(),
+                interval: cli.concurrency.rate,
                 per_host: PerHost {
                     jobs: cli
+                        .concurrency
                         .max_per_host
                         .map(NonZeroUsize::get)
-                        .filter(|&jobs| jobs < cli.jobs.get()),
-                    interval: cli.rate_per_host,
+                        .filter(|&jobs| jobs < cli.concurrency.jobs.get()),
+                    interval: cli.concurrency.rate_per_host,
                 },
                 retry: Retry {
-                    max: cli.retry,
-                    delay: cli.retry_delay,
-                    max_delay: cli.retry_max_delay.0,
-                    on: cli.retry_on.clone(),
+                    max: cli.retry.retry,
+                    delay: cli.retry.retry_delay,
+                    max_delay: cli.retry.retry_max_delay.0,
+                    on: cli.retry.retry_on.clone(),
                 },
-                ordered: cli.ordered,
-                fail_fast: cli.fail_fast,
-                deadline: cli.deadline.and_then(|limit| limit.0),
-                accept: cli.accept.clone(),
-                slow: cli.slow.0,
+                ordered: cli.concurrency.ordered,
+                fail_fast: cli.concurrency.fail_fast,
+                deadline: cli.concurrency.deadline.and_then(|limit| limit.0),
+                accept: cli.result.accept.clone(),
+                slow: cli.result.slow.0,
             },
             report: report::ReportOptions {
                 format: format(cli, template),
                 keep,
-                notes: match (cli.quiet, cli.verbose) {
+                notes: match (cli.run.quiet, cli.run.verbose) {
                     (true, false) => Verbosity::Quiet,
                     (true, true) => Verbosity::Steps,
                     (false, false) => Verbosity::Normal,
@@ -217,23 +223,23 @@ impl Config {
 }
 
 fn save_options(cli: &Cli, keep: Capture) -> Result<Option<Save>, UsageError> {
-    if cli.resume && keep.body {
+    if cli.save.resume && keep.body {
         return Err(UsageError::ContinuedBody);
     }
-    let Some(folder) = cli.output_dir.clone() else {
-        if cli.fsync && cli.journal.is_none() {
+    let Some(folder) = cli.save.output_dir.clone() else {
+        if cli.save.fsync && cli.save.journal.is_none() {
             return Err(UsageError::NothingToSync);
         }
         return Ok(None);
     };
     Ok(Some(Save {
         folder,
-        names: cli.name.as_deref().unwrap_or("{basename}").parse()?,
-        if_exists: cli.existing.unwrap_or(IfExists::Fail),
+        names: cli.save.name.as_deref().unwrap_or("{basename}").parse()?,
+        if_exists: cli.save.existing.unwrap_or(IfExists::Fail),
         options: save::SaveOptions {
-            fsync: cli.fsync,
-            resume: cli.resume,
-            batch: (BUFFERS / (2 * cli.jobs.get())).clamp(16 * 1024, 256 * 1024),
+            fsync: cli.save.fsync,
+            resume: cli.save.resume,
+            batch: (BUFFERS / (2 * cli.concurrency.jobs.get())).clamp(16 * 1024, 256 * 1024),
         },
     }))
 }
@@ -278,23 +284,23 @@ fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
 }
 
 fn defaults(cli: &Cli, headers: HeaderMap) -> Result<Defaults, UsageError> {
-    let asked = cli.method.as_deref().map(method).transpose();
-    let head = cli.head.then_some(Method::HEAD);
-    let authorization = match &cli.user {
+    let asked = cli.request.method.as_deref().map(method).transpose();
+    let head = cli.request.head.then_some(Method::HEAD);
+    let authorization = match &cli.request.user {
         None => None,
         Some(user) if user.contains(':') => input::basic(user.as_bytes()),
         Some(_) => return Err(UsageError::User),
     };
     Ok(Defaults {
-        scheme: match cli.default_scheme {
+        scheme: match cli.input.default_scheme {
             SchemeName::Https => Scheme::Https,
             SchemeName::Http => Scheme::Http,
         },
-        https_only: cli.https_only,
+        https_only: cli.connection.https_only,
         method: asked.map_err(UsageError::Method)?.or(head),
         headers: Arc::new(headers),
         authorization,
-        content: data(&cli.data)?.map(Into::into),
+        content: data(&cli.request.data)?.map(Into::into),
     })
 }
 
@@ -316,7 +322,7 @@ fn data(options: &[String]) -> Result<Option<Bytes>, UsageError> {
 
 /// What fetch sends by itself, and what the user adds to that.
 fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
-    let agent = match &cli.user_agent {
+    let agent = match &cli.request.user_agent {
         None => HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))),
         Some(agent) => {
             HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?
@@ -326,11 +332,11 @@ fn headers(cli: &Cli) -> Result<(HeaderMap, HeaderMap), UsageError> {
     let mut own = HeaderMap::with_capacity(USUAL_HEADERS);
     own.insert(ACCEPT, HeaderValue::from_static("*/*"));
     own.insert(USER_AGENT, agent);
-    if cli.compressed {
+    if cli.request.compressed {
         own.insert(ACCEPT_ENCODING, HeaderValue::from_static(http::CODINGS));
     }
     let mut given = HeaderMap::new();
-    for option in &cli.headers {
+    for option in &cli.request.headers {
         match option.strip_prefix('@') {
             None => add_header(option, "", &mut own, &mut given)?,
             Some(file) => {
@@ -389,31 +395,31 @@ fn add_header(
 }
 
 fn keep(cli: &Cli, template: Option<&Template>) -> Result<Capture, UsageError> {
-    let journals_files = cli.output_dir.is_some() && cli.journal.is_some();
+    let journals_files = cli.save.output_dir.is_some() && cli.save.journal.is_some();
     if let Some(template) = template {
         let keep = template.keep();
         return Ok(Capture {
-            headers: keep.headers || cli.keep_headers,
-            body: keep.body || cli.body,
-            sha256: keep.sha256 || cli.sha256 || journals_files,
+            headers: keep.headers || cli.result.keep_headers,
+            body: keep.body || cli.result.body,
+            sha256: keep.sha256 || cli.result.sha256 || journals_files,
         });
     }
-    let shows_all = cli.json || cli.format == FormatName::Jsonl;
-    let shows_all = shows_all || cli.journal.is_some();
+    let shows_all = cli.result.json || cli.result.format == FormatName::Jsonl;
+    let shows_all = shows_all || cli.save.journal.is_some();
     for (asked, option) in [
-        (cli.keep_headers, "--headers"),
-        (cli.body, "--body"),
-        (cli.sha256, "--sha256"),
+        (cli.result.keep_headers, "--headers"),
+        (cli.result.body, "--body"),
+        (cli.result.sha256, "--sha256"),
     ] {
         if asked && !shows_all {
             return Err(UsageError::NotShown(option));
         }
     }
     Ok(Capture {
-        headers: cli.keep_headers,
-        body: cli.body,
+        headers: cli.result.keep_headers,
+        body: cli.result.body,
         // Whoever sees it wants to know of every file.
-        sha256: cli.sha256 || cli.output_dir.is_some() && shows_all,
+        sha256: cli.result.sha256 || cli.save.output_dir.is_some() && shows_all,
     })
 }
 
@@ -422,7 +428,7 @@ fn http_options(
     headers: HeaderMap,
     keep: Capture,
 ) -> Result<http::HttpOptions, ConnectionOptionError> {
-    let max_size = match cli.max_filesize {
+    let max_size = match cli.request.max_filesize {
         Some(0) => None,
         Some(bytes) => Some(SizeLimit {
             bytes,
@@ -436,21 +442,21 @@ fn http_options(
     };
     Ok(http::HttpOptions {
         headers: Arc::new(headers),
-        max_redirects: cli.max_redirs,
-        decode: cli.compressed,
+        max_redirects: cli.request.max_redirs,
+        decode: cli.request.compressed,
         max_size,
-        versions: match (cli.http1, cli.http2_prior_knowledge) {
+        versions: match (cli.request.http1, cli.request.http2_prior_knowledge) {
             (true, _) => Versions::Http1,
             (false, true) => Versions::Http2,
             (false, false) => Versions::Negotiated,
         },
         limits: Limits {
-            total: cli.timeout.0,
-            connect: cli.connect_timeout.0,
-            silence: cli.read_timeout.0,
+            total: cli.time.timeout.0,
+            connect: cli.time.connect_timeout.0,
+            silence: cli.time.read_timeout.0,
         },
         keep,
-        accept: cli.accept.clone(),
+        accept: cli.result.accept.clone(),
         connecting: connecting(cli)?,
     })
 }
@@ -459,14 +465,14 @@ fn format(cli: &Cli, template: Option<Template>) -> Format {
     if let Some(template) = template {
         return Format::Template(template);
     }
-    let on_terminal = cli.results.is_none() && io::stdout().is_terminal();
-    match cli.format {
-        _ if cli.json => Format::Jsonl,
+    let on_terminal = cli.run.results.is_none() && io::stdout().is_terminal();
+    match cli.result.format {
+        _ if cli.result.json => Format::Jsonl,
         FormatName::Jsonl => Format::Jsonl,
         FormatName::Csv => Format::Table(Separator::Comma),
         FormatName::Tsv => Format::Table(Separator::Tab),
         FormatName::Text => Format::Text(TextStyle {
-            color: match cli.color {
+            color: match cli.run.color {
                 When::Always => true,
                 When::Never => false,
                 When::Auto => on_terminal && !is_set("NO_COLOR") && !dumb(),
@@ -490,30 +496,36 @@ fn run(cli: &Cli) -> Run {
         report::kind(io::stdout()),
         Some(FileType::Fifo | FileType::Socket)
     );
-    let alone = cli.results.is_some() || !piped;
-    let bar = !cli.quiet
-        && !cli.no_progress
-        && !cli.dry_run
+    let alone = cli.run.results.is_some() || !piped;
+    let bar = !cli.run.quiet
+        && !cli.run.no_progress
+        && !cli.input.dry_run
         && !dumb()
         && alone
         && io::stderr().is_terminal();
     Run {
-        dry_run: cli.dry_run,
-        results: cli.results.clone(),
-        summary_file: cli.summary_file.clone(),
-        journal: cli.journal.clone(),
+        dry_run: cli.input.dry_run,
+        results: cli.run.results.clone(),
+        summary_file: cli.run.summary_file.clone(),
+        journal: cli.save.journal.clone(),
         read: read_by_options(cli),
-        fsync: cli.fsync,
+        fsync: cli.save.fsync,
         bar,
-        shared: bar && cli.results.is_none() && io::stdout().is_terminal(),
-        exit_zero: cli.exit_zero,
+        shared: bar && cli.run.results.is_none() && io::stdout().is_terminal(),
+        exit_zero: cli.run.exit_zero,
     }
 }
 
 /// The files that options name to be read.
 fn read_by_options(cli: &Cli) -> Vec<PathBuf> {
-    let texts = cli.headers.iter().chain(&cli.data);
+    let texts = cli.request.headers.iter().chain(&cli.request.data);
     let named = texts.filter_map(|text| text.strip_prefix('@').map(PathBuf::from));
-    let pem = [&cli.cacert, &cli.cert, &cli.key].into_iter().flatten();
+    let pem = [
+        &cli.connection.cacert,
+        &cli.connection.cert,
+        &cli.connection.key,
+    ]
+    .into_iter()
+    .flatten();
     named.chain(pem.cloned()).collect()
 }
