@@ -1,84 +1,65 @@
 //! Options and environment → how connections are made.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::error::ConnectionOptionError;
 use super::proxies::proxies;
-use crate::cli::{Cli, Override};
+use crate::cli::{ConnectionArgs, Override};
 use crate::http::{ClientIdentity, ConnectOptions, Family, Guard, Overrides, Trust, Verification};
 use crate::model::error::plain;
 
-/// Options of connections that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectionOptionError {
-    /// A file of certificates or keys.
-    #[error("{option}: {path}: {reason}")]
-    Pem {
-        /// The option.
-        option: &'static str,
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A proxy, without what was given: it may hold a secret.
-    #[error(
-        "{0}: not a proxy; write http://, https://, socks4://, socks5:// or socks5h://HOST:PORT"
-    )]
-    Proxy(&'static str),
-    /// Addresses that somebody else resolves cannot be checked.
-    #[error("--block-private does not go with {0}: what is connected to is not decided here")]
-    Unchecked(&'static str),
-    /// One TLS configuration serves origins and proxies.
-    #[error("--cert does not go with a https proxy ({0}), which would be shown it as well")]
-    ShownToProxy(&'static str),
-}
-
-/// How connections are made, as `cli` and the environment say.
+/// How connections are made, as `args` and the environment say.
 ///
 /// # Errors
 ///
 /// The first thing that is wrong with it.
-pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionError> {
-    let proxies = proxies(cli)?;
-    if cli.connection.block_private && !proxies.all.is_empty() {
+pub(super) fn options(args: &ConnectionArgs) -> Result<ConnectOptions, ConnectionOptionError> {
+    let proxies = proxies(args)?;
+    if args.block_private && !proxies.all.is_empty() {
         return Err(ConnectionOptionError::Unchecked(
             "a proxy (-x '' uses none of the environment)",
         ));
     }
-    if let Some(option) = proxies.over_tls.filter(|_| cli.connection.cert.is_some()) {
+    if let Some(option) = proxies.over_tls.filter(|_| args.cert.is_some()) {
         return Err(ConnectionOptionError::ShownToProxy(option));
     }
-    if cli.connection.block_private && cli.connection.unix_socket.is_some() {
+    if args.block_private && args.unix_socket.is_some() {
         return Err(ConnectionOptionError::Unchecked("--unix-socket"));
     }
     Ok(ConnectOptions {
-        trust: trust(cli)?,
-        checked: if cli.connection.insecure {
+        trust: trust(args)?,
+        checked: if args.insecure {
             Verification::Proxies(proxies.names)
         } else {
             Verification::All
         },
-        identity: identity(cli)?,
+        identity: identity(args)?,
         guard: Guard {
-            family: match (cli.connection.ipv4, cli.connection.ipv6) {
+            family: match (args.ipv4, args.ipv6) {
                 (true, _) => Some(Family::V4),
                 (false, true) => Some(Family::V6),
                 (false, false) => None,
             },
-            block_private: cli.connection.block_private,
+            block_private: args.block_private,
         },
-        overrides: Arc::new(overrides(&cli.connection.resolve)),
-        https_only: cli.connection.https_only,
-        unix_socket: cli.connection.unix_socket.clone(),
+        overrides: Arc::new(overrides(&args.resolve)),
+        https_only: args.https_only,
+        unix_socket: args.unix_socket.clone(),
         proxies: proxies.all,
         via: proxies.via,
     })
+}
+
+/// The files of certificates and keys.
+pub(super) fn files(args: &ConnectionArgs) -> Vec<PathBuf> {
+    let pem = [&args.cacert, &args.cert, &args.key].into_iter().flatten();
+    pem.cloned().collect()
 }
 
 fn overrides(options: &[Override]) -> Overrides {
@@ -90,8 +71,8 @@ fn overrides(options: &[Override]) -> Overrides {
     overrides
 }
 
-fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
-    let Some(path) = &cli.connection.cacert else {
+fn trust(args: &ConnectionArgs) -> Result<Trust, ConnectionOptionError> {
+    let Some(path) = &args.cacert else {
         return Ok(Trust::Platform);
     };
     let given = certificates("--cacert", path, &read("--cacert", path)?)?;
@@ -106,12 +87,12 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
     })
 }
 
-fn identity(cli: &Cli) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
-    let Some(cert) = &cli.connection.cert else {
+fn identity(args: &ConnectionArgs) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
+    let Some(cert) = &args.cert else {
         return Ok(None);
     };
     let chain = read_cert(cert)?;
-    let key = match &cli.connection.key {
+    let key = match &args.key {
         Some(path) => key("--key", path, &read("--key", path)?)?,
         None => key("--cert", cert, &chain)?,
     };

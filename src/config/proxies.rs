@@ -8,8 +8,8 @@ use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::connection::ConnectionOptionError;
-use crate::cli::Cli;
+use super::error::ConnectionOptionError;
+use crate::cli::ConnectionArgs;
 use crate::http::ProxySelector;
 
 /// Through what connections go.
@@ -27,13 +27,13 @@ pub(crate) struct Proxies {
 
 /// `-x`, or what the environment says, as curl reads it: `http_proxy` counts in lower
 /// case only, because a CGI script gets `HTTP_PROXY` from whoever asks it.
-pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectionOptionError> {
-    let except = cli.connection.noproxy.clone();
+pub(crate) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
+    let except = args.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
     // curl takes blanks between the names as well, and brackets around addresses.
     let except = except.unwrap_or_default().replace(['[', ']'], "");
     let except = except.split_whitespace().collect::<Vec<_>>().join(",");
-    if except == "*" || cli.connection.proxy.as_deref() == Some("") {
+    if except == "*" || args.proxy.as_deref() == Some("") {
         return Ok(Proxies::default());
     }
     let mut chosen = Chosen {
@@ -43,10 +43,10 @@ pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectionOptionError> {
         over_tls: None,
         matcher: Matcher::builder(),
     };
-    match &cli.connection.proxy {
+    match &args.proxy {
         Some(proxy) => chosen.add("--proxy", proxy, Proxy::all, Builder::all)?,
         // The socket is nearer than any proxy.
-        None if cli.connection.unix_socket.is_some() => {}
+        None if args.unix_socket.is_some() => {}
         None => {
             if let Some((name, proxy)) = variable(&["http_proxy"]) {
                 chosen.add(name, &proxy, Proxy::http, Builder::http)?;

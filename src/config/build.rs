@@ -1,0 +1,86 @@
+//! Puts the parts together.
+
+use std::sync::Arc;
+
+use super::error::UsageError;
+use super::run::Run;
+use super::save::Save;
+use super::{checks, connection, engine, input, report, request, run, save, time};
+use crate::cli::Cli;
+use crate::engine::EngineOptions;
+use crate::http::HttpOptions;
+use crate::input::{Defaults, ShardFilter, Source};
+use crate::report::ReportOptions;
+
+/// Everything a run needs to know, a part at a time.
+pub struct Config {
+    /// What is read, open.
+    pub sources: Vec<Source>,
+    /// What lines do not say.
+    pub defaults: Defaults,
+    /// Which of the inputs are this run's.
+    pub take: ShardFilter,
+    /// The wire.
+    pub http: HttpOptions,
+    /// The engine.
+    pub engine: EngineOptions,
+    /// The reports.
+    pub report: ReportOptions,
+    /// The files, if bodies are saved.
+    pub save: Option<Save>,
+    /// The run as a whole.
+    pub run: Run,
+}
+
+impl Config {
+    /// What `cli` means.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong with it.
+    pub fn new(cli: &Cli) -> Result<Self, UsageError> {
+        let template = report::template(&cli.result)?;
+        checks::check_groups(cli, template.as_ref())?;
+        let keep = report::capture(&cli.result, &cli.save, template.as_ref());
+        let headers = request::headers(&cli.request)?;
+        let names = input::names(&cli.input)?;
+        let read = [
+            request::files(&cli.request),
+            connection::files(&cli.connection),
+        ]
+        .concat();
+        let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read);
+        checks::check_files(&run, &names)?;
+        Ok(Self {
+            defaults: Defaults {
+                scheme: input::scheme(&cli.input),
+                https_only: cli.connection.https_only,
+                method: request::method(&cli.request)?,
+                headers: Arc::new(headers.given),
+                authorization: request::authorization(&cli.request)?,
+                content: request::content(&cli.request)?.map(Into::into),
+            },
+            take: input::filter(&cli.input, cli.run.summary_file.is_some()),
+            http: HttpOptions {
+                headers: Arc::new(headers.own),
+                max_redirects: cli.request.max_redirs,
+                decode: cli.request.compressed,
+                max_size: request::max_size(&cli.request, keep),
+                versions: request::versions(&cli.request),
+                limits: time::limits(&cli.time),
+                keep,
+                accept: cli.result.accept.clone(),
+                connecting: connection::options(&cli.connection)?,
+            },
+            engine: engine::options(&cli.concurrency, &cli.retry, &cli.result),
+            report: ReportOptions {
+                format: report::format(&cli.result, &cli.run, template),
+                keep,
+                notes: report::verbosity(&cli.run),
+            },
+            sources: crate::input::open(&names)?,
+            save: save::save(&cli.save, cli.concurrency.jobs)?,
+            run,
+        })
+    }
+}
