@@ -1,4 +1,7 @@
-//! The whole command line.
+//! The whole command line, and the parts of its help that belong to no option.
+//!
+//! `-h` fits on a screen: the options of a first day, one line each. Every other option has `hide_short_help` and
+//! is in `--help` only. The first paragraph of an option ends without a full stop, as clap prints it. Aliases are named in the text of an option, because clap would add them to the line in `-h` too.
 
 use clap::Parser;
 
@@ -12,52 +15,83 @@ use super::run::RunArgs;
 use super::save::SaveArgs;
 use super::time::TimeArgs;
 
-/// Fetch a list of URLs concurrently; print one record for each, as it completes.
+/// Closes `-h`.
+const AFTER_HELP: &str = "\
+Examples:
+  fetch urls.txt -j 20
+  producer | fetch - --format jsonl | jq .status
+  fetch urls.txt -o pages/ --journal run.jsonl
+
+More options, the keys for --write-out and the exit codes: fetch --help";
+
+/// Closes `--help`. clap wraps the lines, and continues each with the indentation that it begins with.
+const AFTER_LONG_HELP: &str = "\
+Values:
+  DUR is a duration: 5 (seconds), 1.5, 500ms, 2m or 1h; 0 means no limit.
+  SIZE is a number of bytes: 4096, 10M or 1GiB, in powers of 1024.
+  STATUSES is a list such as 404,500..=599 or 404,500-599 or 404,5xx.
+
+Exit codes:
+  0    Every URL is ok or was skipped
+  1    The run finished, and some URL is not ok
+  2    An option is wrong, or a source or the journal cannot be opened
+  3    The run could not go on, for example because the disk is full
+  130  Stopped by SIGINT (Ctrl-C)
+  141  The reader of standard output closed it
+  143  Stopped by SIGTERM
+
+Examples:
+  Fetch the URLs in a file, 20 at a time:
+      fetch urls.txt -j 20
+
+  Read URLs from another program and print JSON, one line per URL:
+      producer | fetch - --format jsonl | jq .status
+
+  Save every body; after an interruption, the same command continues the run:
+      fetch urls.txt -o pages/ --journal run.jsonl";
+
+/// Fetch a list of URLs concurrently and print one record for each as it completes.
+///
+/// The list has one URL per line. A line may also be a JSON object with the key url and, if needed, method, headers,
+/// body, id, meta, name and sha256. Blank lines and lines that begin with # are skipped.
+///
+/// Every URL gets exactly one record. The first request is sent as soon as the first line
+/// arrives, and memory does not grow with the length of the list.
 #[derive(Debug, Parser)]
 #[command(
     name = "fetch",
     version,
-    about,
     max_term_width = 100,
     args_override_self = true,
-    after_help = "\
-Durations: 5 (seconds), 1.5, 500ms, 2m, 1h; 0 is no limit. Sizes: 4096, 10M, 1GiB.
-
-Keys for --write-out: index source line id meta url method request_sha256 outcome status
-  final_url redirects http_version remote_addr content_type size started time_ttfb time_total
-  time_elapsed slow attempts file sha256 error headers body body_base64, and as in curl http_code
-  response_code url_effective size_download time_starttransfer num_redirects num_retries errormsg
-  filename_effective remote_ip urlnum json. \\n and \\t are what they are in curl.
-
-Exit codes: 0 all ok, 1 some URL is not, 2 usage, 3 the run could not go on, 130 and 143 stopped
-  by a signal, 141 the reader left."
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP
 )]
 pub struct Cli {
-    /// Options of what is read.
+    /// What to read.
     #[command(flatten)]
     pub input: InputArgs,
-    /// Options of how many requests run at a time, and how fast.
+    /// How many requests are in flight, and how fast they follow each other.
     #[command(flatten)]
     pub concurrency: ConcurrencyArgs,
-    /// Options of the requests.
+    /// What a request looks like.
     #[command(flatten)]
     pub request: RequestArgs,
-    /// Options of how connections are made.
+    /// How connections are made.
     #[command(flatten)]
     pub connection: ConnectionArgs,
-    /// Time limits of one attempt.
+    /// Time limits of an attempt.
     #[command(flatten)]
     pub time: TimeArgs,
-    /// Options of retries.
+    /// What is attempted again, and when.
     #[command(flatten)]
     pub retry: RetryArgs,
-    /// Options of what a record shows.
+    /// What a record contains and how it is printed.
     #[command(flatten)]
     pub result: ResultArgs,
-    /// Options of files and the journal.
+    /// Which files are written for the bodies, and the journal.
     #[command(flatten)]
     pub save: SaveArgs,
-    /// Options of the run as a whole.
+    /// The output and the exit of the run as a whole.
     #[command(flatten)]
     pub run: RunArgs,
 }

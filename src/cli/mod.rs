@@ -1,4 +1,10 @@
-//! The command line, as clap sees it: one struct of options for each heading of the help.
+//! The command line, as clap parses it. Each heading of the help is one struct of options in a file of
+//! its own; [`command`] puts them together, and [`values`] parses durations, rates and sizes.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "comments of options are their help, which is printed as it is"
+)]
 
 mod command;
 mod concurrency;

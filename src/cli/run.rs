@@ -1,52 +1,70 @@
-//! Options of the run as a whole.
+//! Options under the heading Run.
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-/// Options of the run as a whole.
+/// The output and the exit of the run as a whole.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
 #[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
 pub struct RunArgs {
-    /// Write the records to a file, which appears when the run is over
+    /// Write the records to this file
+    ///
+    /// Nothing is printed on standard output then. The file appears when the run is over.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
-    /// Only records and errors; with -v, attempts and redirects too
-    #[arg(short, long, visible_short_alias = 's', alias = "silent")]
+    /// Print records and errors only
+    ///
+    /// Together with --verbose, attempts and redirects as well.
+    ///
+    /// Aliases: -s, --silent.
+    #[arg(short, long, short_alias = 's', alias = "silent")]
     pub quiet: bool,
-    /// No progress bar
-    #[arg(long)]
+    /// Show no progress bar
+    #[arg(long, hide_short_help = true)]
     pub no_progress: bool,
-    /// Colour the text format
+    /// When to color the text format: auto, always or never
+    ///
+    /// auto means on a terminal, unless the variable NO_COLOR is set.
     #[arg(
         long,
-        value_name = "auto|always|never",
+        value_name = "WHEN",
         hide_possible_values = true,
-        default_value = "auto"
+        default_value = "auto",
+        hide_short_help = true
     )]
     pub color: When,
-    /// Write the summary to a file, as JSON
-    #[arg(long, value_name = "FILE")]
+    /// Write the summary to this file, as JSON
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub summary_file: Option<PathBuf>,
-    /// Check that the summaries of all shards are there and fit together, and print the sum of them
-    #[arg(long, value_name = "SUMMARY", num_args = 1.., exclusive = true)]
+    /// Merge the summary files of all shards, and print the total
+    ///
+    /// It is an error if a shard is missing or incomplete, or if the files do not belong together. No other option can
+    /// be given.
+    #[arg(
+        long,
+        value_name = "SUMMARY",
+        num_args = 1..,
+        exclusive = true,
+        hide_short_help = true
+    )]
     pub merge: Vec<PathBuf>,
-    /// Exit with 0 although some URL is not ok
-    #[arg(long)]
+    /// Exit with 0 even if some URL is not ok
+    #[arg(long, hide_short_help = true)]
     pub exit_zero: bool,
-    /// Tell attempts and redirects on standard error
+    /// Print attempts and redirects on standard error
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub verbose: bool,
 }
 
-/// When to colour.
+/// A value of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
     /// On a terminal, unless `NO_COLOR` is set
     Auto,
-    /// Always
+    /// Even where the output is not a terminal
     Always,
-    /// Never
+    /// Without any color
     Never,
 }

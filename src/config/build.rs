@@ -1,4 +1,4 @@
-//! Puts the parts together.
+//! The configuration of a run, put together from its parts.
 
 use std::sync::Arc;
 
@@ -12,32 +12,32 @@ use crate::http::HttpOptions;
 use crate::input::{Defaults, ShardFilter, Source};
 use crate::report::ReportOptions;
 
-/// Everything a run needs to know, a part at a time.
+/// The options of a run, one struct for each part of the program.
 pub struct Config {
-    /// What is read, open.
+    /// The sources, already open.
     pub sources: Vec<Source>,
-    /// What lines do not say.
+    /// What a request is where its line does not say otherwise.
     pub defaults: Defaults,
-    /// Which of the inputs are this run's.
+    /// Which inputs belong to the shard of this run.
     pub take: ShardFilter,
-    /// The wire.
+    /// How requests are sent and responses are read.
     pub http: HttpOptions,
-    /// The engine.
+    /// How requests are scheduled and retried.
     pub engine: EngineOptions,
-    /// The reports.
+    /// How results are printed.
     pub report: ReportOptions,
-    /// The files, if bodies are saved.
+    /// How bodies are saved; `None` without `--output-dir`.
     pub save: Option<Save>,
-    /// The run as a whole.
+    /// The files and the output of the run as a whole.
     pub run: Run,
 }
 
 impl Config {
-    /// What `cli` means.
+    /// Builds the configuration that `cli` and the environment ask for, and opens the sources.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong with it.
+    /// Returns the first option or source that is wrong.
     pub fn new(cli: &Cli) -> Result<Self, UsageError> {
         let template = report::template(&cli.result)?;
         checks::check_groups(cli, template.as_ref())?;

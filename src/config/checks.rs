@@ -9,7 +9,7 @@ use crate::cli::{Cli, FormatName};
 use crate::report::Template;
 use crate::save::{FileIdentity, folder_of};
 
-/// Options that do not fit together, and options without effect.
+/// Checks that options of different groups fit together, and that none is without effect.
 pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(), UsageError> {
     let shows_all = cli.result.json || cli.result.format == FormatName::Jsonl;
     let shows_all = shows_all || cli.save.journal.is_some() || template.is_some();
@@ -29,7 +29,7 @@ pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(),
     Ok(())
 }
 
-/// The one name of a file, which may not be there yet.
+/// Returns the canonical path of a file. The file need not exist, its folder must.
 fn place(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| {
         let folder = folder_of(path);
@@ -37,7 +37,7 @@ fn place(path: &Path) -> Option<PathBuf> {
     })
 }
 
-/// What this run writes must not be what it reads or writes otherwise.
+/// Checks that the run does not overwrite a file that it also reads or writes for another purpose.
 pub(super) fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
     let file = FileIdentity::at;
     let same = |one: &Path, other: &Path| {

@@ -1,4 +1,4 @@
-//! Options and environment → how connections are made.
+//! Options of connections: certificates, addresses and proxies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,23 +14,17 @@ use crate::cli::{ConnectionArgs, Override};
 use crate::http::{ClientIdentity, ConnectOptions, Family, Guard, Overrides, Trust, Verification};
 use crate::model::error::plain;
 
-/// How connections are made, as `args` and the environment say.
-///
-/// # Errors
-///
-/// The first thing that is wrong with it.
+/// Returns how connections are made.
 pub(super) fn options(args: &ConnectionArgs) -> Result<ConnectOptions, ConnectionOptionError> {
     let proxies = proxies(args)?;
     if args.block_private && !proxies.all.is_empty() {
-        return Err(ConnectionOptionError::Unchecked(
-            "a proxy (-x '' uses none of the environment)",
-        ));
+        return Err(ConnectionOptionError::BlockPrivateWithProxy);
     }
     if let Some(option) = proxies.over_tls.filter(|_| args.cert.is_some()) {
-        return Err(ConnectionOptionError::ShownToProxy(option));
+        return Err(ConnectionOptionError::CertWithProxy(option));
     }
     if args.block_private && args.unix_socket.is_some() {
-        return Err(ConnectionOptionError::Unchecked("--unix-socket"));
+        return Err(ConnectionOptionError::BlockPrivateWithSocket);
     }
     Ok(ConnectOptions {
         trust: trust(args)?,
@@ -56,12 +50,13 @@ pub(super) fn options(args: &ConnectionArgs) -> Result<ConnectOptions, Connectio
     })
 }
 
-/// The files of certificates and keys.
+/// Returns the files of certificates and keys.
 pub(super) fn files(args: &ConnectionArgs) -> Vec<PathBuf> {
     let pem = [&args.cacert, &args.cert, &args.key].into_iter().flatten();
     pem.cloned().collect()
 }
 
+/// Maps each host and port of `--resolve` to its addresses. The last one counts.
 fn overrides(options: &[Override]) -> Overrides {
     let mut overrides = Overrides::new();
     for option in options {
@@ -71,6 +66,7 @@ fn overrides(options: &[Override]) -> Overrides {
     overrides
 }
 
+/// Returns the certificates that are trusted: those of `--cacert`, or else those of the platform.
 fn trust(args: &ConnectionArgs) -> Result<Trust, ConnectionOptionError> {
     let Some(path) = &args.cacert else {
         return Ok(Trust::Platform);
@@ -79,7 +75,10 @@ fn trust(args: &ConnectionArgs) -> Result<Trust, ConnectionOptionError> {
     let mut roots = RootCertStore::empty();
     for certificate in &given {
         let added = roots.add(certificate.clone());
-        added.map_err(|error| failed("--cacert", path, plain(&error)))?;
+        added.map_err(|_| {
+            let reason = "contains a certificate that cannot be read; check it with openssl x509";
+            failed("--cacert", path, reason.to_owned())
+        })?;
     }
     Ok(Trust::Given {
         roots: Arc::new(roots),
@@ -87,6 +86,7 @@ fn trust(args: &ConnectionArgs) -> Result<Trust, ConnectionOptionError> {
     })
 }
 
+/// Returns the client certificate of `--cert` with its key.
 fn identity(args: &ConnectionArgs) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
     let Some(cert) = &args.cert else {
         return Ok(None);
@@ -106,7 +106,8 @@ fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectionOptionEr
     fs::read(path).map_err(|error| failed(option, path, plain(&error)))
 }
 
-/// curl takes `FILE:PASSWORD` as well: what is no file may hold a secret.
+/// Reads the file of `--cert`. curl accepts `FILE:PASSWORD` too, so the message about a file that does not exist leaves
+/// out what stands after a colon.
 fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     fs::read(path).map_err(|error| {
         let shown = path.to_string_lossy();
@@ -115,7 +116,7 @@ fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
                 option: "--cert",
                 path: format!("{file}:***"),
                 reason: format!(
-                    "{}; a password is not supported, the key must not be encrypted",
+                    "{}; a password after the name is not supported: use a key without one",
                     plain(&error)
                 ),
             },
@@ -124,6 +125,7 @@ fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     })
 }
 
+/// Parses the first private key in a PEM file.
 fn key(
     option: &'static str,
     path: &Path,
@@ -131,26 +133,27 @@ fn key(
 ) -> Result<PrivateKeyDer<'static>, ConnectionOptionError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
         let reason = if is_encrypted(pem) {
-            "the key is encrypted, and a password is not supported"
+            "the key is encrypted, which is not supported; decrypt it with openssl pkey"
         } else {
-            reason(&error, "no key in it")
+            reason(&error, "contains no private key in PEM format")
         };
         failed(option, path, reason.to_owned())
     })
 }
 
-/// Whether it holds a key that a password opens (RFC 7468, section 11; RFC 1421).
+/// Whether the file contains an encrypted key (RFC 7468, section 11, or RFC 1421).
 fn is_encrypted(pem: &[u8]) -> bool {
     let has = |words: &str| memchr::memmem::find(pem, words.as_bytes()).is_some();
     has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED")
 }
 
+/// Parses all certificates in a PEM file, of which there must be one.
 fn certificates(
     option: &'static str,
     path: &Path,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, ConnectionOptionError> {
-    const NONE: &str = "no certificate in it";
+    const NONE: &str = "contains no certificate in PEM format";
     let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match read {
         Ok(certificates) if certificates.is_empty() => Err(failed(option, path, NONE.to_owned())),
@@ -162,7 +165,7 @@ fn certificates(
 fn reason<'a>(error: &pem::Error, nothing: &'a str) -> &'a str {
     match error {
         pem::Error::NoItemsFound => nothing,
-        _ => "not PEM",
+        _ => "not a valid PEM file",
     }
 }
 

@@ -1,11 +1,11 @@
-//! How many requests run at a time, and which are sent again.
+//! Options of the engine: how many requests are in flight, and which are retried.
 
 use std::num::NonZeroUsize;
 
 use crate::cli::{ConcurrencyArgs, ResultArgs, RetryArgs};
 use crate::engine::{EngineOptions, PerHost, Retry};
 
-/// The options of the engine.
+/// Returns the options of the engine.
 pub(super) fn options(
     args: &ConcurrencyArgs,
     retry: &RetryArgs,

@@ -1,4 +1,4 @@
-//! What is read, and which of it is this run's.
+//! Options of the input: the sources, and which of their lines belong to this run.
 
 use std::io::{self, IsTerminal as _};
 
@@ -6,7 +6,7 @@ use super::error::UsageError;
 use crate::cli::{InputArgs, SchemeName, ShardBy};
 use crate::input::{By, Scheme, ShardFilter};
 
-/// The sources by name; standard input where none is named.
+/// Returns the names of the sources: standard input if there is none.
 pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
     match args.sources.as_slice() {
         [] if io::stdin().is_terminal() => Err(UsageError::NoSource),
@@ -15,7 +15,7 @@ pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
     }
 }
 
-/// The scheme of lines without one.
+/// Returns the scheme of lines that have none.
 pub(super) fn scheme(args: &InputArgs) -> Scheme {
     match args.default_scheme {
         SchemeName::Https => Scheme::Https,
@@ -23,7 +23,7 @@ pub(super) fn scheme(args: &InputArgs) -> Scheme {
     }
 }
 
-/// Which of the inputs are this run's. With `digest`, the summary can be merged.
+/// Returns the filter of the shard. `digest` asks for the digest of the list, with which summaries are merged.
 pub(super) fn filter(args: &InputArgs, digest: bool) -> ShardFilter {
     ShardFilter {
         shard: args.shard,

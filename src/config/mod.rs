@@ -1,6 +1,8 @@
-//! Command line → what each part needs to know: a file for each part, which takes its
-//! own groups of options. Checks across groups are in [`checks`], and [`build`] puts
-//! the parts together.
+//! From the command line to the options of each part.
+//!
+//! There is one file per part, and each takes only the groups of options that concern it. [`checks`] compares options
+//! of different groups, and [`build`] puts the parts together. No other part of the crate but this one knows `cli`, apart
+//! from the wiring in `run`.
 
 mod build;
 mod checks;

@@ -1,4 +1,4 @@
-//! What a record shows, and how it is written.
+//! Options of the output: what a record contains, and how it is printed.
 
 use std::io::{self, IsTerminal as _};
 
@@ -8,26 +8,26 @@ use crate::cli::{FormatName, ResultArgs, RunArgs, SaveArgs, When};
 use crate::http::Capture;
 use crate::report::{Format, Separator, Template, TextStyle, Verbosity};
 
-/// The template of `-w`.
+/// Parses the template of `--write-out`.
 pub(super) fn template(args: &ResultArgs) -> Result<Option<Template>, UsageError> {
     Ok(args.write_out.as_deref().map(str::parse).transpose()?)
 }
 
-/// What records need beyond what every record shows.
+/// Returns which parts of a response are kept for its record.
 pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, template: Option<&Template>) -> Capture {
     let keep = template.map(Template::keep).unwrap_or_default();
-    // A template shows the sum where it names it.
+    // A template shows the checksum only where it names it.
     let is_jsonl = template.is_none() && (args.json || args.format == FormatName::Jsonl);
-    let shows_sums = is_jsonl || save.journal.is_some();
+    let shows_sha256 = is_jsonl || save.journal.is_some();
     Capture {
         headers: keep.headers || args.keep_headers,
         body: keep.body || args.body,
-        // Whoever sees it wants to know of every file.
-        sha256: keep.sha256 || args.sha256 || save.output_dir.is_some() && shows_sums,
+        // A record of a saved file has its checksum wherever the checksum is shown.
+        sha256: keep.sha256 || args.sha256 || save.output_dir.is_some() && shows_sha256,
     }
 }
 
-/// How a record is written.
+/// Returns the format of the records.
 pub(super) fn format(args: &ResultArgs, run: &RunArgs, template: Option<Template>) -> Format {
     if let Some(template) = template {
         return Format::Template(template);
@@ -49,7 +49,7 @@ pub(super) fn format(args: &ResultArgs, run: &RunArgs, template: Option<Template
     }
 }
 
-/// How much is said on standard error.
+/// Returns how much is printed on standard error.
 pub(super) fn verbosity(args: &RunArgs) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, false) => Verbosity::Quiet,

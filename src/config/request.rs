@@ -1,4 +1,4 @@
-//! What every request is like, unless its line says otherwise.
+//! Options of the requests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,31 +13,31 @@ use crate::http::{CODINGS, Capture, SizeLimit, Versions};
 use crate::input::basic;
 use crate::model::request::{self, RequestError, header, mask_text};
 
-/// The largest body that `--body` keeps in memory, unless told otherwise.
+/// The largest body that `--body` keeps in memory without `--max-filesize`.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
 
-/// Headers that may be added to every request.
+/// The largest number of headers that can be added with `--header`.
 const MAX_HEADERS: usize = 1_000;
 
-/// Headers of a request, but for what `-H` adds.
+/// How many headers a request usually has besides those of `--header`.
 const USUAL_HEADERS: usize = 6;
 
-/// The headers of every request.
+/// The headers of every request, in two groups.
 pub(super) struct Headers {
-    /// What fetch sends by itself.
+    /// Headers that fetch sends by itself, to every origin.
     pub(super) own: HeaderMap,
-    /// What the user adds to that.
+    /// Headers of `--header`, for the origin of the URL only.
     pub(super) given: HeaderMap,
 }
 
-/// The method that is asked for.
+/// Returns the method of `--method` or `--head`.
 pub(super) fn method(args: &RequestArgs) -> Result<Option<Method>, UsageError> {
     let asked = args.method.as_deref().map(request::method).transpose();
     let head = args.head.then_some(Method::HEAD);
     Ok(asked.map_err(UsageError::Method)?.or(head))
 }
 
-/// The `Authorization` of `-u`.
+/// Returns the value of `Authorization` for `--user`.
 pub(super) fn authorization(args: &RequestArgs) -> Result<Option<HeaderValue>, UsageError> {
     match &args.user {
         None => Ok(None),
@@ -46,11 +46,11 @@ pub(super) fn authorization(args: &RequestArgs) -> Result<Option<HeaderValue>, U
     }
 }
 
-/// As curl: several are joined with `&`.
+/// Returns the content of `--data`. Several are joined with `&`, as in curl.
 pub(super) fn content(args: &RequestArgs) -> Result<Option<Bytes>, UsageError> {
-    let mut parts = Vec::new();
+    let mut pieces = Vec::new();
     for option in &args.data {
-        parts.push(match option.strip_prefix('@') {
+        pieces.push(match option.strip_prefix('@') {
             None => option.clone().into_bytes(),
             Some(file) => fs::read(file).map_err(|error| UsageError::File {
                 option: "--data",
@@ -59,10 +59,10 @@ pub(super) fn content(args: &RequestArgs) -> Result<Option<Bytes>, UsageError> {
             })?,
         });
     }
-    Ok((!parts.is_empty()).then(|| parts.join(&b'&').into()))
+    Ok((!pieces.is_empty()).then(|| pieces.join(&b'&').into()))
 }
 
-/// What fetch sends by itself, and what the user adds to that.
+/// Returns the headers of every request.
 pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
     let agent = match &args.user_agent {
         None => HeaderValue::from_static(concat!("fetch/", env!("CARGO_PKG_VERSION"))),
@@ -70,7 +70,7 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
             HeaderValue::from_bytes(agent.as_bytes()).map_err(|_| UsageError::UserAgent)?
         }
     };
-    // Every request clones it, and adds its own: here is room for that.
+    // Every request clones this map and adds headers; with the capacity, that needs no second allocation.
     let mut own = HeaderMap::with_capacity(USUAL_HEADERS);
     own.insert(ACCEPT, HeaderValue::from_static("*/*"));
     own.insert(USER_AGENT, agent);
@@ -98,7 +98,8 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
     Ok(Headers { own, given })
 }
 
-/// As curl: `K: V` sends it, `K;` sends it empty, `K:` leaves out what would be sent.
+/// Adds a header, with the syntax of curl: `K: V` sends a value, `K;` sends an empty value, and `K:` removes a header
+/// that fetch sends by itself. `place` names the line, for messages.
 fn add_header(
     line: &str,
     place: &str,
@@ -110,8 +111,8 @@ fn add_header(
         Some((name, value)) if value.trim().is_empty() => {
             let (name, _) = header(name, "").map_err(failed)?;
             if name == ACCEPT {
-                // reqwest insists on one.
-                let message = "StatusSet cannot be left out, only be given another value";
+                // reqwest adds this header if it is missing.
+                let message = "Accept cannot be removed; give it another value";
                 return Err(UsageError::Header(format!("{place}{message}")));
             }
             own.remove(name);
@@ -122,21 +123,21 @@ fn add_header(
             Some(name) => (name, ""),
             None => {
                 return Err(UsageError::Header(format!(
-                    "{place}write 'Name: value' or @FILE"
+                    "{place}no colon after the name; write 'Name: value', 'Name;' or @FILE"
                 )));
             }
         },
     };
     let (name, value) = header(name, value).map_err(failed)?;
     if given.len() == MAX_HEADERS {
-        let message = format!("{place}more than {MAX_HEADERS} headers");
+        let message = format!("{place}too many headers; {MAX_HEADERS} are allowed");
         return Err(UsageError::Header(message));
     }
     given.append(name, value);
     Ok(())
 }
 
-/// The largest body.
+/// Returns the limit for the size of a body.
 pub(super) fn max_size(args: &RequestArgs, keep: Capture) -> Option<SizeLimit> {
     match args.max_filesize {
         Some(0) => None,
@@ -146,13 +147,13 @@ pub(super) fn max_size(args: &RequestArgs, keep: Capture) -> Option<SizeLimit> {
         }),
         None if keep.body => Some(SizeLimit {
             bytes: MAX_KEPT_BODY,
-            remedy: "the most that is kept in a record; --max-filesize allows more",
+            remedy: "the limit for bodies in records; --max-filesize raises it",
         }),
         None => None,
     }
 }
 
-/// Which versions of HTTP are spoken.
+/// Returns the versions of HTTP to use.
 pub(super) fn versions(args: &RequestArgs) -> Versions {
     match (args.http1, args.http2_prior_knowledge) {
         (true, _) => Versions::Http1,
@@ -161,7 +162,7 @@ pub(super) fn versions(args: &RequestArgs) -> Versions {
     }
 }
 
-/// The files that `-H` and `-d` name.
+/// Returns the files that `--header` and `--data` have read.
 pub(super) fn files(args: &RequestArgs) -> Vec<PathBuf> {
     let texts = args.headers.iter().chain(&args.data);
     let named = texts.filter_map(|text| text.strip_prefix('@').map(PathBuf::from));

@@ -1,4 +1,4 @@
-//! What concerns the run as a whole.
+//! Options of the run as a whole.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -9,33 +9,33 @@ use super::terminal::is_dumb;
 use crate::cli::{RunArgs, SaveArgs};
 use crate::report;
 
-/// What concerns the run as a whole.
+/// The files and the output of a run.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
 pub struct Run {
-    /// Count, and send nothing.
+    /// Whether the input is only read and counted.
     pub dry_run: bool,
-    /// Records go here instead of standard output.
+    /// The file for the records, instead of standard output.
     pub results: Option<PathBuf>,
-    /// The summary goes here too.
+    /// The file for the summary.
     pub summary_file: Option<PathBuf>,
-    /// Records are appended here, and what is done is known from here.
+    /// The journal, which is read first and then appended to.
     pub journal: Option<PathBuf>,
-    /// What options said was read from here.
+    /// Files that options have read, and that must not be overwritten.
     pub read: Vec<PathBuf>,
-    /// What is written lasts before it is told.
+    /// Whether files are synced to the disk before a record is printed.
     pub fsync: bool,
-    /// Draw a bar.
+    /// Whether there is a progress bar.
     pub bar: bool,
-    /// Lines and bar are on one terminal.
+    /// Whether records and progress bar share a terminal.
     pub shared: bool,
-    /// Some URL that is not ok is no reason to exit with 1.
+    /// Whether the exit code is 0 even if some URL is not ok.
     pub exit_zero: bool,
 }
 
-/// The options of the run: `read` are the files that options named.
+/// Returns the options of the run. `read` are the files that other options have read.
 pub(super) fn run(args: &RunArgs, save: &SaveArgs, dry_run: bool, read: Vec<PathBuf>) -> Run {
-    // Behind a pipe there may be another program on the same terminal: `| less`.
+    // The program behind a pipe may use the same terminal, as in `| less`; a bar would spoil its screen.
     let piped = matches!(
         report::kind(io::stdout()),
         Some(FileType::Fifo | FileType::Socket)

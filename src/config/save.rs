@@ -1,4 +1,4 @@
-//! How bodies become files.
+//! Options of saved bodies.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,23 +7,24 @@ use super::error::UsageError;
 use crate::cli::{IfExists, SaveArgs};
 use crate::save::{NameTemplate, SaveOptions};
 
-/// Bytes of bodies that may wait for the disk: of each, what is written and what gathers.
+/// Memory for bodies on their way to the disk. Each request in flight has two buffers: one that is being written and
+/// one that is being filled.
 const BUFFERS: usize = 32 * 1024 * 1024;
 
-/// How bodies become files.
+/// How bodies are saved.
 #[derive(Clone, Debug)]
 pub struct Save {
-    /// Where.
+    /// The folder of the files.
     pub folder: PathBuf,
-    /// Under which names.
+    /// The template of their names.
     pub names: NameTemplate,
-    /// What becomes of files that are there.
+    /// What to do if a file already exists.
     pub if_exists: IfExists,
-    /// How.
+    /// How the files are written.
     pub options: SaveOptions,
 }
 
-/// Where bodies go, if they are saved.
+/// Returns how bodies are saved, or `None` without `--output-dir`.
 pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<Save>, UsageError> {
     let Some(folder) = args.output_dir.clone() else {
         if args.fsync && args.journal.is_none() {

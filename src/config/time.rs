@@ -1,9 +1,9 @@
-//! Time limits of one attempt.
+//! Options of time: the limits of one attempt.
 
 use crate::cli::TimeArgs;
 use crate::http::Limits;
 
-/// When to give up.
+/// Returns the limits of one attempt.
 pub(super) fn limits(args: &TimeArgs) -> Limits {
     Limits {
         total: args.timeout.0,
