@@ -147,7 +147,7 @@ fn is_encrypted(pem: &[u8]) -> bool {
     has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED")
 }
 
-/// Parses all certificates in a PEM file, of which there must be one.
+/// Parses all certificates in a PEM file, of which there must be at least one.
 fn certificates(
     option: &'static str,
     path: &Path,

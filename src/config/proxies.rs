@@ -14,20 +14,20 @@ use crate::http::ProxySelector;
 
 /// The proxies of a run.
 #[derive(Default)]
-pub(crate) struct Proxies {
+pub(super) struct Proxies {
     /// The proxies as reqwest takes them; the first one that matches a URL is used.
-    pub(crate) all: Vec<Proxy>,
+    pub(super) all: Vec<Proxy>,
     /// Tells which proxy reqwest uses for a URL, for error messages.
-    pub(crate) via: ProxySelector,
+    pub(super) via: ProxySelector,
     /// The names that https proxies must have in their certificates.
-    pub(crate) names: Vec<ServerName<'static>>,
+    pub(super) names: Vec<ServerName<'static>>,
     /// The option or variable that names the first https proxy.
-    pub(crate) over_tls: Option<&'static str>,
+    pub(super) over_tls: Option<&'static str>,
 }
 
 /// Returns the proxies of `--proxy`, or else of the environment, which is read as curl reads it: `HTTP_PROXY` in upper
 /// case is ignored, because a CGI script receives the header `Proxy` of a request under that name.
-pub(crate) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
+pub(super) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
     let except = args.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
     // curl allows blanks between the names and brackets around addresses; reqwest does not.

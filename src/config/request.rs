@@ -1,6 +1,7 @@
 //! Options of the requests.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -82,11 +83,7 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
         match option.strip_prefix('@') {
             None => add_header(option, "", &mut own, &mut given)?,
             Some(file) => {
-                let text = fs::read_to_string(file).map_err(|error| UsageError::File {
-                    option: "--header",
-                    file: mask_text(file),
-                    error,
-                })?;
+                let text = read_headers(file)?;
                 for (number, line) in (1..).zip(text.lines()) {
                     if !line.trim().is_empty() && !line.starts_with('#') {
                         add_header(line, &format!("{file}:{number}: "), &mut own, &mut given)?;
@@ -96,6 +93,20 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
         }
     }
     Ok(Headers { own, given })
+}
+
+/// Reads a file of headers, one per line.
+fn read_headers(file: &str) -> Result<String, UsageError> {
+    fs::read_to_string(file).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => {
+            UsageError::Header(format!("{}: not a text file in UTF-8", mask_text(file)))
+        }
+        _ => UsageError::File {
+            option: "--header",
+            file: mask_text(file),
+            error,
+        },
+    })
 }
 
 /// Adds a header, with the syntax of curl: `K: V` sends a value, `K;` sends an empty value, and `K:` removes a header
