@@ -1,21 +1,25 @@
 //! `cargo run --release --example demo -- -j 10`: the tool at work, without a network.
 //!
 //! Starts a small site on loopback that is fast, slow, broken and silent, and
-//! runs the real `fetch` on a list of its URLs with the options given.
+//! runs `fetch` on a list of its URLs with the options given. Both run in this
+//! process: the command is the library, so nothing has to be built but this.
 #![expect(clippy::print_stderr, reason = "it says what it runs")]
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs, io, process, thread};
+
+use clap::Parser as _;
+use fetch::cli::Cli;
+use fetch::config::Config;
 
 /// How long the silent page is waited for.
 const PATIENCE: &str = "3s";
 
-fn main() -> io::Result<ExitCode> {
-    let fetch = build_fetch()?;
+fn main() -> anyhow::Result<ExitCode> {
     let site = TcpListener::bind("127.0.0.1:0")?;
     let address = site.local_addr()?;
     thread::spawn(move || serve(&site));
@@ -28,42 +32,19 @@ fn main() -> io::Result<ExitCode> {
         &list,
         format!("# The demo's own site\n{}\n", urls.join("\n")),
     )?;
-    let options: Vec<_> = env::args_os().skip(1).collect();
-    eprintln!(
-        "$ fetch {} --read-timeout {PATIENCE} {}",
-        list.display(),
-        options.join(" ".as_ref()).display()
-    );
-    let status = Command::new(fetch)
-        .arg(&list)
-        .args(["--read-timeout", PATIENCE])
-        .args(options)
-        .status()?;
+    let mut command: Vec<OsString> = vec!["fetch".into(), list.clone().into()];
+    command.extend(["--read-timeout".into(), PATIENCE.into()]);
+    command.extend(env::args_os().skip(1));
+    eprintln!("$ {}", command.join(" ".as_ref()).display());
+    let exit = run(command);
     fs::remove_file(list)?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1)
-        .into())
+    exit
 }
 
-/// The real binary, beside this example: cargo does not build it for an example.
-fn build_fetch() -> io::Result<PathBuf> {
-    let example = env::current_exe()?;
-    let folder = example
-        .parent()
-        .and_then(Path::parent)
-        .ok_or(io::ErrorKind::NotFound)?;
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--bin", "fetch", "--manifest-path"]);
-    build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    if !build.status()?.success() {
-        return Err(io::Error::other("fetch cannot be built"));
-    }
-    Ok(folder.join(format!("fetch{}", env::consts::EXE_SUFFIX)))
+/// Does what the command does with these arguments.
+fn run(command: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let config = Config::new(&Cli::try_parse_from(command)?)?;
+    Ok(fetch::run::run(config)?.code().into())
 }
 
 /// What is on the site.

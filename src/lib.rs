@@ -31,3 +31,4 @@ pub mod model;
 pub mod report;
 pub mod run;
 pub mod save;
+pub mod sys;

@@ -9,10 +9,6 @@ use fetch::config::Config;
 use fetch::model::exit::Exit;
 use fetch::report::say;
 use fetch::run::RunError;
-use tikv_jemallocator::Jemalloc;
-
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

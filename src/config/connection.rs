@@ -59,7 +59,7 @@ pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionEr
     }
     Ok(ConnectOptions {
         trust: trust(cli)?,
-        checked: if cli.insecure {
+        verification: if cli.insecure {
             Verification::Proxies(proxies.names)
         } else {
             Verification::All
@@ -77,7 +77,7 @@ pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionEr
         https_only: cli.https_only,
         unix_socket: cli.unix_socket.clone(),
         proxies: proxies.all,
-        via: proxies.via,
+        proxy_selector: proxies.via,
     })
 }
 

@@ -14,17 +14,17 @@ use std::{env, fs};
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
-use rustix::fs::FileType;
 
 use self::connection::connecting;
 use crate::cli::{Cli, FormatName, IfExists, SchemeName, ShardBy, When};
-use crate::engine::{self, PerHost, Retry};
+use crate::engine::{self, HostLimits, RetryPolicy};
 use crate::http::{self, Capture, Limits, SizeLimit, Versions};
 use crate::input::{self, By, Defaults, Scheme, ShardFilter};
 use crate::model::error::plain;
 use crate::model::request::{RequestError, header, mask_text, method};
 use crate::report::{self, Format, Separator, Template, TemplateError, TextStyle, Verbosity};
 use crate::save::{self, NameTemplate, NameTemplateError};
+use crate::sys::{FileIdentity, StreamKind, stream_kind};
 
 /// The largest body that `--body` keeps in memory, unless told otherwise.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -180,14 +180,14 @@ impl Config {
             engine: engine::EngineOptions {
                 jobs: cli.jobs.get(),
                 interval: cli.rate,
-                per_host: PerHost {
+                per_host: HostLimits {
                     jobs: cli
                         .max_per_host
                         .map(NonZeroUsize::get)
                         .filter(|&jobs| jobs < cli.jobs.get()),
                     interval: cli.rate_per_host,
                 },
-                retry: Retry {
+                retry: RetryPolicy {
                     max: cli.retry,
                     delay: cli.retry_delay,
                     max_delay: cli.retry_max_delay.0,
@@ -248,7 +248,7 @@ fn place(path: &Path) -> Option<PathBuf> {
 
 /// What this run writes must not be what it reads or writes otherwise.
 fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
-    let file = save::FileIdentity::at;
+    let file = FileIdentity::at;
     let same = |one: &Path, other: &Path| {
         one == other
             || place(one).is_some_and(|one| place(other) == Some(one))
@@ -269,8 +269,8 @@ fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
         }
         others.push(file);
     }
-    let journal = run.journal.as_deref().and_then(save::FileIdentity::at);
-    if journal.is_some() && journal == save::FileIdentity::open(io::stdout()) {
+    let journal = run.journal.as_deref().and_then(FileIdentity::at);
+    if journal.is_some() && journal == FileIdentity::of(io::stdout()) {
         let name = "standard output".to_owned();
         return Err(UsageError::NamedTwice("--journal", name));
     }
@@ -449,7 +449,7 @@ fn http_options(
             connect: cli.connect_timeout.0,
             silence: cli.read_timeout.0,
         },
-        keep,
+        capture: keep,
         accept: cli.accept.clone(),
         connecting: connecting(cli)?,
     })
@@ -486,10 +486,7 @@ fn dumb() -> bool {
 
 fn run(cli: &Cli) -> Run {
     // Behind a pipe there may be another program on the same terminal: `| less`.
-    let piped = matches!(
-        report::kind(io::stdout()),
-        Some(FileType::Fifo | FileType::Socket)
-    );
+    let piped = stream_kind(io::stdout()) != StreamKind::Other;
     let alone = cli.results.is_some() || !piped;
     let bar = !cli.quiet
         && !cli.no_progress

@@ -14,10 +14,11 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::input_order::InputOrder;
-use super::job::{Job, cancelled};
-use super::retry::{self, Next};
+use super::job::{Job, cancelled_failure};
+use super::options::EngineOptions;
+use super::retry::{self, RetryDecision};
 use super::schedule::Schedule;
-use super::{EngineOptions, Transport};
+use super::transport::Transport;
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, Totals};
 use crate::model::error::{Failure, Kind, Phase};
@@ -25,15 +26,18 @@ use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Outcome, Verdict};
 
 /// Jobs that are taken off the wire at a time at most.
-const CHUNK: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// A job that came off the wire after a hop; `None` when the run was stopped during it.
-struct Finished(Box<Job>, Option<ExchangeResult>);
+struct Finished {
+    job: Box<Job>,
+    result: Option<ExchangeResult>,
+}
 
 /// Runs until every input has its outcome.
 ///
 /// `gate` is polled with the number of jobs on the wire before a new input is taken,
-/// and is pending while the caller is behind with what `tell` gave it. `stops` gives the signals: the
+/// and is pending while the caller is behind with what `on_event` gave it. `stops` gives the signals: the
 /// first stops the intake, the second also what is on the wire.
 pub async fn run<T: Transport>(
     intake: Intake,
@@ -41,7 +45,7 @@ pub async fn run<T: Transport>(
     options: &EngineOptions,
     gate: impl FnMut(&mut Context<'_>, usize) -> Poll<()>,
     stops: impl Stream<Item = Stop>,
-    tell: impl FnMut(Event<'_>),
+    on_event: impl FnMut(Event<'_>),
 ) -> RunEnd {
     let schedule = RefCell::new(Schedule::new(intake, gate, options));
     let abort = CancellationToken::new();
@@ -49,21 +53,21 @@ pub async fn run<T: Transport>(
         options,
         schedule: &schedule,
         abort: &abort,
-        order: options.ordered.then(InputOrder::default),
+        input_order: options.ordered.then(InputOrder::default),
         stopped: None,
-        input_ended: false,
-        broken: false,
-        tell,
+        end_reported: false,
+        source_failed: false,
+        on_event,
     };
-    let mut finished = pin!(
+    let mut finished_jobs = pin!(
         poll_fn(|cx| schedule.borrow_mut().poll_next(cx))
             .map(|job| execute(transport, &abort, job))
             .buffer_unordered(options.jobs)
     );
     let mut stops = pin!(stops.fuse());
     let mut deadline = pin!(sleep(options.deadline));
-    let mut goes_on = true;
-    while goes_on {
+    let mut has_more = true;
+    while has_more {
         tokio::select! {
             biased;
             Some(stop) = stops.next() => dispatcher.stop(stop),
@@ -71,13 +75,15 @@ pub async fn run<T: Transport>(
                 deadline.set(sleep(None));
                 dispatcher.stop(Stop::Deadline);
             }
-            more = future::poll_fn(|cx| dispatcher.poll_finished(cx, finished.as_mut())) => goes_on = more,
+            more = future::poll_fn(|cx| dispatcher.poll_finished(cx, finished_jobs.as_mut())) => {
+                has_more = more;
+            }
         }
-        dispatcher.pause();
+        dispatcher.end_batch();
     }
     RunEnd {
         list: schedule.borrow().totals().and_then(Totals::list),
-        broken: dispatcher.broken,
+        broken: dispatcher.source_failed,
         aborted: abort.is_cancelled(),
         stopped: dispatcher.stopped,
     }
@@ -95,18 +101,18 @@ async fn execute<T: Transport>(
     abort: &CancellationToken,
     mut job: Box<Job>,
 ) -> Finished {
-    let goes_on = !abort.is_cancelled();
-    let Some((request, state)) = goes_on.then(|| job.attempt()).flatten() else {
-        return Finished(job, None);
+    let is_running = !abort.is_cancelled();
+    let Some((request, state)) = is_running.then(|| job.begin_exchange()).flatten() else {
+        return Finished { job, result: None };
     };
-    let (state, exchange) = transport.exchange(request, state, abort).await;
+    let (state, result) = transport.exchange(request, state, abort).await;
     job.state = Some(state);
-    Finished(job, exchange)
+    Finished { job, result }
 }
 
 /// The server wants to be left alone for longer than the user waits.
-fn too_long(rest: Duration) -> Failure {
-    let message = format!("Retry-After is {rest:?}, over --retry-max-delay");
+fn pause_too_long(pause: Duration) -> Failure {
+    let message = format!("Retry-After is {pause:?}, over --retry-max-delay");
     Failure::new(Kind::Timeout, Phase::Headers, message)
 }
 
@@ -115,11 +121,11 @@ struct Dispatcher<'a, G, F> {
     options: &'a EngineOptions,
     schedule: &'a RefCell<Schedule<G>>,
     abort: &'a CancellationToken,
-    order: Option<InputOrder>,
+    input_order: Option<InputOrder>,
     stopped: Option<Stop>,
-    input_ended: bool,
-    broken: bool,
-    tell: F,
+    end_reported: bool,
+    source_failed: bool,
+    on_event: F,
 }
 
 impl<G, F> Dispatcher<'_, G, F>
@@ -132,43 +138,43 @@ where
     fn poll_finished(
         &mut self,
         cx: &mut Context<'_>,
-        mut finished: Pin<&mut impl Stream<Item = Finished>>,
+        mut finished_jobs: Pin<&mut impl Stream<Item = Finished>>,
     ) -> Poll<bool> {
-        let mut taken = 0;
+        let mut handled = 0;
         loop {
-            let finished = finished.as_mut().poll_next(cx);
-            let unsent = self.schedule.borrow_mut().take_unsent();
-            taken += unsent.len() + usize::from(finished.is_ready());
-            for job in unsent {
-                self.done(job.settle());
+            let finished = finished_jobs.as_mut().poll_next(cx);
+            let decided = self.schedule.borrow_mut().take_decided();
+            handled += decided.len() + usize::from(finished.is_ready());
+            for job in decided {
+                self.complete(job.into_unsent_outcome());
             }
             match finished {
                 Poll::Ready(Some(finished)) => self.handle(finished),
                 Poll::Ready(None) => return Poll::Ready(false),
-                Poll::Pending if taken == 0 => return Poll::Pending,
+                Poll::Pending if handled == 0 => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(true),
             }
-            if taken >= CHUNK {
+            if handled >= MAX_BATCH {
                 return Poll::Ready(true);
             }
         }
     }
 
-    fn handle(&mut self, Finished(mut job, exchange): Finished) {
-        self.schedule.borrow_mut().finished(&mut job);
-        match exchange {
+    fn handle(&mut self, Finished { mut job, result }: Finished) {
+        self.schedule.borrow_mut().finish(&mut job);
+        match result {
             Some(ExchangeResult::Redirected(status, to)) => self.redirect(job, status, to),
             Some(ExchangeResult::Ended(answer, failure)) => {
                 job.end_attempt(answer, failure);
-                self.attempted(job);
+                self.attempt_ended(job);
             }
-            None => self.cut_off(job),
+            None => self.cancel(job),
         }
     }
 
     fn redirect(&mut self, mut job: Box<Job>, status: StatusCode, to: Arc<Url>) {
         let input = &job.input;
-        (self.tell)(Event::Redirected {
+        (self.on_event)(Event::Redirected {
             input,
             status,
             to: &to,
@@ -176,82 +182,82 @@ where
         if let Some(state) = &mut job.state {
             state.follow(status, to);
         }
-        let left_over = self.schedule.borrow_mut().again(job);
-        if let Some(job) = left_over {
-            self.cut_off(job);
+        let rejected = self.schedule.borrow_mut().requeue(job);
+        if let Some(job) = rejected {
+            self.cancel(job);
         }
     }
 
     /// An attempt ended: it is made again, or it was the last.
-    fn attempted(&mut self, job: Box<Job>) {
-        self.tell_attempt(&job);
-        let rest = job
-            .last()
-            .and_then(|last| retry::rest(&self.options.retry, &self.options.accept, last));
-        if let Some(rest) = rest
-            && let Some(host) = job.answered_by()
+    fn attempt_ended(&mut self, job: Box<Job>) {
+        self.report_attempt(&job);
+        let EngineOptions { retry, accept, .. } = self.options;
+        let pause = job
+            .last_attempt()
+            .and_then(|last| retry::host_pause(retry, accept, last));
+        if let Some(pause) = pause
+            && let Some(host) = job.last_host()
         {
-            self.schedule.borrow_mut().pause_host(&host, rest);
+            self.schedule.borrow_mut().pause_host(&host, pause);
         }
-        let next = match self.stopped {
-            None => job.next(&self.options.retry, &self.options.accept),
-            Some(_) => Next::Done,
+        let decision = match self.stopped {
+            None => job.decide_retry(retry, accept),
+            Some(_) => RetryDecision::GiveUp,
         };
-        let mut extra = None;
-        match next {
-            Next::After(delay) => {
-                self.tell_retry(&job, delay);
-                return self.schedule.borrow_mut().retry_later(job, delay);
+        let retry_failure = match decision {
+            RetryDecision::AfterBackoff(backoff) => {
+                self.report_retry(&job, backoff);
+                return self.schedule.borrow_mut().retry_later(job, backoff);
             }
-            Next::AfterRest(rest) => {
-                self.tell_retry(&job, rest);
+            RetryDecision::AfterPause(pause) => {
+                self.report_retry(&job, pause);
                 return self.schedule.borrow_mut().retry(job);
             }
-            Next::TooLong(rest) => extra = Some(too_long(rest)),
-            Next::Done => {}
-        }
-        self.done(job.finish(self.options, extra));
+            RetryDecision::PauseTooLong(pause) => Some(pause_too_long(pause)),
+            RetryDecision::GiveUp => None,
+        };
+        self.complete(job.into_outcome(self.options, retry_failure));
     }
 
     /// The run ended before it did.
-    fn cut_off(&mut self, mut job: Box<Job>) {
+    fn cancel(&mut self, mut job: Box<Job>) {
         let why = self.stopped.unwrap_or(Stop::Interrupted);
         let Some(phase) = job.state.as_deref().map(AttemptState::phase) else {
-            return self.done(job.cancel(why));
+            return self.complete(job.into_cancelled_outcome(why));
         };
-        job.end_attempt(None, Some(cancelled(why, phase)));
-        self.tell_attempt(&job);
-        self.done(job.finish(self.options, None));
+        job.end_attempt(None, Some(cancelled_failure(why, phase)));
+        self.report_attempt(&job);
+        self.complete(job.into_outcome(self.options, None));
     }
 
-    fn tell_attempt(&mut self, job: &Job) {
-        if let Some(attempt) = job.last() {
+    fn report_attempt(&mut self, job: &Job) {
+        if let Some(attempt) = job.last_attempt() {
             let input = &job.input;
-            (self.tell)(Event::Attempted { input, attempt });
+            (self.on_event)(Event::Attempted { input, attempt });
         }
     }
 
-    fn tell_retry(&mut self, job: &Job, delay: Duration) {
-        (self.tell)(Event::Retrying {
+    fn report_retry(&mut self, job: &Job, delay: Duration) {
+        (self.on_event)(Event::Retrying {
             input: &job.input,
-            made: job.made(),
+            made: job.attempts_made(),
             delay,
         });
     }
 
-    fn done(&mut self, outcome: Outcome) {
+    fn complete(&mut self, outcome: Outcome) {
         let failed = matches!(outcome.verdict, Verdict::HttpError | Verdict::Error);
         let mut outcome = Box::new(outcome);
-        (self.tell)(Event::Completed(&mut outcome));
-        match &mut self.order {
-            None => (self.tell)(Event::Done(outcome)),
+        (self.on_event)(Event::Completed(&mut outcome));
+        match &mut self.input_order {
+            None => (self.on_event)(Event::Done(outcome)),
             Some(order) => {
                 order.push(outcome);
                 while let Some(outcome) = order.pop() {
-                    (self.tell)(Event::Done(outcome));
+                    (self.on_event)(Event::Done(outcome));
                 }
                 let mut schedule = self.schedule.borrow_mut();
-                schedule.advance(order.next(), order.bytes());
+                schedule.advance(order.next_position(), order.bytes());
             }
         }
         if failed && self.options.fail_fast && self.stopped.is_none() {
@@ -265,7 +271,7 @@ where
             self.abort.cancel();
         }
         self.stopped.get_or_insert(why);
-        let (unsent, waiting_for) = {
+        let (queued, waiting_for) = {
             let mut schedule = self.schedule.borrow_mut();
             (schedule.stop(), schedule.in_flight())
         };
@@ -274,34 +280,34 @@ where
         } else {
             waiting_for
         };
-        (self.tell)(Event::Stopping { why, waiting_for });
-        for job in unsent {
-            if job.is_to_be_sent() {
-                self.cut_off(job);
+        (self.on_event)(Event::Stopping { why, waiting_for });
+        for job in queued {
+            if job.needs_request() {
+                self.cancel(job);
             } else {
-                self.done(job.settle());
+                self.complete(job.into_unsent_outcome());
             }
         }
     }
 
-    fn pause(&mut self) {
+    fn end_batch(&mut self) {
         let (error, totals, inputs) = {
             let mut schedule = self.schedule.borrow_mut();
             (
                 schedule.take_read_error(),
                 schedule.totals(),
-                schedule.taken(),
+                schedule.inputs_taken(),
             )
         };
         if let Some(error) = error {
-            self.broken = true;
-            (self.tell)(Event::SourceFailed(error.to_string()));
+            self.source_failed = true;
+            (self.on_event)(Event::SourceFailed(error.to_string()));
         }
         if totals.and_then(Totals::list).is_some()
-            && !std::mem::replace(&mut self.input_ended, true)
+            && !std::mem::replace(&mut self.end_reported, true)
         {
-            (self.tell)(Event::InputEnded { inputs });
+            (self.on_event)(Event::InputEnded { inputs });
         }
-        (self.tell)(Event::Pause);
+        (self.on_event)(Event::Pause);
     }
 }

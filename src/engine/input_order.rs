@@ -7,16 +7,16 @@ use crate::model::outcome::Outcome;
 /// Holds outcomes back until those before them are there.
 #[derive(Default)]
 pub(super) struct InputOrder {
-    next: u64,
-    early: BTreeMap<u64, Box<Outcome>>,
+    next_position: u64,
+    waiting: BTreeMap<u64, Box<Outcome>>,
     /// Bytes of the header fields and bodies among them.
     bytes: usize,
 }
 
 impl InputOrder {
     /// The turn of the outcome that all others wait for.
-    pub(super) fn next(&self) -> u64 {
-        self.next
+    pub(super) fn next_position(&self) -> u64 {
+        self.next_position
     }
 
     /// Bytes that are held back.
@@ -26,20 +26,20 @@ impl InputOrder {
 
     /// Takes one outcome.
     pub(super) fn push(&mut self, outcome: Box<Outcome>) {
-        self.bytes += kept_bytes(&outcome);
-        self.early.insert(outcome.input.turn, outcome);
+        self.bytes += held_bytes(&outcome);
+        self.waiting.insert(outcome.input.turn, outcome);
     }
 
     /// The next outcome in order, if it is there.
     pub(super) fn pop(&mut self) -> Option<Box<Outcome>> {
-        let outcome = self.early.remove(&self.next)?;
-        self.next += 1;
-        self.bytes -= kept_bytes(&outcome);
+        let outcome = self.waiting.remove(&self.next_position)?;
+        self.next_position += 1;
+        self.bytes -= held_bytes(&outcome);
         Some(outcome)
     }
 }
 
-fn kept_bytes(outcome: &Outcome) -> usize {
+fn held_bytes(outcome: &Outcome) -> usize {
     let Some(answer) = outcome.answer() else {
         return 0;
     };

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
-use url::Url;
 
-use super::EngineOptions;
-use super::retry::{self, Next, Retry};
-use super::waiting::Host;
+use super::host::Host;
+use super::options::{EngineOptions, RetryPolicy};
+use super::retry::{self, RetryDecision};
 use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
 use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, StatusSet, Verdict};
-use crate::model::request::{Authority, Decision, Input, Request};
+use crate::model::request::{Decision, Input, Request};
 
 /// One input between its line and its record.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub(super) struct Job {
     /// The attempt under way, while it is not on the wire.
     pub(super) state: Option<Box<AttemptState>>,
     /// The host whose turn it has.
-    pub(super) turn: Option<Host>,
+    pub(super) counted_at: Option<Host>,
     started: Option<Started>,
     attempts: Vec<AttemptSummary>,
     /// The last attempt that ended, and when.
@@ -31,13 +30,13 @@ pub(super) struct Job {
 
 /// When the first attempt went on the wire.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Started {
+struct Started {
     time: SystemTime,
     instant: Instant,
 }
 
 impl Started {
-    pub(super) fn now() -> Self {
+    fn now() -> Self {
         Self {
             time: SystemTime::now(),
             instant: Instant::now(),
@@ -51,7 +50,7 @@ impl Job {
         Box::new(Self {
             input,
             state: None,
-            turn: None,
+            counted_at: None,
             started: None,
             attempts: Vec::new(),
             last: None,
@@ -59,22 +58,22 @@ impl Job {
     }
 
     /// The host that its next hop connects to.
-    pub(super) fn host(&self) -> Host {
+    pub(super) fn next_host(&self) -> Host {
         let url = match (&self.state, &self.input.request) {
             (Some(state), _) => Some(state.url()),
             (None, Ok(request)) => Some(&*request.url),
             (None, Err(_)) => None,
         };
-        url.map_or_else(Host::default, host)
+        url.map_or_else(Host::default, Host::of)
     }
 
     /// The host that the last attempt ended at: not the first one, after redirects.
-    pub(super) fn answered_by(&self) -> Option<Host> {
-        Some(host(&self.last()?.final_url))
+    pub(super) fn last_host(&self) -> Option<Host> {
+        Some(Host::of(&self.last_attempt()?.final_url))
     }
 
     /// The attempt that goes on the wire now, a new one where none is under way.
-    pub(super) fn attempt(&mut self) -> Option<(Arc<Request>, Box<AttemptState>)> {
+    pub(super) fn begin_exchange(&mut self) -> Option<(Arc<Request>, Box<AttemptState>)> {
         let request = self.input.request.as_ref().ok()?;
         if self.state.is_none() {
             self.started.get_or_insert_with(Started::now);
@@ -106,33 +105,37 @@ impl Job {
     }
 
     /// What follows the attempt that ended.
-    pub(super) fn next(&self, retry: &Retry, accept: &StatusSet) -> Next {
+    pub(super) fn decide_retry(&self, policy: &RetryPolicy, accept: &StatusSet) -> RetryDecision {
         match (&self.input.request, &self.last) {
-            (Ok(request), Some((last, _))) => retry::next(
-                retry,
+            (Ok(request), Some((last, _))) => retry::decide(
+                policy,
                 accept,
                 &request.method,
                 &self.attempts,
                 last,
                 fastrand::f64(),
             ),
-            _ => Next::Done,
+            _ => RetryDecision::GiveUp,
         }
     }
 
     /// The attempt that ended.
-    pub(super) fn last(&self) -> Option<&Attempt> {
+    pub(super) fn last_attempt(&self) -> Option<&Attempt> {
         self.last.as_ref().map(|(last, _)| last)
     }
 
     /// How many attempts were made.
-    pub(super) fn made(&self) -> usize {
+    pub(super) fn attempts_made(&self) -> usize {
         self.attempts.len()
     }
 
-    /// What became of it; `extra` is what the last attempt does not say itself.
-    pub(super) fn finish(self, options: &EngineOptions, extra: Option<Failure>) -> Outcome {
-        let last = self.last();
+    /// What became of it; `retry_failure` is what the last attempt does not say itself.
+    pub(super) fn into_outcome(
+        self,
+        options: &EngineOptions,
+        retry_failure: Option<Failure>,
+    ) -> Outcome {
+        let last = self.last_attempt();
         let failure = last.and_then(|last| last.failure.as_ref());
         let verdict = match (failure, last.and_then(|last| last.answer.as_ref())) {
             (None, Some(answer)) if options.accept.contains(answer.status) => Verdict::Ok,
@@ -144,36 +147,36 @@ impl Job {
             (Some(attempt), Some(slow)) => attempt.total > slow,
             _ => false,
         };
-        let failure = failure.cloned().or(extra);
-        self.outcome(verdict, slow, failure)
+        let failure = failure.cloned().or(retry_failure);
+        self.build_outcome(verdict, slow, failure)
     }
 
     /// Whether there is a request to be sent.
-    pub(super) fn is_to_be_sent(&self) -> bool {
+    pub(super) fn needs_request(&self) -> bool {
         self.input.request.is_ok() && matches!(self.input.plan, Decision::Send)
     }
 
     /// No request is sent.
-    pub(super) fn settle(self) -> Outcome {
+    pub(super) fn into_unsent_outcome(self) -> Outcome {
         let failure = match (&self.input.request, &self.input.plan) {
             (Err(failure), _) | (Ok(_), Decision::Refuse(failure)) => failure.clone(),
             (Ok(_), Decision::Skip { file, .. }) => {
                 let file = file.clone();
-                let outcome = self.outcome(Verdict::Skipped, false, None);
+                let outcome = self.build_outcome(Verdict::Skipped, false, None);
                 return Outcome { file, ..outcome };
             }
-            (Ok(_), Decision::Send) => return self.cancel(Stop::Interrupted),
+            (Ok(_), Decision::Send) => return self.into_cancelled_outcome(Stop::Interrupted),
         };
-        self.outcome(Verdict::Error, false, Some(failure))
+        self.build_outcome(Verdict::Error, false, Some(failure))
     }
 
     /// The run ends while it waits, and no attempt is under way.
-    pub(super) fn cancel(self, why: Stop) -> Outcome {
-        let failure = cancelled(why, Phase::Input);
-        self.outcome(Verdict::Cancelled, false, Some(failure))
+    pub(super) fn into_cancelled_outcome(self, why: Stop) -> Outcome {
+        let failure = cancelled_failure(why, Phase::Input);
+        self.build_outcome(Verdict::Cancelled, false, Some(failure))
     }
 
-    fn outcome(mut self, verdict: Verdict, slow: bool, failure: Option<Failure>) -> Outcome {
+    fn build_outcome(mut self, verdict: Verdict, slow: bool, failure: Option<Failure>) -> Outcome {
         let answer = self
             .last
             .as_mut()
@@ -195,12 +198,8 @@ impl Job {
     }
 }
 
-fn host(url: &Url) -> Host {
-    Authority(url).to_string().into()
-}
-
 /// The failure of what a stop cuts off in `phase`.
-pub(super) fn cancelled(why: Stop, phase: Phase) -> Failure {
+pub(super) fn cancelled_failure(why: Stop, phase: Phase) -> Failure {
     let message = match why {
         Stop::Interrupted => "the run was interrupted",
         Stop::Terminated => "the run was terminated",

@@ -4,73 +4,67 @@ use std::time::Duration;
 
 use reqwest::Method;
 
+use super::options::RetryPolicy;
 use crate::model::error::Kind;
 use crate::model::outcome::{Attempt, AttemptSummary, StatusSet};
 
-/// What the rules need to know.
-#[derive(Clone, Debug)]
-pub struct Retry {
-    /// Attempts after the first.
-    pub max: u32,
-    /// The first back-off; each following one is twice as long.
-    pub delay: Duration,
-    /// The longest back-off, and the longest Retry-After that is waited for.
-    pub max_delay: Option<Duration>,
-    /// Statuses that are tried again, unless they are accepted.
-    pub on: StatusSet,
-}
-
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RetryDecision {
     /// Nothing: it is the last.
-    Done,
+    GiveUp,
     /// Another after this back-off.
-    After(Duration),
+    AfterBackoff(Duration),
     /// Another when the host has had its rest.
-    AfterRest(Duration),
+    AfterPause(Duration),
     /// Nothing: the server asks for a longer rest than is allowed.
-    TooLong(Duration),
+    PauseTooLong(Duration),
 }
 
 /// What follows `attempts`, of which `last` is the last. `jitter` is drawn from 0..1.
-pub(super) fn next(
-    retry: &Retry,
+pub(super) fn decide(
+    policy: &RetryPolicy,
     accept: &StatusSet,
     method: &Method,
     attempts: &[AttemptSummary],
     last: &Attempt,
     jitter: f64,
-) -> Next {
+) -> RetryDecision {
     let made = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
-    if made > retry.max || !may_repeat(method, last) || !is_transient(retry, accept, attempts, last)
+    if made > policy.max
+        || !is_repeatable(method, last)
+        || !is_transient(policy, accept, attempts, last)
     {
-        return Next::Done;
+        return RetryDecision::GiveUp;
     }
-    let rest = last.answer.as_ref().and_then(|answer| answer.retry_after);
-    match (rest, retry.max_delay) {
-        (Some(rest), Some(max)) if rest > max => Next::TooLong(rest),
-        (Some(rest), _) => Next::AfterRest(rest),
-        (None, _) => Next::After(backoff(retry, made).mul_f64(jitter)),
+    let pause = last.answer.as_ref().and_then(|answer| answer.retry_after);
+    match (pause, policy.max_delay) {
+        (Some(pause), Some(max)) if pause > max => RetryDecision::PauseTooLong(pause),
+        (Some(pause), _) => RetryDecision::AfterPause(pause),
+        (None, _) => RetryDecision::AfterBackoff(backoff(policy, made).mul_f64(jitter)),
     }
 }
 
 /// How long the host that gave this answer rests (RFC 9110, section 10.2.3),
 /// whether or not this request is made again.
-pub(super) fn rest(retry: &Retry, accept: &StatusSet, last: &Attempt) -> Option<Duration> {
+pub(super) fn host_pause(
+    policy: &RetryPolicy,
+    accept: &StatusSet,
+    last: &Attempt,
+) -> Option<Duration> {
     let answer = last
         .answer
         .as_ref()
         .filter(|answer| !accept.contains(answer.status))?;
-    let is_bearable = |rest: &Duration| retry.max_delay.is_none_or(|max| *rest <= max);
+    let is_accepted = |pause: &Duration| policy.max_delay.is_none_or(|max| *pause <= max);
     answer
         .retry_after
-        .filter(is_bearable)
-        .filter(|_| retry.max > 0)
+        .filter(is_accepted)
+        .filter(|_| policy.max > 0)
 }
 
 /// A method that may be repeated (RFC 9110, section 9.2.2), or a request that never left.
-fn may_repeat(method: &Method, last: &Attempt) -> bool {
+fn is_repeatable(method: &Method, last: &Attempt) -> bool {
     matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
@@ -78,7 +72,7 @@ fn may_repeat(method: &Method, last: &Attempt) -> bool {
 }
 
 fn is_transient(
-    retry: &Retry,
+    policy: &RetryPolicy,
     accept: &StatusSet,
     attempts: &[AttemptSummary],
     last: &Attempt,
@@ -106,16 +100,18 @@ fn is_transient(
             | Kind::Io
             | Kind::Cancelled => false,
         },
-        (None, Some(answer)) => retry.on.contains(answer.status) && !accept.contains(answer.status),
+        (None, Some(answer)) => {
+            policy.on.contains(answer.status) && !accept.contains(answer.status)
+        }
         (None, None) => false,
     }
 }
 
 /// The longest that is waited after `made` attempts.
-fn backoff(retry: &Retry, made: u32) -> Duration {
+fn backoff(policy: &RetryPolicy, made: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(made.saturating_sub(1));
-    let delay = retry.delay.saturating_mul(doubled);
-    retry.max_delay.map_or(delay, |max| delay.min(max))
+    let delay = policy.delay.saturating_mul(doubled);
+    policy.max_delay.map_or(delay, |max| delay.min(max))
 }
 
 #[cfg(test)]
@@ -128,8 +124,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn retry(max: u32) -> Retry {
-        Retry {
+    fn policy(max: u32) -> RetryPolicy {
+        RetryPolicy {
             max,
             delay: SECOND,
             max_delay: Some(60 * SECOND),
@@ -150,19 +146,19 @@ mod tests {
     }
 
     /// What follows `last` after so many attempts that ended the same way.
-    fn after(made: usize, method: &Method, last: &Attempt) -> Next {
+    fn after(made: usize, method: &Method, last: &Attempt) -> RetryDecision {
         let summary = AttemptSummary {
             error: last.failure.clone(),
             ..AttemptSummary::default()
         };
         let accept = "200,500".parse().unwrap();
-        next(&retry(3), &accept, method, &vec![summary; made], last, 1.0)
+        decide(&policy(3), &accept, method, &vec![summary; made], last, 1.0)
     }
 
     #[test]
     fn which_failures_are_tried_again() {
         use Phase::{Body, Connect, Headers, Resolve};
-        for (kind, phase, again) in [
+        for (kind, phase, is_retried) in [
             (Kind::Connect, Connect, true),
             (Kind::Connect, Headers, true),
             (Kind::Timeout, Body, true),
@@ -176,22 +172,22 @@ mod tests {
             (Kind::Cancelled, Body, false),
         ] {
             let last = attempt(None, Some((kind, phase)));
-            let is_again = after(1, &Method::GET, &last) != Next::Done;
-            assert_eq!(is_again, again, "{kind:?} {phase:?}");
-            let post = after(1, &Method::POST, &last) != Next::Done;
+            let retried = after(1, &Method::GET, &last) != RetryDecision::GiveUp;
+            assert_eq!(retried, is_retried, "{kind:?} {phase:?}");
+            let post = after(1, &Method::POST, &last) != RetryDecision::GiveUp;
             assert_eq!(
                 post,
-                again && matches!(phase, Connect | Resolve),
+                is_retried && matches!(phase, Connect | Resolve),
                 "POST {kind:?}"
             );
         }
         let dns = attempt(None, Some((Kind::Dns, Resolve)));
-        assert_eq!(after(2, &Method::GET, &dns), Next::Done, "once");
+        assert_eq!(after(2, &Method::GET, &dns), RetryDecision::GiveUp, "once");
     }
 
     #[test]
     fn which_statuses_and_methods_are_tried_again() {
-        for (status, method, again) in [
+        for (status, method, is_retried) in [
             (503, Method::GET, true),
             (503, Method::HEAD, true),
             (503, Method::OPTIONS, true),
@@ -205,8 +201,8 @@ mod tests {
             (200, Method::GET, false),
         ] {
             let last = attempt(Some(Answer::of(status)), None);
-            let is_again = after(1, &method, &last) != Next::Done;
-            assert_eq!(is_again, again, "{status} {method}");
+            let retried = after(1, &method, &last) != RetryDecision::GiveUp;
+            assert_eq!(retried, is_retried, "{status} {method}");
         }
     }
 
@@ -214,19 +210,19 @@ mod tests {
     fn back_offs_double_up_to_the_longest_and_end_with_the_attempts() {
         let last = attempt(Some(Answer::of(503)), None);
         for (made, expected) in [
-            (1, Next::After(SECOND)),
-            (2, Next::After(2 * SECOND)),
-            (3, Next::After(4 * SECOND)),
-            (4, Next::Done),
+            (1, RetryDecision::AfterBackoff(SECOND)),
+            (2, RetryDecision::AfterBackoff(2 * SECOND)),
+            (3, RetryDecision::AfterBackoff(4 * SECOND)),
+            (4, RetryDecision::GiveUp),
         ] {
             assert_eq!(after(made, &Method::GET, &last), expected, "{made}");
         }
         for (made, expected) in [(6, 32), (7, 60), (40, 60), (u32::MAX, 60)] {
-            assert_eq!(backoff(&retry(0), made), expected * SECOND);
+            assert_eq!(backoff(&policy(0), made), expected * SECOND);
         }
-        let none = Retry {
+        let none = RetryPolicy {
             delay: Duration::ZERO,
-            ..retry(0)
+            ..policy(0)
         };
         assert_eq!(backoff(&none, 1000), Duration::ZERO);
     }
@@ -234,9 +230,9 @@ mod tests {
     #[test]
     fn a_rest_beats_the_back_off_unless_it_is_too_long() {
         for (seconds, expected) in [
-            (0, Next::AfterRest(Duration::ZERO)),
-            (60, Next::AfterRest(60 * SECOND)),
-            (61, Next::TooLong(61 * SECOND)),
+            (0, RetryDecision::AfterPause(Duration::ZERO)),
+            (60, RetryDecision::AfterPause(60 * SECOND)),
+            (61, RetryDecision::PauseTooLong(61 * SECOND)),
         ] {
             let answer = Answer {
                 retry_after: Some(SECOND * seconds),

@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{EngineOptions, PerHost, Retry, Transport, run};
+use super::{EngineOptions, HostLimits, RetryPolicy, Transport, run};
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, inputs};
 use crate::model::error::{Failure, Kind, Phase};
@@ -124,8 +124,8 @@ pub(super) fn options(jobs: usize) -> EngineOptions {
     EngineOptions {
         jobs,
         interval: None,
-        per_host: PerHost::default(),
-        retry: Retry {
+        per_host: HostLimits::default(),
+        retry: RetryPolicy {
             max: 0,
             delay: Duration::from_secs(1),
             max_delay: Some(Duration::from_secs(60)),

@@ -1,267 +1,232 @@
-//! What waits and holds no slot: for a host's turn, for its rest, for a back-off.
+//! What waits and holds no slot: for its host, or for a back-off.
 
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
+use super::host::Host;
+use super::host_state::{HostState, Readiness};
 use super::job::Job;
-use super::pace::Pace;
+use super::options::HostLimits;
 
 /// Timers take no longer waits. Whoever waits this long looks again, or is done waiting.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A host as it is connected to: name and port.
-pub(super) type Host = Rc<str>;
-
-/// What a host takes at a time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PerHost {
-    /// Requests on the wire; `None` where that is no less than those of all.
-    pub jobs: Option<usize>,
-    /// From one request to the next.
-    pub interval: Option<Duration>,
-}
-
-impl PerHost {
-    /// Whether a host gets less than there is.
-    #[must_use]
-    pub fn is_limited(self) -> bool {
-        self.jobs.is_some() || self.interval.is_some()
-    }
-}
+const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Jobs by host, in the order they came, and those that wait for a time.
 pub(super) struct WaitingJobs {
-    per_host: PerHost,
-    /// Hosts that something waits for, is on the wire to, or that rest.
-    lanes: HashMap<Host, Lane>,
-    /// Hosts that have a job and a turn for it, the one that waits longest first.
-    ready: VecDeque<Host>,
+    limits: HostLimits,
+    /// Hosts that something waits for, is in flight to, or that are paused.
+    hosts: HashMap<Host, HostQueue>,
+    /// Hosts that have a job and take it now, the one that waits longest first.
+    ready_hosts: VecDeque<Host>,
     /// Jobs that nothing holds back.
-    free: VecDeque<Box<Job>>,
-    timers: DelayQueue<Due>,
-    jobs: usize,
+    unrestricted: VecDeque<Box<Job>>,
+    timers: DelayQueue<Timer>,
+    len: usize,
 }
 
 #[derive(Default)]
-struct Lane {
-    queue: VecDeque<Box<Job>>,
-    in_flight: usize,
-    pace: Option<Pace>,
-    rests_until: Option<Instant>,
-    /// It stands in `ready`.
-    listed: bool,
+struct HostQueue {
+    jobs: VecDeque<Box<Job>>,
+    state: HostState,
+    /// It stands in `ready_hosts`.
+    is_listed: bool,
     /// A timer will look at it.
-    timed: bool,
+    has_timer: bool,
 }
 
-enum Due {
+enum Timer {
     /// The back-off of this job is over.
-    Job(Box<Job>),
-    /// This host may have a turn.
-    Lane(Host),
-}
-
-impl Lane {
-    /// When it has a turn as far as time is concerned; `None` is now.
-    fn opens(&self, now: Instant) -> Option<Instant> {
-        let turn = self.pace.as_ref().map(Pace::next);
-        turn.max(self.rests_until).filter(|&opens| opens > now)
-    }
-
-    fn is_full(&self, per_host: PerHost) -> bool {
-        per_host.jobs.is_some_and(|jobs| self.in_flight >= jobs)
-    }
-
-    /// Whether one more job has no turn now.
-    fn must_wait(&self, per_host: PerHost, now: Instant) -> bool {
-        !self.queue.is_empty() || self.is_full(per_host) || self.opens(now).is_some()
-    }
+    Backoff(Box<Job>),
+    /// This host may be ready.
+    Host(Host),
 }
 
 impl WaitingJobs {
-    pub(super) fn new(per_host: PerHost) -> Self {
+    pub(super) fn new(limits: HostLimits) -> Self {
         Self {
-            per_host,
-            lanes: HashMap::new(),
-            ready: VecDeque::new(),
-            free: VecDeque::new(),
+            limits,
+            hosts: HashMap::new(),
+            ready_hosts: VecDeque::new(),
+            unrestricted: VecDeque::new(),
             timers: DelayQueue::new(),
-            jobs: 0,
+            len: 0,
         }
     }
 
     /// How many jobs wait.
     pub(super) fn len(&self) -> usize {
-        self.jobs
+        self.len
     }
 
     /// Moves what has waited long enough to where it can be taken; wakes when
     /// there will be more of that.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(due)) = self.timers.poll_expired(cx) {
-            match due.into_inner() {
-                Due::Job(job) => {
-                    self.jobs -= 1;
-                    self.add(job);
+        while let Poll::Ready(Some(expired)) = self.timers.poll_expired(cx) {
+            match expired.into_inner() {
+                Timer::Backoff(job) => {
+                    self.len -= 1;
+                    self.push(job);
                 }
-                Due::Lane(host) => {
-                    if let Some(lane) = self.lanes.get_mut(&host) {
-                        lane.timed = false;
+                Timer::Host(host) => {
+                    if let Some(queue) = self.hosts.get_mut(&host) {
+                        queue.has_timer = false;
                     }
-                    self.look_at(&host);
+                    self.update(&host);
                 }
             }
         }
     }
 
-    /// The next job that may go on the wire now, its host's turn taken.
+    /// The next job that may be sent now, counted at its host.
     pub(super) fn pop(&mut self) -> Option<Box<Job>> {
-        while let Some(job) = self.free.pop_front() {
-            self.jobs -= 1;
-            // Since it came, its host may have begun to rest.
+        while let Some(job) = self.unrestricted.pop_front() {
+            self.len -= 1;
+            // Since it came, its host may have been paused.
             if let Some(job) = self.admit(job) {
                 return Some(job);
             }
         }
-        while let Some(host) = self.ready.pop_front() {
+        while let Some(host) = self.ready_hosts.pop_front() {
             let now = Instant::now();
-            let Some(lane) = self.lanes.get_mut(&host) else {
+            let Some(queue) = self.hosts.get_mut(&host) else {
                 continue;
             };
-            lane.listed = false;
-            if lane.opens(now).is_none()
-                && !lane.is_full(self.per_host)
-                && let Some(mut job) = lane.queue.pop_front()
+            queue.is_listed = false;
+            if queue.state.readiness(self.limits, now) == Readiness::Ready
+                && let Some(mut job) = queue.jobs.pop_front()
             {
-                self.jobs -= 1;
-                self.take_turn(&host, &mut job, now);
+                self.len -= 1;
+                self.start(&host, &mut job, now);
                 return Some(job);
             }
-            self.look_at(&host);
+            self.update(&host);
         }
         None
     }
 
-    /// Gives `job` back with its turn taken where its host has one now; else it waits.
+    /// Gives `job` back, counted at its host, where that takes it now; else it waits.
     pub(super) fn admit(&mut self, mut job: Box<Job>) -> Option<Box<Job>> {
-        if self.lanes.is_empty() && !self.per_host.is_limited() {
+        if self.hosts.is_empty() && !self.limits.is_limited() {
             return Some(job);
         }
-        let host = job.host();
+        let host = job.next_host();
         let now = Instant::now();
-        match self.lanes.get(&host) {
-            Some(lane) if lane.must_wait(self.per_host, now) => {
+        match self.hosts.get(&host) {
+            Some(queue) if queue.must_wait(self.limits, now) => {
                 self.enqueue(&host, job);
                 None
             }
-            None if !self.per_host.is_limited() => Some(job),
+            None if !self.limits.is_limited() => Some(job),
             _ => {
-                self.take_turn(&host, &mut job, now);
+                self.start(&host, &mut job, now);
                 Some(job)
             }
         }
     }
 
-    /// Whether the host of `job` has no turn for it now.
+    /// Whether the host of `job` does not take it now.
     pub(super) fn must_wait(&self, job: &Job) -> bool {
-        let lane = self.lanes.get(&job.host());
-        lane.is_some_and(|lane| lane.must_wait(self.per_host, Instant::now()))
+        let queue = self.hosts.get(&job.next_host());
+        queue.is_some_and(|queue| queue.must_wait(self.limits, Instant::now()))
     }
 
-    /// Takes a job that waits for its host's turn, or for a slot only.
-    pub(super) fn add(&mut self, job: Box<Job>) {
-        if self.lanes.is_empty() && !self.per_host.is_limited() {
-            self.jobs += 1;
-            self.free.push_back(job);
+    /// Takes a job that waits for its host, or for a slot only.
+    pub(super) fn push(&mut self, job: Box<Job>) {
+        if self.hosts.is_empty() && !self.limits.is_limited() {
+            self.len += 1;
+            self.unrestricted.push_back(job);
         } else {
-            self.enqueue(&job.host(), job);
+            self.enqueue(&job.next_host(), job);
         }
     }
 
     /// Takes a job that waits for a back-off.
-    pub(super) fn add_later(&mut self, job: Box<Job>, after: Duration) {
-        self.jobs += 1;
-        self.timers.insert(Due::Job(job), after.min(LONGEST));
+    pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
+        self.len += 1;
+        self.timers
+            .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
     }
 
-    /// This host rests.
-    pub(super) fn pause_host(&mut self, host: &Host, rest: Duration) {
-        let until = Some(Instant::now() + rest.min(LONGEST));
-        let lane = self.lanes.entry(host.clone()).or_default();
-        lane.rests_until = lane.rests_until.max(until);
-        self.look_at(host);
+    /// No request to this host starts for this long.
+    pub(super) fn pause_host(&mut self, host: &Host, pause: Duration) {
+        let queue = self.hosts.entry(host.clone()).or_default();
+        let until = Instant::now() + pause.min(MAX_TIMER);
+        queue.state.pause_until(until);
+        self.update(host);
     }
 
-    /// A job of this host came off the wire.
-    pub(super) fn free_turn(&mut self, host: &Host) {
-        if let Some(lane) = self.lanes.get_mut(host) {
-            lane.in_flight = lane.in_flight.saturating_sub(1);
+    /// A request to this host ended.
+    pub(super) fn finish(&mut self, host: &Host) {
+        if let Some(queue) = self.hosts.get_mut(host) {
+            queue.state.finish();
         }
-        self.look_at(host);
+        self.update(host);
     }
 
     /// Everything that waits.
     pub(super) fn drain(&mut self) -> VecDeque<Box<Job>> {
-        let mut jobs = std::mem::take(&mut self.free);
-        for lane in self.lanes.values_mut() {
-            jobs.append(&mut lane.queue);
+        let mut jobs = std::mem::take(&mut self.unrestricted);
+        for queue in self.hosts.values_mut() {
+            jobs.append(&mut queue.jobs);
         }
         while let Some(key) = self.timers.peek() {
-            if let Due::Job(job) = self.timers.remove(&key).into_inner() {
+            if let Timer::Backoff(job) = self.timers.remove(&key).into_inner() {
                 jobs.push_back(job);
             }
         }
-        self.jobs = 0;
+        self.len = 0;
         jobs.make_contiguous().sort_by_key(|job| job.input.turn);
         jobs
     }
 
     fn enqueue(&mut self, host: &Host, job: Box<Job>) {
-        self.jobs += 1;
-        let lane = self.lanes.entry(host.clone()).or_default();
-        lane.queue.push_back(job);
-        self.look_at(host);
+        self.len += 1;
+        let queue = self.hosts.entry(host.clone()).or_default();
+        queue.jobs.push_back(job);
+        self.update(host);
     }
 
-    fn take_turn(&mut self, host: &Host, job: &mut Job, now: Instant) {
-        let lane = self.lanes.entry(host.clone()).or_default();
-        if let Some(interval) = self.per_host.interval {
-            lane.pace
-                .get_or_insert_with(|| Pace::new(interval))
-                .take(now);
-        }
-        lane.in_flight += 1;
-        job.turn = Some(host.clone());
-        self.look_at(host);
+    fn start(&mut self, host: &Host, job: &mut Job, now: Instant) {
+        let queue = self.hosts.entry(host.clone()).or_default();
+        queue.state.start(self.limits, now);
+        job.counted_at = Some(host.clone());
+        self.update(host);
     }
 
-    /// Lists a host that has a job and a turn, times one that will have, forgets one that has nothing.
-    fn look_at(&mut self, host: &Host) {
-        let Some(lane) = self.lanes.get_mut(host) else {
+    /// Lists a host that has a job and takes it, times one that will take it later, forgets one that has nothing.
+    fn update(&mut self, host: &Host) {
+        let Some(queue) = self.hosts.get_mut(host) else {
             return;
         };
-        match lane.opens(Instant::now()) {
-            Some(opens) => {
-                if !std::mem::replace(&mut lane.timed, true) {
-                    let opens = opens.min(Instant::now() + LONGEST);
-                    self.timers.insert_at(Due::Lane(host.clone()), opens);
+        let now = Instant::now();
+        match queue.state.readiness(self.limits, now) {
+            Readiness::NotBefore(at) => {
+                if !std::mem::replace(&mut queue.has_timer, true) {
+                    let at = at.min(now + MAX_TIMER);
+                    self.timers.insert_at(Timer::Host(host.clone()), at);
                 }
             }
-            None if lane.queue.is_empty() => {
-                if lane.in_flight == 0 && !lane.timed {
-                    self.lanes.remove(host);
+            Readiness::Full | Readiness::Ready if queue.jobs.is_empty() => {
+                if queue.state.is_idle() && !queue.has_timer {
+                    self.hosts.remove(host);
                 }
             }
-            None if lane.is_full(self.per_host) || lane.listed => {}
-            None => {
-                lane.listed = true;
-                self.ready.push_back(host.clone());
+            Readiness::Ready if !queue.is_listed => {
+                queue.is_listed = true;
+                self.ready_hosts.push_back(host.clone());
             }
+            Readiness::Full | Readiness::Ready => {}
         }
+    }
+}
+
+impl HostQueue {
+    /// Whether one more job does not go now.
+    fn must_wait(&self, limits: HostLimits, now: Instant) -> bool {
+        !self.jobs.is_empty() || self.state.readiness(limits, now) != Readiness::Ready
     }
 }

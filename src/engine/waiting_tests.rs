@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::tests::paused;
-use super::{EngineOptions, PerHost, Transport, run};
+use super::{EngineOptions, HostLimits, Transport, run};
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::inputs;
 use crate::model::error::{Failure, Kind, Phase};
@@ -265,7 +265,7 @@ fn a_capped_host_holds_nobody_up() {
     let mut pages = vec![page(0, 1000); 40];
     pages.extend(vec![page(1, 20); 200]);
     let capped = EngineOptions {
-        per_host: PerHost {
+        per_host: HostLimits {
             jobs: Some(2),
             interval: None,
         },
@@ -315,7 +315,7 @@ fn what_waits_is_bounded_and_what_stands_behind_it_waits_no_longer() {
         let mut pages = vec![page(0, 100); before];
         pages.push(page(1, 0));
         let capped = EngineOptions {
-            per_host: PerHost {
+            per_host: HostLimits {
                 jobs: Some(1),
                 interval: None,
             },
@@ -390,7 +390,7 @@ proptest! {
         let inputs = pages.len();
         let mut options = options(jobs);
         options.retry.max = retries;
-        options.per_host = PerHost { jobs: cap, interval: rates.map(Duration::from_millis) };
+        options.per_host = HostLimits { jobs: cap, interval: rates.map(Duration::from_millis) };
         options.interval = rate.map(Duration::from_millis);
         options.ordered = ordered;
         // A page that will not be tried again is no page that waits, which the eye cannot know.

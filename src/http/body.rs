@@ -1,4 +1,5 @@
-//! The body of an answer: decoded, counted, hashed, never gathered unless asked for.
+//! Reads the body of an answer: decodes, counts and hashes it, and passes it on piece by piece. It is
+//! held in memory only where the record is to contain it.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,39 +20,43 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _
 use tokio_util::io::StreamReader;
 
 use super::clock::ExchangeClock;
-use super::{Capture, SizeLimit};
-use crate::save::{SaveError, Writer};
+use super::options::SizeLimit;
+use crate::model::body_sink::{BodySink, ChecksumError};
+use crate::model::capture::Capture;
+use crate::model::error::Failure;
 
-/// What is taken out of a decoder at a time.
+/// How many bytes are taken out of a decoder at a time.
 const DECODED: usize = 16 * 1024;
 
-/// Why a body is not whole.
+/// Why a body is incomplete or not acceptable.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
     #[error(transparent)]
     Read(#[from] reqwest::Error),
     #[error("cannot be decoded as {0}: {1}")]
     Decode(Coding, #[source] io::Error),
-    #[error("something follows the end of what is coded as {0}")]
+    #[error("data follows the end of the {0} stream")]
     Trailing(Coding),
-    #[error("Content-Encoding: {0}: cannot be decoded")]
+    #[error("Content-Encoding: {0}: not supported")]
     Coding(String),
-    #[error("Transfer-Encoding: {0}: cannot be decoded")]
+    #[error("Transfer-Encoding: {0}: not supported")]
     Transfer(String),
     #[error("the stream was reset before the end of the body")]
     Cut,
     #[error("larger than {} bytes ({})", .0.bytes, .0.remedy)]
     TooLarge(SizeLimit),
-    #[error("not as long as its Content-Range says")]
+    #[error("its length differs from its Content-Range")]
     Length,
     #[error(transparent)]
-    Save(#[from] SaveError),
+    Checksum(#[from] ChecksumError),
+    #[error("{0}")]
+    Save(Failure),
 }
 
-/// 8 MiB, the most that a sender may ask for (RFC 9659, section 3).
+/// The largest window of zstd: 8 MiB, the most that a sender may use (RFC 9659, section 3).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// A coding of RFC 9110, section 8.4.1, RFC 7932 or RFC 8878.
+/// A content coding (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
     Gzip,
@@ -71,18 +76,18 @@ impl std::fmt::Display for Coding {
     }
 }
 
-/// `StatusSet-Encoding` for what can be decoded.
+/// The value of `Accept-Encoding` for the codings that can be decoded.
 pub const CODINGS: &str = "gzip, deflate, br, zstd";
 
 impl Coding {
-    /// The one coding of an answer; stacked and unknown ones are an error.
+    /// Returns the one coding of an answer. Stacked and unknown codings are an error.
     fn of(headers: &HeaderMap) -> Result<Option<Self>, BodyError> {
         let values: Vec<_> = headers
             .get_all(CONTENT_ENCODING)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
             .collect();
-        // Empty elements of a list say nothing (RFC 9110, section 5.6.1.2).
+        // Empty elements of a list are ignored (RFC 9110, section 5.6.1.2).
         let values = values.join(",");
         let codings = values.split(',').map(str::trim);
         let codings: Vec<_> = codings.filter(|coding| !coding.is_empty()).collect();
@@ -96,7 +101,7 @@ impl Coding {
         }
     }
 
-    /// The decoder of what begins with the byte `first`.
+    /// Returns the decoder for data that begins with the byte `first`.
     fn decoder<'a>(
         self,
         first: u8,
@@ -121,55 +126,57 @@ impl Coding {
     }
 }
 
-/// Whether `first` begins the envelope of RFC 1950. Some servers leave it out, and browsers bear it.
+/// Whether `first` begins the zlib format (RFC 1950). Some servers send bare deflate data, which browsers
+/// accept.
 fn is_zlib(first: u8) -> bool {
     first & 0x0f == 8 && first >> 4 <= 7
 }
 
-/// What a body left behind, as far as it came.
+/// A body as far as it has come.
 #[derive(Debug)]
-pub(super) struct Received {
-    /// Bytes, after decoding.
+pub(super) struct ReceivedBody {
+    /// Bytes so far, after decoding.
     pub(super) size: u64,
     kept: Option<Vec<u8>>,
-    /// Boxed: few ask for it, and every request on the wire has room for one.
+    /// Boxed, because few requests need it and every request in flight has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
-    pub(super) writer: Option<Box<Writer>>,
+    /// Where the body is saved.
+    pub(super) sink: Option<Box<dyn BodySink>>,
 }
 
-impl Received {
+impl ReceivedBody {
     pub(super) fn new(keep: Capture, limit: Option<SizeLimit>) -> Self {
         Self {
             size: 0,
             kept: keep.body.then(Vec::new),
             hash: keep.sha256.then(Box::default),
             limit,
-            writer: None,
+            sink: None,
         }
     }
 
-    /// The body becomes a file, of which an earlier attempt left the first `size` bytes.
-    pub(super) fn save(&mut self, writer: Writer, size: u64) {
-        // The writer has it hashed, where that does not hold up the network.
+    /// Saves the body in `sink`. An earlier attempt left the first `size` bytes of it.
+    pub(super) fn save(&mut self, sink: Box<dyn BodySink>, size: u64) {
+        // The sink hashes it on its own thread, where that does not hold up the network.
         self.hash = None;
         self.size = size;
-        self.writer = Some(Box::new(writer));
+        self.sink = Some(sink);
     }
 
-    /// The hash of what has come.
+    /// Returns the SHA-256 of the body so far.
     pub(super) fn sha256(&self) -> Option<[u8; 32]> {
         let hash = Sha256::clone(self.hash.as_deref()?);
         Some(hash.finalize().into())
     }
 
-    /// The kept body.
-    pub(super) fn finish(self) -> Option<Vec<u8>> {
+    /// Returns the body, where it was to be captured.
+    pub(super) fn into_captured(self) -> Option<Vec<u8>> {
         self.kept
     }
 
-    /// Takes the next piece. Gives who is to write it, if the body becomes a file.
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut Writer>, BodyError> {
+    /// Adds the next piece. Returns the sink to write it to, if the body is saved.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut dyn BodySink>, BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -180,12 +187,15 @@ impl Received {
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
-        Ok(self.writer.as_deref_mut())
+        Ok(match &mut self.sink {
+            Some(sink) => Some(sink.as_mut()),
+            None => None,
+        })
     }
 }
 
-/// Looks for transfer codings that hyper lets through as they are: it knows `chunked` only.
-pub(super) fn check_transfer(headers: &HeaderMap) -> Result<(), BodyError> {
+/// Refuses transfer codings other than `chunked`, which hyper passes through undecoded.
+pub(super) fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), BodyError> {
     let mut values = headers.get_all(TRANSFER_ENCODING).iter();
     let unknown = |value: &&HeaderValue| {
         let is = |coding: &[u8]| value.as_bytes().eq_ignore_ascii_case(coding);
@@ -200,13 +210,13 @@ pub(super) fn check_transfer(headers: &HeaderMap) -> Result<(), BodyError> {
     }
 }
 
-/// Reads the body of `response` to its end into `received`; `uploaded` is whether the request had content.
+/// Reads the body of `response` to its end into `received`. `uploaded` tells whether the request had content.
 pub(super) async fn receive(
     response: Box<Response>,
     decode: bool,
     uploaded: bool,
     clock: &ExchangeClock,
-    received: &mut Received,
+    received: &mut ReceivedBody,
 ) -> Result<(), BodyError> {
     let coding = if decode {
         Coding::of(response.headers())
@@ -217,11 +227,11 @@ pub(super) async fn receive(
     let mut body = Body::from(*response);
     match coding {
         Ok(None) => receive_plain(&mut body, clock, received).await?,
-        // Few need it, and all would have to hold the room.
+        // Boxed, because few need it and every request in flight would have room for it.
         Ok(Some(coding)) => {
             Box::pin(receive_coded(&mut body, coding, clock, received)).await?;
         }
-        // An answer without content, to HEAD say, is not coded, whatever it says.
+        // An answer without content, to HEAD for instance, has nothing to decode, whatever its fields say.
         Err(error) => {
             let data = poll_fn(|cx| poll_data(&mut body, clock, cx)).await;
             data.map_or(Ok(()), |_| Err(error))?;
@@ -233,14 +243,13 @@ pub(super) async fn receive(
     Ok(())
 }
 
-/// Whether the stream of `body` was reset before its end: hyper takes that for the end
-/// where the server calls it no error, which it may once it wants no more of what
-/// it is sent (RFC 9113, section 8.1).
+/// Whether the stream of `body` was reset before its end. hyper takes a reset with `NO_ERROR` for the
+/// end. Servers may send one when they want no more of the request content (RFC 9113, section 8.1).
 fn is_cut(body: &Body, uploaded: bool) -> bool {
     !body.is_end_stream() && (!uploaded || body.size_hint().lower() > 0)
 }
 
-/// The next piece of `body`.
+/// Polls for the next piece of `body`.
 fn poll_data(
     body: &mut Body,
     clock: &ExchangeClock,
@@ -252,7 +261,7 @@ fn poll_data(
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         };
-        clock.heard();
+        clock.note_activity();
         if let Ok(data) = frame.into_data() {
             return Poll::Ready(Some(Ok(data)));
         }
@@ -262,15 +271,16 @@ fn poll_data(
 async fn receive_plain(
     body: &mut Body,
     clock: &ExchangeClock,
-    received: &mut Received,
+    received: &mut ReceivedBody,
 ) -> Result<(), BodyError> {
     loop {
         let piece = poll_fn(|cx| poll_data(body, clock, cx)).await;
         let Some(piece) = piece.transpose()? else {
             return Ok(());
         };
-        if let Some(writer) = received.take(&piece)? {
-            Box::pin(clock.aside(writer.write(piece))).await?;
+        if let Some(sink) = received.take(&piece)? {
+            let written = clock.excluding(sink.write(piece)).await;
+            written.map_err(BodyError::Save)?;
         }
     }
 }
@@ -279,7 +289,7 @@ async fn receive_coded(
     body: &mut Body,
     coding: Coding,
     clock: &ExchangeClock,
-    received: &mut Received,
+    received: &mut ReceivedBody,
 ) -> Result<(), BodyError> {
     let coded = stream::poll_fn(|cx| poll_data(body, clock, cx)).map_err(io::Error::other);
     let mut coded = StreamReader::new(coded);
@@ -290,22 +300,23 @@ async fn receive_coded(
     let mut decoder = coding.decoder(first, &mut coded);
     let mut buffer = vec![0; DECODED];
     loop {
-        // A bomb is decoded without waiting for the network: the others want their turn.
+        // Decoding a compression bomb does not wait for the network, and would starve the others.
         tokio::task::consume_budget().await;
         match decoder.read(&mut buffer).await {
             Ok(0) => break,
             Ok(read) => {
                 let piece = &buffer[..read];
-                if let Some(writer) = received.take(piece)? {
+                if let Some(sink) = received.take(piece)? {
                     let piece = Bytes::copy_from_slice(piece);
-                    Box::pin(clock.aside(writer.write(piece))).await?;
+                    let written = clock.excluding(sink.write(piece)).await;
+                    written.map_err(BodyError::Save)?;
                 }
             }
             Err(error) => return Err(unwrap(error, coding)),
         }
     }
     drop(decoder);
-    // Not every coding ends where the body does.
+    // The coded data may end before the body does.
     let rest = coded.fill_buf().await;
     if rest.map_err(|error| unwrap(error, coding))?.is_empty() {
         Ok(())
@@ -314,7 +325,7 @@ async fn receive_coded(
     }
 }
 
-/// The connection's error where it is one, else the decoder's.
+/// Tells an error of the connection, wrapped by the reader, from one of the decoder.
 fn unwrap(error: io::Error, coding: Coding) -> BodyError {
     match error.downcast::<reqwest::Error>() {
         Ok(error) => BodyError::Read(error),

@@ -1,64 +1,79 @@
-//! The clock of one hop: where it is, when the server was last heard of, and
+//! The clock of one exchange: how far it has come, when the server last showed a sign of life, and
 //! which limit runs out first.
+//!
+//! reqwest calls the connector and the resolver from within a request. They find the clock of
+//! the exchange that they work for in a task-local variable; connections that hyper opens in
+//! the background belong to no exchange.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
-use super::Limits;
 use super::upload::Progress;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 
 tokio::task_local! {
-    /// The hop whose request is being polled, for the connector and the resolver, which reqwest calls from within.
-    static CURRENT: std::rc::Rc<ExchangeClock>;
+    /// The clock of the exchange whose request is being polled.
+    static CURRENT: Rc<ExchangeClock>;
 }
 
-/// Where a hop is.
+/// When to give up. `None` means never.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One attempt, redirects and body included (`--timeout`).
+    pub total: Option<Duration>,
+    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`).
+    pub connect: Option<Duration>,
+    /// Silence of the server (`--read-timeout`).
+    pub silence: Option<Duration>,
+}
+
+/// Measures one exchange and tells when its limits run out.
 #[derive(Debug)]
 pub(crate) struct ExchangeClock {
     phase: Cell<Phase>,
-    /// Ports that may be connected to: the URL's, and that of the proxy.
+    /// Ports that may be connected to: the URL's and that of the proxy.
     ports: [Option<u16>; 2],
-    /// The URL's host, where there is a proxy as well.
+    /// The URL's host; set only where a proxy has a host as well.
     host: Option<String>,
-    /// What tells its origin from others, if it is one over TLS.
+    /// The origin of the URL; set only for https.
     tls_origin: Option<OriginId>,
     started: Instant,
-    heard: Cell<Instant>,
-    /// When the connection this hop asked for was no longer what it waits for.
-    overtaken: RefCell<Option<Arc<OnceLock<Instant>>>>,
-    /// The content under way to the server.
+    last_activity: Cell<Instant>,
+    /// When the pool had another connection than the one this exchange waits for.
+    superseded: RefCell<Option<Arc<OnceLock<Instant>>>>,
+    /// The request content on its way to the server.
     upload: RefCell<Option<Progress>>,
-    connected: Cell<bool>,
-    /// Since when nothing is asked of the wire.
-    aside: Cell<Option<Instant>>,
-    /// How long nothing was, before that.
-    excused: Cell<Duration>,
+    opened_connection: Cell<bool>,
+    /// Since when the exchange waits for something other than the network.
+    excluded_since: Cell<Option<Instant>>,
+    /// How long earlier waits of that kind took in all.
+    excluded: Cell<Duration>,
 }
 
-/// A hop that is over.
+/// What the clock showed when an exchange ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
     /// How far it came.
     pub(super) phase: Phase,
-    /// Its time on the wire.
+    /// Its time in flight.
     pub(super) elapsed: Duration,
 }
 
 impl Timing {
-    /// Whether a connection was there that may have carried the request.
+    /// Whether there was a connection that may have carried the request.
     pub(super) fn has_sent(self) -> bool {
         !matches!(self.phase, Phase::Resolve | Phase::Connect)
     }
 }
 
 impl ExchangeClock {
-    /// Of a hop to `url`, maybe through a proxy at this port.
+    /// Starts the clock of an exchange with `url`. `proxy` is the port of the proxy, if there is one.
     pub(super) fn start(url: &Url, proxy: Option<u16>) -> Self {
         let now = Instant::now();
         Self {
@@ -67,16 +82,16 @@ impl ExchangeClock {
             host: proxy.and_then(|_| Some(url.host_str()?.trim_end_matches('.').to_owned())),
             tls_origin: (url.scheme() == "https").then(|| OriginId::of(url)),
             started: now,
-            heard: Cell::new(now),
-            overtaken: RefCell::default(),
+            last_activity: Cell::new(now),
+            superseded: RefCell::default(),
             upload: RefCell::default(),
-            connected: Cell::new(false),
-            aside: Cell::new(None),
-            excused: Cell::new(Duration::ZERO),
+            opened_connection: Cell::new(false),
+            excluded_since: Cell::new(None),
+            excluded: Cell::new(Duration::ZERO),
         }
     }
 
-    /// What is left of it when the hop is over.
+    /// Reads the clock when the exchange is over.
     pub(super) fn timing(&self) -> Timing {
         Timing {
             phase: self.phase(),
@@ -84,88 +99,90 @@ impl ExchangeClock {
         }
     }
 
-    /// On the wire, from the start to now.
+    /// Returns the time in flight so far.
     pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.excused())
+        self.started.elapsed().saturating_sub(self.excluded())
     }
 
-    /// On the wire, from the start to the last sign of the server.
-    pub(super) fn until_heard(&self) -> Duration {
-        let heard = self.heard.get().duration_since(self.started);
-        heard.saturating_sub(self.excused())
+    /// Returns the time in flight up to the last sign of life of the server.
+    pub(super) fn time_to_last_activity(&self) -> Duration {
+        let active = self.last_activity.get().duration_since(self.started);
+        active.saturating_sub(self.excluded())
     }
 
-    fn excused(&self) -> Duration {
-        let aside = self.aside.get().map(|since| since.elapsed());
-        self.excused.get() + aside.unwrap_or_default()
+    fn excluded(&self) -> Duration {
+        let current = self.excluded_since.get().map(|since| since.elapsed());
+        self.excluded.get() + current.unwrap_or_default()
     }
 
-    /// Waits for something that is not the wire, a disk: it does not count.
-    pub(super) async fn aside<F: Future>(&self, future: F) -> F::Output {
-        self.aside.set(Some(Instant::now()));
+    /// Awaits something other than the network, such as a disk. The time it takes does not count.
+    pub(super) async fn excluding<F: Future>(&self, future: F) -> F::Output {
+        self.excluded_since.set(Some(Instant::now()));
         let output = future.await;
-        self.excused.set(self.excused());
-        self.aside.set(None);
-        self.heard();
+        self.excluded.set(self.excluded());
+        self.excluded_since.set(None);
+        self.note_activity();
         output
     }
 
+    /// Returns how far the exchange has come.
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.get() {
-            Phase::Resolve | Phase::Connect if self.overtaken().is_some() => Phase::Headers,
-            Phase::Headers if self.to_upload() > 0 => Phase::Request,
+            Phase::Resolve | Phase::Connect if self.superseded_at().is_some() => Phase::Headers,
+            Phase::Headers if self.left_to_upload() > 0 => Phase::Request,
             phase => phase,
         }
     }
 
-    /// What it waited for is not what it got: the pool was faster.
-    fn overtaken(&self) -> Option<Instant> {
-        self.overtaken.borrow().as_ref()?.get().copied()
+    /// When the pool had another connection for this exchange than the one it asked for.
+    fn superseded_at(&self) -> Option<Instant> {
+        self.superseded.borrow().as_ref()?.get().copied()
     }
 
-    /// How much of the content is under way.
-    fn to_upload(&self) -> usize {
+    fn left_to_upload(&self) -> usize {
         self.upload.borrow().as_ref().map_or(0, Progress::left)
     }
 
-    /// This content goes out.
-    pub(super) fn uploads(&self, progress: Progress) {
+    /// Watches the `progress` of the request content: what the server accepts is a sign of life.
+    pub(super) fn watch_upload(&self, progress: Progress) {
         self.upload.replace(Some(progress));
     }
 
-    /// The hop has come this far, and that is a sign of the server.
-    pub(super) fn reached(&self, phase: Phase) {
-        self.enters(phase);
-        self.heard();
+    /// Notes that the exchange has come to `phase`, which is a sign of life of the server.
+    pub(super) fn advance(&self, phase: Phase) {
+        self.set_phase(phase);
+        self.note_activity();
     }
 
-    /// The hop has come this far.
-    pub(super) fn enters(&self, phase: Phase) {
+    /// Notes that the exchange has come to `phase` by itself.
+    pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
     }
 
-    /// The server sent something.
-    pub(super) fn heard(&self) {
-        self.heard.set(Instant::now());
+    /// Notes a sign of life of the server.
+    pub(super) fn note_activity(&self) {
+        self.last_activity.set(Instant::now());
     }
 
-    /// This hop opened a connection, and unless the pool was faster at the last moment, uses it.
-    pub(super) fn connected(&self) -> bool {
-        self.connected.get()
+    /// Whether this exchange opened the connection that it uses. (In a rare race the pool hands
+    /// over another one at the last moment.)
+    pub(super) fn opened_connection(&self) -> bool {
+        self.opened_connection.get()
     }
 
-    /// Ends with a failure when a limit runs out. `spent` is what the attempt had used before this hop.
-    pub(super) async fn run_out(&self, limits: &Limits, spent: Duration) -> Failure {
+    /// Waits until one of `limits` runs out, and returns the failure that this is. `spent` is the
+    /// time in flight of the attempt before this exchange.
+    pub(super) async fn expired(&self, limits: &Limits, spent: Duration) -> Failure {
         let mut waited = None;
         loop {
-            self.notice();
+            self.update();
             let end = limits
                 .total
-                .map(|total| self.started + total.saturating_sub(spent) + self.excused());
+                .map(|total| self.started + total.saturating_sub(spent) + self.excluded());
             let silence = limits.silence.map(|silence| match self.phase() {
                 // The connector has a limit of its own.
                 Phase::Resolve | Phase::Connect => Instant::now() + silence,
-                _ => self.heard.get() + silence,
+                _ => self.last_activity.get() + silence,
             });
             let Some(next) = end.into_iter().chain(silence).min() else {
                 return std::future::pending().await;
@@ -186,22 +203,22 @@ impl ExchangeClock {
         }
     }
 
-    /// Takes note of what only shows when one looks.
-    fn notice(&self) {
-        if self.aside.get().is_some() {
-            self.heard();
+    /// Takes account of what only shows on inspection: waits that are under way, a connection
+    /// from the pool, the progress of an upload.
+    fn update(&self) {
+        if self.excluded_since.get().is_some() {
+            self.note_activity();
         }
         if self.phase.get() != self.phase() && self.phase() == Phase::Headers {
-            self.enters(Phase::Headers);
-            self.heard_at(self.overtaken());
+            self.set_phase(Phase::Headers);
+            self.note_activity_at(self.superseded_at());
         }
-        // What the server takes, it gave a sign for.
-        self.heard_at(self.upload.borrow().as_ref().and_then(Progress::last));
+        self.note_activity_at(self.upload.borrow().as_ref().and_then(Progress::last));
     }
 
-    fn heard_at(&self, sign: Option<Instant>) {
-        self.heard
-            .set(self.heard.get().max(sign.unwrap_or(self.started)));
+    fn note_activity_at(&self, at: Option<Instant>) {
+        let last = self.last_activity.get();
+        self.last_activity.set(last.max(at.unwrap_or(self.started)));
     }
 
     fn timeout(&self, message: String) -> Failure {
@@ -209,27 +226,26 @@ impl ExchangeClock {
     }
 }
 
-/// Polls `future` as the work of `clock`.
-pub(super) fn watched<F: Future>(
-    clock: std::rc::Rc<ExchangeClock>,
+/// Polls `future` as work for the exchange of `clock`.
+pub(super) fn scope<F: Future>(
+    clock: Rc<ExchangeClock>,
     future: F,
 ) -> impl Future<Output = F::Output> {
     CURRENT.scope(clock, future)
 }
 
-/// The hop being polled has come to `phase`, if one is being polled: a connection
-/// that hyper opens in the background belongs to none.
-pub(super) fn current_reached(phase: Phase) {
-    let _ = CURRENT.try_with(|clock| clock.reached(phase));
+/// Notes that the exchange being polled has come to `phase`. Does nothing where none is being polled.
+pub(super) fn advance_current(phase: Phase) {
+    let _ = CURRENT.try_with(|clock| clock.advance(phase));
 }
 
-/// What tells the origin of the hop being polled from others, if it is one over TLS.
+/// Returns the origin of the exchange being polled, if it is an https one.
 pub(super) fn current_tls_origin() -> Option<OriginId> {
     CURRENT.try_with(|clock| clock.tls_origin).ok().flatten()
 }
 
-/// The ports that the hop being polled may connect to at `host`: of a name that is not
-/// the URL's, that is the proxy's only.
+/// Returns the ports that the exchange being polled may connect to at `host`. A host other than
+/// the URL's can only be the proxy.
 pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
     let ports = CURRENT.try_with(|clock| match (clock.ports, &clock.host) {
         ([_, proxy], Some(own)) if own != host => [None, proxy],
@@ -238,26 +254,26 @@ pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
     ports.unwrap_or_default().into_iter().flatten()
 }
 
-/// The hop being polled waits for a new connection, until what this gives is set:
-/// then it got one that another request left in the pool.
-pub(super) fn current_connects() -> Arc<OnceLock<Instant>> {
-    let overtaken = Arc::<OnceLock<Instant>>::default();
+/// Notes that the exchange being polled waits for a new connection. The connector sets the
+/// returned cell when the pool has handed over another connection meanwhile.
+pub(super) fn current_awaits_connection() -> Arc<OnceLock<Instant>> {
+    let superseded = Arc::<OnceLock<Instant>>::default();
     let _ = CURRENT.try_with(|clock| {
-        clock.overtaken.replace(Some(overtaken.clone()));
-        clock.reached(Phase::Connect);
+        clock.superseded.replace(Some(superseded.clone()));
+        clock.advance(Phase::Connect);
     });
-    overtaken
+    superseded
 }
 
-/// Whether a hop is being polled.
+/// Whether an exchange is being polled.
 pub(super) fn has_current() -> bool {
     CURRENT.try_with(|_| ()).is_ok()
 }
 
-/// The hop being polled has a new connection.
+/// Notes that the exchange being polled has a new connection.
 pub(super) fn current_connected() {
     let _ = CURRENT.try_with(|clock| {
-        clock.connected.set(true);
-        clock.reached(Phase::Headers);
+        clock.opened_connection.set(true);
+        clock.advance(Phase::Headers);
     });
 }

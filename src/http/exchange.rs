@@ -1,452 +1,40 @@
-//! One hop: a request, its answer, and where that leads.
+//! One exchange: a request on its way, and what its answer means.
 
-use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE};
-use reqwest::{Method, Response, StatusCode};
-use tokio_util::sync::CancellationToken;
+use reqwest::{Method, Response};
 use url::Url;
 
-use super::HttpOptions;
-use super::body::{self, BodyError, Received};
-use super::clock::{ExchangeClock, Timing};
-use super::connect::pool::{Pool, Shared};
-use super::connect::streams::StreamPermit;
+use super::attempt::AttemptState;
+use super::body::BodyError;
+use super::clock::ExchangeClock;
 use super::failure;
-use super::range;
+use super::options::HttpOptions;
 use super::redirect::{self, RedirectError};
 use super::retry_after;
-use super::send::Sender;
+use crate::model::body_sink::BodyChecks;
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::outcome::{Answer, Attempt};
-use crate::model::request::{Body, Request, SaveTarget};
-use crate::model::text::hex;
-use crate::save::{BodyChecks, BodyStart, PartFile, Representation, SaveError, Store, Writer};
+use crate::model::outcome::Answer;
+use crate::model::request::Request;
 
-/// Bytes in the head of an answer at most.
+/// The largest head of an answer, in bytes.
 const MAX_HEAD: usize = 256 * 1024;
 
-/// No client can be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The TLS library refuses.
-    #[error(transparent)]
-    Tls(#[from] rustls::Error),
-    /// It refuses what is to be shown to servers.
-    #[error("--cert and --key do not fit: {0}")]
-    Identity(rustls::Error),
-    /// The HTTP library refuses.
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
+/// What is known about an exchange while it runs.
+pub(super) struct Exchange<'a> {
+    pub(super) options: &'a HttpOptions,
+    /// The request as asked.
+    pub(super) request: &'a Request,
+    /// The request as it stands after redirects.
+    pub(super) state: &'a AttemptState,
+    pub(super) clock: &'a Rc<ExchangeClock>,
 }
 
-/// One attempt under way: the request as it stands after the redirects so far.
-#[derive(Debug)]
-pub struct AttemptState {
-    pub(super) url: Arc<Url>,
-    pub(super) method: Method,
-    pub(super) body: Option<Arc<Body>>,
-    /// Some redirect led to another origin; what is for the first one only stays behind for good.
-    pub(super) left_origin: bool,
-    redirects: u32,
-    /// Some hop before the last one was sent.
-    sent: bool,
-    /// On the wire, before the last hop.
-    spent: Duration,
-    /// The last hop.
-    timing: Option<Timing>,
-}
-
-impl AttemptState {
-    /// The first hop of an attempt at `request`.
-    #[must_use]
-    pub fn new(request: &Request) -> Self {
-        Self {
-            url: request.url.clone(),
-            method: request.method.clone(),
-            body: request.body.clone(),
-            left_origin: false,
-            redirects: 0,
-            sent: false,
-            spent: Duration::ZERO,
-            timing: None,
-        }
-    }
-
-    /// Where the next hop goes, or the last one went.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// How far it has come.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        self.timing.map_or(Phase::Request, |timing| timing.phase)
-    }
-
-    /// The attempt as it ended.
-    #[must_use]
-    pub fn end(self, answer: Option<Box<Answer>>, failure: Option<Failure>) -> Attempt {
-        Attempt {
-            answer,
-            failure,
-            sent: self.sent || self.timing.is_some_and(Timing::has_sent),
-            total: self.spent + self.timing.map_or(Duration::ZERO, |timing| timing.elapsed),
-            final_url: self.url,
-            redirects: self.redirects,
-        }
-    }
-
-    /// The next hop goes to `target`, as an answer with `status` said.
-    pub fn follow(&mut self, status: StatusCode, target: Arc<Url>) {
-        let method = redirect::method(status, &self.method);
-        if method != self.method {
-            self.body = None;
-        }
-        self.method = method;
-        self.left_origin |= self.url.origin() != target.origin();
-        self.url = target;
-        self.redirects += 1;
-        self.sent = true;
-        self.spent += self
-            .timing
-            .take()
-            .map_or(Duration::ZERO, |timing| timing.elapsed);
-    }
-}
-
-/// What a hop led to.
-#[derive(Debug)]
-pub enum ExchangeResult {
-    /// Elsewhere: [`AttemptState::follow`] it.
-    Redirected(StatusCode, Arc<Url>),
-    /// To the end of the attempt, with the last answer as far as it came.
-    Ended(Option<Box<Answer>>, Option<Failure>),
-}
-
-/// What came of an exchange that did not fail.
-enum Exchanged {
-    Whole,
-    Redirect(StatusCode, Arc<Url>),
-}
-
-/// An answer to what was asked.
-struct ResponseHead {
-    response: Box<Response>,
-    /// What an earlier attempt left.
-    part: Option<Box<PartFile>>,
-    /// Bytes in all, where the answer continues that.
-    whole: Option<u64>,
-}
-
-/// An answer whose body is to come.
-struct PendingBody {
-    response: Box<Response>,
-    /// Bytes that it must have in all.
-    whole: Option<u64>,
-    /// Its status is one that succeeds.
-    accepted: bool,
-}
-
-/// An answer as far as it has come.
-struct PartialAnswer {
-    answer: Option<Box<Answer>>,
-    received: Received,
-}
-
-/// Sends requests.
-pub(super) struct Client {
-    options: HttpOptions,
-    sender: Sender,
-    store: Option<Store>,
-}
-
-impl Client {
-    /// A client that opens nothing yet. Bodies that have a place go to `store`.
-    ///
-    /// # Errors
-    ///
-    /// The libraries below refuse the options.
-    pub(super) fn new(
-        options: HttpOptions,
-        pool: Pool,
-        store: Option<Store>,
-        shared: Shared,
-    ) -> Result<Self, ClientError> {
-        let sender = Sender::new(options.clone(), pool, shared)?;
-        Ok(Self {
-            options,
-            sender,
-            store,
-        })
-    }
-
-    /// Sends the next request of `state`, made for `request`, and reads the
-    /// answer. It ends, whatever the server does, where limits are set; `None`
-    /// where `abort` ended it.
-    pub(super) async fn exchange(
-        &self,
-        request: &Request,
-        state: &mut AttemptState,
-        abort: &CancellationToken,
-    ) -> Option<ExchangeResult> {
-        let proxy = self.options.connecting.via.proxy(&state.url);
-        let clock = Rc::new(ExchangeClock::start(
-            &state.url,
-            proxy.map(|(_, port)| port),
-        ));
-        let mut keep = self.options.keep;
-        keep.sha256 |= request.sha256.is_some();
-        let mut arriving = PartialAnswer {
-            answer: None,
-            received: Received::new(keep, self.options.max_size),
-        };
-        let exchange = self.send_and_receive(request, state, &clock, &mut arriving);
-        let result = tokio::select! {
-            biased;
-            result = exchange => Some(result),
-            failure = clock.run_out(&self.options.limits, state.spent) => Some(Err(failure)),
-            () = abort.cancelled() => None,
-        };
-        state.timing = Some(clock.timing());
-        let result = result?;
-        if let (Err(failure), Some(writer)) = (&result, arriving.received.writer.take()) {
-            leave(*writer, failure).await;
-        }
-        let failure = match result {
-            Ok(Exchanged::Redirect(status, target)) => {
-                return Some(ExchangeResult::Redirected(status, target));
-            }
-            Ok(Exchanged::Whole) => None,
-            Err(failure) => Some(failure),
-        };
-        let answer = arriving.answer.map(|mut answer| {
-            answer.size = arriving.received.size;
-            answer.sha256 = answer.sha256.or_else(|| arriving.received.sha256());
-            answer.body = arriving.received.finish();
-            answer
-        });
-        Some(ExchangeResult::Ended(answer, failure))
-    }
-
-    async fn send_and_receive(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        clock: &Rc<ExchangeClock>,
-        arriving: &mut PartialAnswer,
-    ) -> Result<Exchanged, Failure> {
-        self.options.connecting.guard.check_url(&state.url)?;
-        let (asked, _stream) = self.ask(request, state, clock).await?;
-        let coming = match self.begin(request, state, asked, clock, arriving)? {
-            ControlFlow::Continue(coming) => coming,
-            ControlFlow::Break(exchanged) => return Ok(exchanged),
-        };
-        let (decode, uploaded) = (self.options.decode, state.body.is_some());
-        let received = &mut arriving.received;
-        body::receive(coming.response, decode, uploaded, clock, received)
-            .await
-            .map_err(|error| self.body_failure(error, state, clock))?;
-        if coming.whole.is_some_and(|whole| whole != received.size) {
-            return Err(self.body_failure(BodyError::Length, state, clock));
-        }
-        if coming.accepted {
-            self.conclude(request, clock, arriving)
-                .await
-                .map_err(|error| self.body_failure(error, state, clock))?;
-        }
-        Ok(Exchanged::Whole)
-    }
-
-    /// The head of an answer is there: what it says, and whether a body is to come.
-    fn begin(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        asked: ResponseHead,
-        clock: &ExchangeClock,
-        arriving: &mut PartialAnswer,
-    ) -> Result<ControlFlow<Exchanged, PendingBody>, Failure> {
-        clock.reached(Phase::Headers);
-        let ttfb = state.spent + clock.until_heard();
-        let (status, whole) = (asked.response.status(), asked.whole);
-        arriving.answer = Some(Box::new(self.answer(&asked.response, ttfb)));
-        check_head(asked.response.headers())?;
-        if redirect::is_redirect(status) && self.options.max_redirects > 0 {
-            return self
-                .redirect(state, &asked.response)
-                .map(|target| ControlFlow::Break(Exchanged::Redirect(status, Arc::new(target))))
-                .map_err(|dead| Failure::new(Kind::Redirect, Phase::Headers, dead.to_string()));
-        }
-        clock.enters(Phase::Body);
-        let accepted = self.options.accept.contains(status.as_u16());
-        let response = if accepted {
-            self.save(request, state, asked, &mut arriving.received)?
-        } else {
-            asked.response
-        };
-        self.check_length(state, &response, arriving.received.size)
-            .and_then(|()| body::check_transfer(response.headers()))
-            .map_err(|error| self.body_failure(error, state, clock))?;
-        Ok(ControlFlow::Continue(PendingBody {
-            response,
-            whole,
-            accepted,
-        }))
-    }
-
-    /// The body of this accepted answer becomes a file, if it has a place.
-    fn save(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        asked: ResponseHead,
-        received: &mut Received,
-    ) -> Result<Box<Response>, Failure> {
-        let ResponseHead {
-            response,
-            part,
-            whole,
-        } = asked;
-        let Some((store, place)) = self.place(request) else {
-            return Ok(response);
-        };
-        let is_part = response.status() == StatusCode::PARTIAL_CONTENT && whole.is_none();
-        if is_part && !request.headers.contains_key(RANGE) {
-            let message = "206 Partial Content, although all was asked for";
-            return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
-        }
-        let (start, offset) = match part {
-            Some(part) if whole.is_some() => {
-                let offset = part.offset();
-                (BodyStart::At(*part), offset)
-            }
-            part => {
-                let of = self.representation(request, state, &response);
-                (
-                    BodyStart::Anew {
-                        part: part.map(|part| *part),
-                        of,
-                    },
-                    0,
-                )
-            }
-        };
-        let checks = BodyChecks {
-            sha256: self.options.keep.sha256,
-            expected: request.sha256,
-        };
-        received.save(store.writer(place.clone(), checks, start), offset);
-        Ok(response)
-    }
-
-    /// The body of an accepted answer is there: checks it, and makes it a file.
-    async fn conclude(
-        &self,
-        request: &Request,
-        clock: &ExchangeClock,
-        arriving: &mut PartialAnswer,
-    ) -> Result<(), BodyError> {
-        let Some(writer) = arriving.received.writer.take() else {
-            let sum = arriving.received.sha256();
-            let is_other = |sum: &[u8; 32]| request.sha256.is_some_and(|expected| expected != *sum);
-            return match sum.filter(is_other) {
-                Some(sum) => Err(SaveError::Checksum(hex(&sum)).into()),
-                None => Ok(()),
-            };
-        };
-        let made = Box::pin(clock.aside(writer.finish())).await?;
-        if let Some(answer) = &mut arriving.answer {
-            answer.sha256 = made.sha256;
-            answer.saved = Some(made.saved);
-        }
-        Ok(())
-    }
-
-    /// Where the body of an answer to `request` goes.
-    fn place<'a>(&'a self, request: &'a Request) -> Option<(&'a Store, &'a SaveTarget)> {
-        Some((self.store.as_ref()?, request.place.as_ref()?))
-    }
-
-    /// Asks for what an earlier attempt left undone, or for all; for all too where
-    /// the answer does not continue what there is. Its place in a connection for
-    /// many is to be kept to the end of the answer.
-    async fn ask(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        clock: &Rc<ExchangeClock>,
-    ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
-        let part = if self.is_resumable(request, state) {
-            Box::pin(self.part(request, clock)).await?.map(Box::new)
-        } else {
-            None
-        };
-        let rest = part.as_deref().filter(|part| {
-            let is_accepted = |status: StatusCode| self.options.accept.contains(status.as_u16());
-            part.of().is_some_and(|of| of.url == request.url.as_str())
-                && part.offset() > 0
-                && is_accepted(StatusCode::PARTIAL_CONTENT)
-        });
-        let sent = self.sender.send(request, state, rest, clock).await;
-        let (mut response, mut stream) =
-            sent.map_err(|error| self.wire_failure(&error, state, clock))?;
-        let mut whole = None;
-        if let (Some(part), 206 | 416) = (rest, response.status().as_u16()) {
-            whole = range::whole_length(part, &response);
-            if whole.is_none() {
-                // One connection at a time.
-                drop((response, stream));
-                let sent = Box::pin(self.sender.send(request, state, None, clock)).await;
-                (response, stream) =
-                    sent.map_err(|error| self.wire_failure(&error, state, clock))?;
-            }
-        }
-        let asked = ResponseHead {
-            response,
-            part,
-            whole,
-        };
-        Ok((asked, stream))
-    }
-
-    /// What an earlier attempt left of the file that is asked for.
-    async fn part(
-        &self,
-        request: &Request,
-        clock: &ExchangeClock,
-    ) -> Result<Option<PartFile>, Failure> {
-        match self.place(request) {
-            Some((store, place)) => Ok(clock.aside(store.part(place)).await?),
-            None => Ok(None),
-        }
-    }
-
-    fn is_resumable(&self, request: &Request, state: &AttemptState) -> bool {
-        let resume = |store: &Store| store.options.resume;
-        self.store.as_ref().is_some_and(resume)
-            && !request.headers.contains_key(RANGE)
-            && state.method == Method::GET
-            && state.body.is_none()
-    }
-
-    /// What the body of `response` is, where it could be continued if it breaks off.
-    fn representation(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        response: &Response,
-    ) -> Option<Representation> {
-        let length = response.content_length();
-        let of = range::representation(&request.url, response.headers(), length);
-        of.filter(|_| self.is_resumable(request, state))
-    }
-
-    fn answer(&self, response: &Response, ttfb: Duration) -> Answer {
+impl Exchange<'_> {
+    /// Returns the part of the record that the head of `response` fills.
+    pub(super) fn answer(&self, response: &Response, ttfb: Duration) -> Answer {
         let headers = response.headers();
         Answer {
             status: response.status().as_u16(),
@@ -457,43 +45,81 @@ impl Client {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             size: 0,
             sha256: None,
-            headers: self.options.keep.headers.then(|| Box::new(headers.clone())),
+            headers: self
+                .options
+                .capture
+                .headers
+                .then(|| Box::new(headers.clone())),
             body: None,
             ttfb,
-            retry_after: retry_after::asked_for(response.status(), headers, SystemTime::now),
+            retry_after: retry_after::delay(response.status(), headers, SystemTime::now),
             saved: None,
         }
     }
 
-    fn redirect(&self, state: &AttemptState, response: &Response) -> Result<Url, RedirectError> {
-        if state.redirects >= self.options.max_redirects {
-            return Err(RedirectError::TooMany(self.options.max_redirects));
+    /// Returns the URL that the redirect `response` leads to.
+    pub(super) fn redirect_target(&self, response: &Response) -> Result<Url, Failure> {
+        let followed = if self.state.redirects >= self.options.max_redirects {
+            Err(RedirectError::TooMany(self.options.max_redirects))
+        } else {
+            let https_only = self.options.connecting.https_only;
+            let (status, headers) = (response.status(), response.headers());
+            redirect::target(&self.state.url, status, headers, https_only)
+        };
+        followed.map_err(|error| Failure::new(Kind::Redirect, Phase::Headers, error.to_string()))
+    }
+
+    /// Returns what is computed and checked of the body.
+    pub(super) fn checks(&self) -> BodyChecks {
+        BodyChecks {
+            sha256: self.options.capture.sha256,
+            expected: self.request.sha256,
         }
-        let https_only = self.options.connecting.https_only;
-        let (status, headers) = (response.status(), response.headers());
-        redirect::target(&state.url, status, headers, https_only)
     }
 
-    fn wire_failure(
-        &self,
-        error: &reqwest::Error,
-        state: &AttemptState,
-        clock: &ExchangeClock,
-    ) -> Failure {
-        let proxy = self.options.connecting.via.proxy(&state.url);
-        let place = failure::Destination::new(&state.url, proxy);
-        failure::classify(error, &place, clock, &self.options.limits)
+    /// Whether the rest of a body that breaks off could be requested later.
+    pub(super) fn is_resumable(&self) -> bool {
+        !self.request.headers.contains_key(RANGE)
+            && self.state.method == Method::GET
+            && self.state.body.is_none()
     }
 
-    fn body_failure(
-        &self,
-        error: BodyError,
-        state: &AttemptState,
-        clock: &ExchangeClock,
-    ) -> Failure {
+    /// Refuses a body that is known to be too large before any of it is read. `offset` is the number
+    /// of bytes that an earlier attempt left.
+    pub(super) fn check_length(&self, response: &Response, offset: u64) -> Result<(), BodyError> {
+        let has_body = self.state.method != Method::HEAD && !self.options.decode;
+        match (response.content_length(), self.options.max_size) {
+            (Some(length), Some(limit))
+                if has_body && length.saturating_add(offset) > limit.bytes =>
+            {
+                Err(BodyError::TooLarge(limit))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the failure that an error of the connection means.
+    pub(super) fn connection_failure(&self, error: &reqwest::Error) -> Failure {
+        let proxy = self
+            .options
+            .connecting
+            .proxy_selector
+            .proxy(&self.state.url);
+        let destination = failure::Destination::new(&self.state.url, proxy);
+        failure::classify(
+            error,
+            &destination,
+            self.clock.phase(),
+            &self.options.limits,
+        )
+    }
+
+    /// Returns the failure that an error of the body means.
+    pub(super) fn body_failure(&self, error: BodyError) -> Failure {
         let kind = match error {
-            BodyError::Read(error) => return self.wire_failure(&error, state, clock),
-            BodyError::Save(error) => return error.into(),
+            BodyError::Read(error) => return self.connection_failure(&error),
+            BodyError::Checksum(error) => return error.into(),
+            BodyError::Save(failure) => return failure,
             BodyError::Decode(..)
             | BodyError::Trailing(_)
             | BodyError::Coding(_)
@@ -504,36 +130,10 @@ impl Client {
         };
         Failure::new(kind, Phase::Body, error.to_string())
     }
-
-    /// A body that says how large it is need not be read to know that it is too large.
-    fn check_length(
-        &self,
-        state: &AttemptState,
-        response: &Response,
-        offset: u64,
-    ) -> Result<(), BodyError> {
-        let has_body = state.method != Method::HEAD && !self.options.decode;
-        match (response.content_length(), self.options.max_size) {
-            (Some(length), Some(limit))
-                if has_body && length.saturating_add(offset) > limit.bytes =>
-            {
-                Err(BodyError::TooLarge(limit))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
-/// What becomes of a body that is not whole.
-async fn leave(writer: Writer, failure: &Failure) {
-    match failure.kind {
-        // More of the same would not make it right.
-        Kind::TooLarge | Kind::Checksum | Kind::Protocol => writer.discard().await,
-        _ => writer.keep().await,
-    }
-}
-
-fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
+/// Refuses an answer whose head is too large.
+pub(super) fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
     let size: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())

@@ -1,7 +1,7 @@
-//! Errors of the stack → kind, phase and words, from the whole cause chain.
+//! Turns errors of the HTTP stack into failures with a kind, a phase and a message.
 //!
-//! What reqwest calls an error says little: it wraps every failure of a body
-//! as "decode", a closed connection as "request". The causes below it tell.
+//! The outermost error of reqwest says little: it wraps every failure of a body as "decode", and a
+//! closed connection as "request". So the whole chain of causes is searched.
 
 use std::error::Error;
 use std::fmt;
@@ -9,13 +9,12 @@ use std::io;
 
 use url::Url;
 
-use super::Limits;
-use super::clock::ExchangeClock;
+use super::clock::Limits;
 use super::connect::resolver::ResolveError;
 use crate::model::error::{Failure, Kind, Phase, plain};
 use crate::model::request::Authority;
 
-/// The causes of `error`, itself first. What an [`io::Error`] wraps is a cause too.
+/// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
 pub(super) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -34,18 +33,18 @@ fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// What became of a connection that was there.
+/// What went wrong with an established connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionFault {
-    /// Closed in good order, only too early.
+    /// The peer closed it in good order, but too early.
     Closed,
-    /// Reset, or lost in another way the system tells.
+    /// It was reset or lost in another way that the system reports.
     Broken,
-    /// No sign of life came when one was asked for.
+    /// No answer came to a ping.
     Dead,
-    /// TLS gave it up.
+    /// TLS failed.
     Tls,
-    /// It carried something that is not HTTP.
+    /// It carried something other than HTTP.
     Malformed,
 }
 
@@ -88,31 +87,31 @@ impl ConnectionFault {
     }
 }
 
-/// Whether the server said something before it was asked. That is told in words only.
+/// Whether the server sent something before any request. hyper shows that in its text only.
 fn spoke_first(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<hyper::Error>() && cause.to_string().contains("unexpected message")
 }
 
-/// Whether the connection was given up with the request in its queue. That is told in words only.
+/// Whether the connection ended with the request in its queue. hyper shows that in its text only.
 fn went_with_connection(error: &hyper::Error) -> bool {
     error.to_string().contains("dispatch task is gone")
 }
 
-/// Whether the connection went away before any byte of an answer came.
+/// Whether the connection was lost before any byte of an answer came.
 pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
     let is_reset = || find::<h2::Error>(error).is_some_and(h2::Error::is_reset);
     !error.is_connect()
         && matches!(ConnectionFault::of(error), ConnectionFault::Closed | ConnectionFault::Broken | ConnectionFault::Dead)
-        // That is an answer, if none of HTTP.
+        // A reset of the stream is an answer of a kind.
         && !is_reset()
 }
 
-/// Whether no answer came to a ping, which is all that hyper itself has a clock for.
+/// Whether no answer came to a ping, the only thing that hyper itself limits in time.
 fn is_dead(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout)
 }
 
-/// Whether the server says that it has not looked at the request (RFC 9113, section 8.7).
+/// Whether the server refused the request unprocessed (RFC 9113, section 8.7).
 pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         error.is_remote()
@@ -124,15 +123,15 @@ pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     })
 }
 
-/// Whether the server wants to be asked over HTTP/1.1 (RFC 9113, section 7).
+/// Whether the server demands HTTP/1.1 (RFC 9113, section 7).
 pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error)
         .is_some_and(|error| error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
-/// Whether the head of the answer was more than the parser had room for.
+/// Whether the head of the answer has more fields than the parser has room for.
 pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
-    // hyper shows it in words only.
+    // hyper shows that in its text only.
     find::<hyper::Error>(error)
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
@@ -154,19 +153,19 @@ fn is_loss(error: &io::Error) -> bool {
     )
 }
 
-/// Where a hop leads, in words.
+/// The server of an exchange, as messages name it.
 pub(super) struct Destination<'a> {
     url: &'a Url,
     proxy: Option<(String, u16)>,
 }
 
 impl<'a> Destination<'a> {
-    /// To `url`, maybe through the proxy at this host and port.
+    /// Returns the destination of `url`, through the proxy at this host and port if there is one.
     pub(super) fn new(url: &'a Url, proxy: Option<(String, u16)>) -> Self {
         Self { url, proxy }
     }
 
-    /// What is looked up.
+    /// Returns the name that is looked up.
     fn host(&self) -> &str {
         let proxy = self.proxy.as_ref().map(|(host, _)| host.as_str());
         proxy.or(self.url.host_str()).unwrap_or_default()
@@ -183,31 +182,32 @@ impl fmt::Display for Destination<'_> {
     }
 }
 
-/// The failure of a hop that leads to `place`.
+/// Returns the failure that `error` means for an exchange with `destination` that had come to `phase`.
 pub(super) fn classify(
     error: &reqwest::Error,
-    place: &Destination<'_>,
-    clock: &ExchangeClock,
+    destination: &Destination<'_>,
+    phase: Phase,
     limits: &Limits,
 ) -> Failure {
-    if let Some(ResolveError::Refused(refused)) = find(error) {
-        return refused.failure(place.host());
+    if let Some(ResolveError::Blocked(blocked)) = find(error) {
+        return blocked.failure(destination.host());
     }
-    let phase = clock.phase();
     let kind = match phase {
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
         Phase::Resolve => Kind::Dns,
-        _ if error.is_connect() => connect_kind(error, place.url),
+        _ if error.is_connect() => connect_kind(error, destination.url),
         _ => wire_kind(error, phase),
     };
     let message = match kind {
-        Kind::Timeout if is_dead(error) => format!("{place}: no answer to a ping (HTTP/2)"),
+        Kind::Timeout if is_dead(error) => format!("{destination}: no answer to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
-            Some(limit) => format!("{place}: no connection within {limit:?} (--connect-timeout)"),
-            None => format!("{place}: the connection timed out"),
+            Some(limit) => {
+                format!("{destination}: no connection within {limit:?} (--connect-timeout)")
+            }
+            None => format!("{destination}: the connection timed out"),
         },
-        Kind::Dns => format!("{}: {}", place.host(), words(error, phase)),
-        _ => format!("{place}: {}", words(error, phase)),
+        Kind::Dns => format!("{}: {}", destination.host(), words(error, phase)),
+        _ => format!("{destination}: {}", words(error, phase)),
     };
     Failure::new(kind, phase, message)
 }
@@ -222,7 +222,7 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     if is_of_proxy(error) {
         return Kind::Connect;
     }
-    // Over https, what TCP itself cannot say is said of the handshake.
+    // Over https, an error that TCP itself cannot have is one of the handshake.
     let by_tcp =
         last_io(error).is_some_and(|error| error.raw_os_error().is_some() && !is_loss(error));
     if url.scheme() == "https" && !by_tcp {
@@ -232,7 +232,7 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     }
 }
 
-/// Whether a proxy did not lead on. That is told in words only.
+/// Whether a proxy refused to connect. The stack shows that in its text only.
 fn is_of_proxy(error: &reqwest::Error) -> bool {
     const WORDS: [&str; 3] = [
         "tunnel error",
@@ -255,7 +255,7 @@ fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
     }
 }
 
-/// The cause chain in one line, without the wrappers that say nothing.
+/// Returns the chain of causes in one line, without the wrappers that say nothing.
 fn words(error: &reqwest::Error, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
@@ -277,7 +277,7 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     words
 }
 
-/// Layers whose text only says that something below them failed.
+/// Whether the text of `cause` only says that something below it failed.
 fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
     const SAY_NOTHING: [&str; 7] = [
         "client error",

@@ -1,4 +1,4 @@
-//! Continuing a body that broke off (RFC 9110, sections 13.1.5 and 14).
+//! Requests for the rest of a body that broke off (RFC 9110, sections 13.1.5 and 14).
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode};
 use url::Url;
 
-use crate::save::{PartFile, Representation};
+use crate::model::body_sink::{PartialBody, Representation};
 
-/// What the answer to a request for `url` with these `headers` and so many bytes
-/// is, where it could be continued: a weak validator would not show that it is another.
+/// Returns what the body of an answer for `url` is, if a later request could ask for its rest. A weak
+/// validator does not tell two bodies apart, so it does not count.
 pub(super) fn representation(
     url: &Url,
     headers: &HeaderMap,
@@ -24,7 +24,7 @@ pub(super) fn representation(
     })
 }
 
-/// A strong entity tag, or a date that is one (section 8.8.2.2) where there is no tag.
+/// Returns the strong entity tag, or, where there is none, a date that is strong (section 8.8.2.2).
 fn strong_validator(headers: &HeaderMap) -> Option<&str> {
     if let Some(tag) = headers.get(ETAG) {
         return tag.to_str().ok().filter(|tag| tag.starts_with('"'));
@@ -37,25 +37,27 @@ fn strong_validator(headers: &HeaderMap) -> Option<&str> {
         .then_some(modified)
 }
 
-/// Asks for what `part` lacks, provided that it is still a part of the same.
-pub(super) fn ask(part: &PartFile, headers: &mut HeaderMap) {
+/// Requests what `part` lacks, on condition that the body is still the same.
+pub(super) fn request_rest(part: &dyn PartialBody, headers: &mut HeaderMap) {
     let range = HeaderValue::try_from(format!("bytes={}-", part.offset()));
-    let validator = part.of().map(|of| HeaderValue::try_from(&of.validator));
+    let validator = part
+        .representation()
+        .map(|of| HeaderValue::try_from(&of.validator));
     if let (Ok(range), Some(Ok(validator))) = (range, validator) {
         headers.insert(RANGE, range);
         headers.insert(IF_RANGE, validator);
     }
 }
 
-/// Bytes in all, where `response` has just what `part` lacks.
-pub(super) fn whole_length(part: &PartFile, response: &Response) -> Option<u64> {
+/// Returns the length of the whole body if `response` contains exactly what `part` lacks.
+pub(super) fn full_length(part: &dyn PartialBody, response: &Response) -> Option<u64> {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return None;
     }
     let headers = response.headers();
     let Representation {
         validator, length, ..
-    } = part.of()?;
+    } = part.representation()?;
     let name = if validator.starts_with('"') {
         ETAG
     } else {
@@ -70,7 +72,7 @@ pub(super) fn whole_length(part: &PartFile, response: &Response) -> Option<u64> 
     (is_rest && is_known).then_some(whole)
 }
 
-/// First byte, last byte, and bytes in all, of the one `Content-Range` (section 14.4).
+/// Returns the first byte, the last byte and the full length of the one `Content-Range` (section 14.4).
 fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
     let mut values = headers.get_all(CONTENT_RANGE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {

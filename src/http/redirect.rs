@@ -1,4 +1,4 @@
-//! What an answer leads to (RFC 9110, section 15.4).
+//! Where a redirect leads (RFC 9110, section 15.4).
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::model::request::MAX_URL;
 pub(super) enum RedirectError {
     #[error("{0} without a Location")]
     NoLocation(StatusCode),
-    #[error("{0} with a Location that is no URL")]
+    #[error("{0} with a Location that is not a URL")]
     BadLocation(StatusCode),
     #[error("{0} with a Location longer than {MAX_URL} bytes")]
     TooLong(StatusCode),
@@ -26,13 +26,13 @@ pub(super) enum RedirectError {
     TooMany(u32),
 }
 
-/// Whether `status` sends the client elsewhere.
+/// Whether `status` is a redirect.
 pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where an answer to a request for `url` leads; userinfo in a Location is dropped:
-/// a server does not choose who we log in as.
+/// Returns where an answer to a request for `url` leads. Userinfo in the Location is dropped: a server does
+/// not choose the credentials that are sent.
 pub(super) fn target(
     url: &Url,
     status: StatusCode,
@@ -42,7 +42,7 @@ pub(super) fn target(
     let location = headers
         .get(LOCATION)
         .ok_or(RedirectError::NoLocation(status))?;
-    // What is no ASCII must be encoded anyway; that works for what is no UTF-8 too.
+    // Non-ASCII bytes have to be percent-encoded anyway, and that works for invalid UTF-8, too.
     let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
     let mut target = Some(Cow::from(location))
         .filter(|location| !location.is_empty())
@@ -57,14 +57,14 @@ pub(super) fn target(
     if https_only && target.scheme() != "https" {
         return Err(RedirectError::NotHttps(status));
     }
-    // Both fail only for URLs without a host, which http and https have not.
+    // Both fail only for URLs without a host, which no http or https URL is.
     let _ = target
         .set_username("")
         .and_then(|()| target.set_password(None));
     Ok(target)
 }
 
-/// The method of the next hop; another method than before goes without content.
+/// Returns the method of the request that follows a redirect. Where it differs, the content is dropped.
 pub(super) fn method(status: StatusCode, method: &Method) -> Method {
     match (status.as_u16(), method) {
         (301 | 302, &Method::POST) => Method::GET,
@@ -114,8 +114,8 @@ mod tests {
             ),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);
-            let found = crate::http::redirect::target(&from, StatusCode::FOUND, &headers, false);
-            let found = found.map(String::from).map_err(|dead| dead.to_string());
+            let found = super::target(&from, StatusCode::FOUND, &headers, false);
+            let found = found.map(String::from).map_err(|error| error.to_string());
             assert_eq!(
                 found,
                 target.map(str::to_owned).map_err(str::to_owned),

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// How long the server wants to be left alone: seconds or a date, with 429 and 503.
-pub(super) fn asked_for(
+/// Returns how long the server asks to wait, in seconds or as a date. Only 429 and 503 count.
+pub(super) fn delay(
     status: StatusCode,
     headers: &HeaderMap,
     now: impl FnOnce() -> SystemTime,
@@ -45,7 +45,7 @@ mod tests {
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
             let status = StatusCode::from_u16(status).unwrap();
-            let found = asked_for(status, &headers, || now).map(|rest| rest.as_secs());
+            let found = delay(status, &headers, || now).map(|rest| rest.as_secs());
             assert_eq!(found, rest, "{value}");
         }
     }

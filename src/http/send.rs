@@ -1,6 +1,5 @@
-//! A request on its way out: what stands in it, which client carries it, and when another one has to.
+//! Sends a request: which fields it has, which client carries it, and when another client has to.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,93 +8,95 @@ use reqwest::{Method, Response, Version};
 use tokio::time::sleep;
 use url::{Position, Url};
 
-use super::clock::{ExchangeClock, watched};
-use super::connect::pool::{Clients, Pool, PooledClient, Shared};
+use super::clock::scope;
+use super::connect::pool::{Clients, PoolLimits, PooledClient, SharedParts};
 use super::connect::streams::StreamPermit;
-use super::exchange::AttemptState;
+use super::exchange::Exchange;
 use super::failure;
+use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
-use super::{HttpOptions, Versions};
-use crate::model::request::Request;
-use crate::save::PartFile;
+use crate::model::body_sink::PartialBody;
 
-/// How often a server may say that it has not looked at a request, and get it again on a
-/// connection that others use: one that takes few requests on each says so to all but these.
+/// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
+/// shared connection. A server that takes few requests per connection refuses all but these.
 const REFUSALS: u32 = 8;
 
-/// So many times it gets it at once.
+/// How many of these times the request is sent again at once.
 const REFUSALS_AT_ONCE: u32 = 3;
 
-/// After these, the pauses grow by this each time.
+/// How much longer than the one before each later pause is.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends requests until one is answered.
 pub(super) struct Sender {
-    /// Sent to every origin.
+    /// The header fields for every origin.
     headers: Arc<HeaderMap>,
-    /// The same behind a `Host` that is still to be filled in, where that is ours to send.
-    after_host: Option<HeaderMap>,
+    /// The same after an empty `Host`, to be filled in. Set only where that is ours to send.
+    headers_with_host: Option<HeaderMap>,
     clients: Clients,
 }
 
 impl Sender {
-    /// A sender that opens nothing yet.
+    /// Returns a sender without connections.
     ///
     /// # Errors
     ///
-    /// The libraries below refuse the options.
-    pub(super) fn new(options: HttpOptions, pool: Pool, shared: Shared) -> reqwest::Result<Self> {
+    /// The libraries below reject the options.
+    pub(super) fn new(
+        options: HttpOptions,
+        pool: PoolLimits,
+        shared: SharedParts,
+    ) -> reqwest::Result<Self> {
         let headers = options.headers.clone();
-        let after_host = || {
-            // A full map would grow when hyper looks whether there is a `Host`.
-            let mut after_host = HeaderMap::with_capacity(headers.len() + 2);
-            after_host.insert(HOST, HeaderValue::from_static(""));
-            after_host.extend(HeaderMap::clone(&headers));
-            after_host
+        let headers_with_host = || {
+            // A full map would grow when hyper looks for a `Host`.
+            let mut with_host = HeaderMap::with_capacity(headers.len() + 2);
+            with_host.insert(HOST, HeaderValue::from_static(""));
+            with_host.extend(HeaderMap::clone(&headers));
+            with_host
         };
         Ok(Self {
-            after_host: (options.versions != Versions::Http2).then(after_host),
+            headers_with_host: (options.versions != Versions::Http2).then(headers_with_host),
             headers,
             clients: Clients::new(options, pool, shared)?,
         })
     }
 
-    /// Sends what `state` asks for next, with `part` only the rest of it. Gives the head of the
-    /// answer, and its place where the connection is for many.
+    /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
+    /// the answer, and the permit for its stream where the connection carries many.
     ///
-    /// Sends it again where the server says that it has not looked at it, in the end on
-    /// a connection of its own, and once where [`Self::another`] client may help: the
-    /// server closed a kept connection as the request left (RFC 9112, section 9.3.1),
-    /// the head of the answer needs the room, or HTTP/1.1 is wanted.
+    /// Sends the request again where the server refused it unprocessed, in the end on a connection of
+    /// its own; and once where [`Self::alternative`] knows a client that may do better: the server
+    /// closed a kept connection as the request left (RFC 9112, section 9.3.1), the head of the
+    /// answer has too many fields, or the server demands HTTP/1.1.
     ///
     /// # Errors
     ///
     /// There is no answer.
     pub(super) async fn send(
         &self,
-        request: &Request,
-        state: &AttemptState,
-        part: Option<&PartFile>,
-        clock: &Rc<ExchangeClock>,
+        exchange: &Exchange<'_>,
+        part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
-        let pooled = if state.method.is_idempotent() {
-            self.clients.quick(&state.url)?
+        let (url, clock) = (&exchange.state.url, exchange.clock);
+        let pooled = if exchange.state.method.is_idempotent() {
+            self.clients.with_few_headers(url)?
         } else {
-            self.clients.roomy(&state.url)?
+            self.clients.with_many_headers(url)?
         };
         let mut client = pooled.client.clone();
         let mut refusals = 0;
         let mut is_last = false;
         loop {
-            let sent = self.execute(&client, request, state, part, clock).await;
+            let sent = self.execute(&client, exchange, part).await;
             let error = match sent.map(Box::new) {
                 Ok(response) => {
-                    // Who got a kept connection has nothing new to tell.
-                    if clock.connected() || response.version() == Version::HTTP_2 {
-                        pooled.answered.note(&state.url, response.version());
+                    // An answer on a kept connection tells nothing new.
+                    if clock.opened_connection() || response.version() == Version::HTTP_2 {
+                        pooled.answered.insert(url, response.version());
                     }
-                    return Ok((response, pooled.stream));
+                    return Ok((response, pooled.permit));
                 }
                 Err(error) => error,
             };
@@ -105,64 +106,64 @@ impl Sender {
                 client = if refusals <= REFUSALS {
                     pooled.client.clone()
                 } else {
-                    self.clients.fresh()?
+                    self.clients.unpooled()?
                 };
                 continue;
             }
-            match self.another(&error, &pooled, state, clock)? {
-                Some(another) if !is_last => client = another,
+            match self.alternative(&error, &pooled, exchange)? {
+                Some(alternative) if !is_last => client = alternative,
                 _ => return Err(error),
             }
             is_last = true;
         }
     }
 
-    /// The client to try it with once more, where a kept connection, or the version, was to blame.
-    fn another(
+    /// Returns the client to try once more with, where a kept connection or the version of HTTP is
+    /// to blame for `error`.
+    fn alternative(
         &self,
         error: &reqwest::Error,
         pooled: &PooledClient,
-        state: &AttemptState,
-        clock: &ExchangeClock,
+        exchange: &Exchange<'_>,
     ) -> reqwest::Result<Option<reqwest::Client>> {
+        let (url, clock) = (&exchange.state.url, exchange.clock);
         if failure::wants_http1(error) {
             return self.clients.http1().map(Some);
         }
-        let was_kept = || !clock.connected() || pooled.answered.contains(&state.url);
-        let closed = || failure::lost_before_answer(error) && was_kept();
-        if !state.method.is_idempotent() || !failure::head_too_large(error) && !closed() {
+        let was_kept = || !clock.opened_connection() || pooled.answered.contains(url);
+        let was_closed = || failure::lost_before_answer(error) && was_kept();
+        let is_idempotent = exchange.state.method.is_idempotent();
+        if !is_idempotent || !failure::head_too_large(error) && !was_closed() {
             Ok(None)
-        } else if pooled.answered.over_http2(&state.url) {
-            // The pool has no other such connection, which could be closed as well.
+        } else if pooled.answered.over_http2(url) {
+            // The pool has no other connection to this origin that could have been closed, too.
             Ok(Some(pooled.client.clone()))
         } else {
-            self.clients.fresh().map(Some)
+            self.clients.unpooled().map(Some)
         }
     }
 
     fn execute(
         &self,
         client: &reqwest::Client,
-        request: &Request,
-        state: &AttemptState,
-        part: Option<&PartFile>,
-        clock: &Rc<ExchangeClock>,
+        exchange: &Exchange<'_>,
+        part: Option<&dyn PartialBody>,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut message = self.message(request, state, clock);
+        let mut message = self.message(exchange);
         if let Some(part) = part {
-            range::ask(part, message.headers_mut());
+            range::request_rest(part, message.headers_mut());
         }
-        watched(clock.clone(), client.execute(message))
+        scope(exchange.clock.clone(), client.execute(message))
     }
 
-    /// What is sent to the origin of `url` as to every other. `Host` comes first where
-    /// that is certain to be HTTP/1.1 (RFC 9110, section 7.2); hyper would put it last.
+    /// Returns the header fields that `url` gets like every other. `Host` comes first (RFC 9110,
+    /// section 7.2) where HTTP/1.1 is certain; hyper would put it last.
     fn headers(&self, url: &Url) -> HeaderMap {
-        let after_host = self.after_host.as_ref();
-        let Some(after_host) = after_host.filter(|_| url.scheme() == "http") else {
+        let with_host = self.headers_with_host.as_ref();
+        let Some(with_host) = with_host.filter(|_| url.scheme() == "http") else {
             return HeaderMap::clone(&self.headers);
         };
-        let mut headers = after_host.clone();
+        let mut headers = with_host.clone();
         match HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]) {
             Ok(host) => headers.insert(HOST, host),
             Err(_) => headers.remove(HOST),
@@ -170,13 +171,9 @@ impl Sender {
         headers
     }
 
-    /// The request on the wire; what is for the origin that was asked goes to no other.
-    fn message(
-        &self,
-        request: &Request,
-        state: &AttemptState,
-        clock: &ExchangeClock,
-    ) -> reqwest::Request {
+    /// Builds the request. What is meant for the origin that was asked goes to no other.
+    fn message(&self, exchange: &Exchange<'_>) -> reqwest::Request {
+        let (request, state) = (exchange.request, exchange.state);
         let mut message = reqwest::Request::new(state.method.clone(), Url::clone(&state.url));
         let mut headers = self.headers(&state.url);
         if !state.left_origin {
@@ -196,11 +193,12 @@ impl Sender {
             }
             let (upload, progress) = Upload::new(body.bytes.clone());
             *message.body_mut() = Some(reqwest::Body::wrap(upload));
-            clock.uploads(progress);
+            exchange.clock.watch_upload(progress);
         }
-        // Where content is expected, hyper does not say that there is none (RFC 9110, section 8.6).
-        let content = matches!(state.method, Method::POST | Method::PUT | Method::PATCH);
-        if content || state.body.is_some() {
+        // hyper does not send the length of empty content where content is expected
+        // (RFC 9110, section 8.6).
+        let expects_content = matches!(state.method, Method::POST | Method::PUT | Method::PATCH);
+        if expects_content || state.body.is_some() {
             let length = state.body.as_ref().map_or(0, |body| body.bytes.len());
             headers.insert(CONTENT_LENGTH, length.into());
         }

@@ -1,4 +1,4 @@
-//! The content of a request on its way out: a body that tells how much of it is left.
+//! The content of a request, as a body that tells how much of it is left to send.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,17 +9,17 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-/// Bytes given to the connection at a time.
+/// How many bytes the connection gets at a time.
 const PIECE: usize = 64 * 1024;
 
-/// How far the connection has come with a body.
+/// How much of a body the connection has taken.
 #[derive(Debug)]
 struct Taken {
     left: usize,
     last: Option<Instant>,
 }
 
-/// What the connection has taken of a body, and what not.
+/// Shows how much of a body the connection has taken, while it does.
 #[derive(Clone, Debug)]
 pub(super) struct Progress(Arc<Mutex<Taken>>);
 
@@ -28,18 +28,18 @@ impl Progress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that the connection has not taken yet.
+    /// Returns the number of bytes that the connection has not taken yet.
     pub(super) fn left(&self) -> usize {
         self.taken().left
     }
 
-    /// When it took some for the last time.
+    /// Returns when the connection last took some.
     pub(super) fn last(&self) -> Option<Instant> {
         self.taken().last
     }
 }
 
-/// A body of `bytes`.
+/// A request body held in memory.
 pub(super) struct Upload {
     bytes: Bytes,
     progress: Progress,

@@ -1,13 +1,12 @@
-//! More than one runtime.
+//! Carries exchanges on more than one runtime.
 //!
-//! The engine and the first client share a runtime and its thread. In a long
-//! list, other threads join in, each with a runtime, a client and so a pool of its
-//! own; the engine hands them hops and gets them back. Whose a hop is, its host
-//! says, so that connections find their requests again. Where many are on the
-//! wire, and a connection carries one at a time anyway, hops past a runtime's share
-//! of them go to the next one: so a list of one host keeps all of them busy, and
-//! still needs no more connections than it has requests on the wire. Over TLS the
-//! first runtime may have opened one for each of them already when the version shows.
+//! The engine and the first client share a runtime and its thread. In a long list, other threads join
+//! in, each with a runtime, a client and so a pool of its own; the engine hands exchanges over to them
+//! and gets them back. The origin decides which thread carries an exchange, so that connections
+//! are found again. Where many exchanges are in flight and a connection carries one at a time
+//! anyway, those beyond the share of a runtime go to the next one: so a list of one host keeps all
+//! runtimes busy, and still needs no more connections than it has requests in flight. Over TLS
+//! the first runtime may already have opened a connection for each of them when the version shows.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
@@ -21,58 +20,61 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::connect::descriptors::room;
-use super::connect::pool::{Pool, Shared};
-use super::exchange::{AttemptState, Client, ClientError, ExchangeResult};
-use super::{HttpOptions, LOOKUPS, Versions};
+use super::attempt::{AttemptState, ExchangeResult};
+use super::client::Client;
+use super::connect::descriptors::{LOOKUPS, room};
+use super::connect::error::ClientError;
+use super::connect::pool::{PoolLimits, SharedParts};
+use super::options::{HttpOptions, Versions};
+use crate::model::body_sink::BodyStore;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
-use crate::save::Store;
 
-/// Hops after which a list is long enough for more threads.
-const LONG: u64 = 32;
+/// After how many exchanges a list is long enough for more threads.
+const LONG_LIST: u64 = 32;
 
-/// Hops under way that one runtime carries as well as more would.
-const FEW: usize = 32;
+/// How many exchanges in flight one runtime carries as well as several would.
+const SMALL_LOAD: usize = 32;
 
-/// Origins over TLS that are known not to speak HTTP/2, at most: where there are
-/// more, their hosts keep the runtimes busy.
-const KNOWN: usize = 64;
+/// How many TLS origins are remembered to lack HTTP/2. Where there are more, their number
+/// keeps the runtimes busy.
+const REMEMBERED: usize = 64;
 
-/// How many runtimes there may be, and who may use them.
+/// How many runtimes there may be, and which exchanges they share.
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeOptions {
-    /// Hops under way at most.
+    /// The most exchanges in flight.
     pub jobs: usize,
-    /// Runtimes at most.
+    /// The most runtimes.
     pub runtimes: usize,
-    /// A host may be asked by more than one of them.
-    pub hosts: bool,
+    /// Whether several runtimes may send requests to one host.
+    pub share_hosts: bool,
 }
 
-/// Carries hops, on as many runtimes as pay.
+/// Carries exchanges, on as many runtimes as pay off.
 pub struct Workers {
     first: Client,
     others: OnceCell<Vec<Worker>>,
-    plan: ClientSetup,
-    spread: RuntimeOptions,
-    hops: Cell<u64>,
-    /// Under way, by runtime.
+    setup: ClientSetup,
+    runtimes: RuntimeOptions,
+    /// Exchanges so far.
+    exchanges: Cell<u64>,
+    /// Exchanges in flight, by runtime.
     load: Vec<Cell<usize>>,
     over_http1: RefCell<HashSet<OriginId>>,
-    /// Who was asked before the others joined in, and has a connection.
+    /// Origins that the first runtime has connections to since before the others joined in.
     early: RefCell<HashSet<OriginId>>,
 }
 
-/// What every client is made of.
+/// What a client is made of.
 #[derive(Clone)]
 struct ClientSetup {
     options: HttpOptions,
-    pool: Pool,
-    store: Option<Store>,
-    shared: Shared,
+    pool: PoolLimits,
+    store: Option<Arc<dyn BodyStore>>,
+    shared: SharedParts,
 }
 
 impl ClientSetup {
@@ -81,7 +83,7 @@ impl ClientSetup {
     }
 }
 
-/// A hop for another thread.
+/// An exchange for another thread.
 struct Assignment {
     request: Arc<Request>,
     state: Box<AttemptState>,
@@ -90,38 +92,38 @@ struct Assignment {
 }
 
 impl Workers {
-    /// One client that opens nothing yet, and the means to make more. Bodies that
-    /// have a place go to `store`.
+    /// Returns one client without connections, and the means to build more. Bodies of requests with
+    /// a save target go to `store`.
     ///
     /// # Errors
     ///
-    /// The libraries below refuse the options.
+    /// The libraries below reject the options.
     pub fn new(
         options: HttpOptions,
-        pool: Pool,
-        store: Option<Store>,
-        spread: RuntimeOptions,
+        pool: PoolLimits,
+        store: Option<Arc<dyn BodyStore>>,
+        runtimes: RuntimeOptions,
     ) -> Result<Self, ClientError> {
-        let plan = ClientSetup {
-            shared: Shared::new(&options)?,
+        let setup = ClientSetup {
+            shared: SharedParts::new(&options)?,
             options,
             pool,
             store,
         };
         Ok(Self {
-            first: plan.clone().client()?,
+            first: setup.clone().client()?,
             others: OnceCell::new(),
-            plan,
-            spread,
-            hops: Cell::new(0),
-            load: vec![Cell::default(); spread.runtimes],
+            setup,
+            load: vec![Cell::default(); runtimes.runtimes],
+            runtimes,
+            exchanges: Cell::new(0),
             over_http1: RefCell::default(),
             early: RefCell::default(),
         })
     }
 
-    /// Sends the next request of `state`, made for `request`. Gives the chain back,
-    /// and what the hop led to: nothing, where `abort` came first.
+    /// Sends the next request of `state`, which belongs to `request`, and reads the answer. Returns the
+    /// state, and what the exchange leads to: `None` if `abort` ended it.
     pub async fn exchange(
         &self,
         request: Arc<Request>,
@@ -129,29 +131,30 @@ impl Workers {
         abort: &CancellationToken,
     ) -> (Box<AttemptState>, Option<ExchangeResult>) {
         if self.load.len() == 1 {
-            let exchange = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
-            return (state, exchange);
+            let result = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
+            return (state, result);
         }
         let origin = OriginId::of(state.url());
         let (number, worker) = self.choose(state.url(), origin);
-        let _load = InFlight::on(&self.load[number]);
-        let (state, exchange) = match worker {
+        let _in_flight = InFlight::count(&self.load[number]);
+        let (state, result) = match worker {
             None => {
-                let exchange = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
-                (state, exchange)
+                let result = Box::pin(self.first.exchange(&request, &mut state, abort)).await;
+                (state, result)
             }
             Some(worker) => worker.exchange(request, state, abort).await,
         };
-        if let Some(ExchangeResult::Ended(Some(answer), _)) = &exchange {
-            self.note(&state, origin, answer);
+        if let Some(ExchangeResult::Ended(Some(answer), _)) = &result {
+            self.remember_version(&state, origin, answer);
         }
-        (state, exchange)
+        (state, result)
     }
 
-    /// The number of the runtime that carries the next hop to `url`, and its worker unless it is the first.
+    /// Returns the number of the runtime that carries the next exchange with `url`, and its worker unless
+    /// it is the first runtime.
     fn choose(&self, url: &Url, origin: OriginId) -> (usize, Option<&Worker>) {
-        self.hops.set(self.hops.get() + 1);
-        if self.hops.get() <= LONG {
+        self.exchanges.set(self.exchanges.get() + 1);
+        if self.exchanges.get() <= LONG_LIST {
             self.early.borrow_mut().insert(origin);
             return (0, None);
         }
@@ -162,8 +165,8 @@ impl Workers {
         } else {
             origin.bucket(runtimes)
         };
-        let under_way: usize = self.load.iter().map(Cell::get).sum();
-        let room = room(under_way + 1, runtimes).max(FEW);
+        let in_flight: usize = self.load.iter().map(Cell::get).sum();
+        let room = room(in_flight + 1, runtimes).max(SMALL_LOAD);
         let has_room = |number: &usize| self.load[*number].get() < room;
         let mut in_turn = (own..runtimes).chain(0..own);
         let number = if self.may_spread(url, origin) {
@@ -174,18 +177,19 @@ impl Workers {
         (number, number.checked_sub(1).map(|number| &others[number]))
     }
 
-    /// As many threads as can be had.
+    /// Starts as many threads as the system allows.
     fn start(&self) -> Vec<Worker> {
-        let start = |_| Worker::start(self.plan.clone()).ok();
+        let start = |_| Worker::start(self.setup.clone()).ok();
         (1..self.load.len()).map_while(start).collect()
     }
 
-    /// Whether connections to the server of `url` are for one request at a time, and their number is not limited.
+    /// Whether connections to `url` carry one request at a time and may be opened by every runtime.
     fn may_spread(&self, url: &Url, origin: OriginId) -> bool {
-        // With less room, the first may have more connections already than it will need.
-        let may_share = self.spread.hosts && room(self.spread.jobs, self.spread.runtimes) >= FEW;
+        // With fewer, the first runtime may already have more connections than it will need.
+        let may_share = self.runtimes.share_hosts
+            && room(self.runtimes.jobs, self.runtimes.runtimes) >= SMALL_LOAD;
         may_share
-            && match self.plan.options.versions {
+            && match self.setup.options.versions {
                 Versions::Http1 => true,
                 Versions::Http2 => false,
                 Versions::Negotiated => {
@@ -194,21 +198,21 @@ impl Workers {
             }
     }
 
-    fn note(&self, state: &AttemptState, origin: OriginId, answer: &Answer) {
+    fn remember_version(&self, state: &AttemptState, origin: OriginId, answer: &Answer) {
         if state.url().scheme() == "https" && answer.version < Version::HTTP_2 {
             let mut known = self.over_http1.borrow_mut();
-            if known.len() < KNOWN {
+            if known.len() < REMEMBERED {
                 known.insert(origin);
             }
         }
     }
 }
 
-/// One hop more, until it is over.
+/// Counts one exchange in flight until it is dropped.
 struct InFlight<'a>(&'a Cell<usize>);
 
 impl<'a> InFlight<'a> {
-    fn on(load: &'a Cell<usize>) -> Self {
+    fn count(load: &'a Cell<usize>) -> Self {
         load.set(load.get() + 1);
         Self(load)
     }
@@ -220,31 +224,31 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// A thread with a runtime and a client of its own. Dropped, it takes with it what it has under way.
+/// A thread with a runtime and a client of its own. Dropping it cancels its exchanges.
 struct Worker {
-    orders: mpsc::UnboundedSender<Assignment>,
+    assignments: mpsc::UnboundedSender<Assignment>,
     leave: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    fn start(plan: ClientSetup) -> std::io::Result<Self> {
+    fn start(setup: ClientSetup) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(LOOKUPS)
             .build()?;
-        let (sender, orders) = mpsc::unbounded_channel();
+        let (sender, assignments) = mpsc::unbounded_channel();
         let leave = CancellationToken::new();
         let leaves = leave.clone();
         let work = move || {
-            if let Ok(client) = plan.client() {
-                runtime.block_on(leaves.run_until_cancelled(work(client, orders)));
+            if let Ok(client) = setup.client() {
+                runtime.block_on(leaves.run_until_cancelled(work(client, assignments)));
             }
-            // A look-up cannot be cancelled.
+            // Look-ups of names cannot be cancelled.
             runtime.shutdown_background();
         };
         Ok(Self {
-            orders: sender,
+            assignments: sender,
             leave,
             thread: Some(thread::Builder::new().name("worker".into()).spawn(work)?),
         })
@@ -257,15 +261,19 @@ impl Worker {
         abort: &CancellationToken,
     ) -> (Box<AttemptState>, Option<ExchangeResult>) {
         let (reply, replied) = oneshot::channel();
-        let order = Assignment {
+        let assignment = Assignment {
             request: request.clone(),
             state,
             abort: abort.clone(),
             reply,
         };
-        let _ = self.orders.send(order);
+        let _ = self.assignments.send(assignment);
         replied.await.unwrap_or_else(|_| {
-            let failure = Failure::new(Kind::Io, Phase::Request, "a thread of fetch broke off");
+            let failure = Failure::new(
+                Kind::Io,
+                Phase::Request,
+                "a thread of fetch ended unexpectedly",
+            );
             (
                 Box::new(AttemptState::new(&request)),
                 Some(ExchangeResult::Ended(None, Some(failure))),
@@ -283,19 +291,19 @@ impl Drop for Worker {
     }
 }
 
-async fn work(client: Client, mut orders: mpsc::UnboundedReceiver<Assignment>) {
+async fn work(client: Client, mut assignments: mpsc::UnboundedReceiver<Assignment>) {
     let client = &client;
-    let orders = stream::poll_fn(move |cx| orders.poll_recv(cx));
-    orders
-        .for_each_concurrent(None, |order| async move {
+    let assignments = stream::poll_fn(move |cx| assignments.poll_recv(cx));
+    assignments
+        .for_each_concurrent(None, |assignment| async move {
             let Assignment {
                 request,
                 mut state,
                 abort,
                 reply,
-            } = order;
-            let exchange = client.exchange(&request, &mut state, &abort).await;
-            let _ = reply.send((state, exchange));
+            } = assignment;
+            let result = client.exchange(&request, &mut state, &abort).await;
+            let _ = reply.send((state, result));
         })
         .await;
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use crate::sys::wait_readable;
+
 /// The longest line that is read, in bytes.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
@@ -75,7 +77,10 @@ impl<R: Read> Lines<R> {
         let read = loop {
             match self.reader.read(&mut self.buffer[old..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_stdin()?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // Someone else may have made our standard input non-blocking: they share it.
+                    wait_readable(io::stdin())?;
+                }
                 other => break other,
             }
         };
@@ -134,17 +139,6 @@ fn shown(line: &[u8], overlong: bool) -> Line<'_> {
     } else {
         Line::Whole(line)
     }
-}
-
-/// Someone else may have made our standard input non-blocking: they share it.
-fn wait_for_stdin() -> io::Result<()> {
-    let stdin = io::stdin();
-    let mut fds = [rustix::event::PollFd::new(
-        &stdin,
-        rustix::event::PollFlags::IN,
-    )];
-    rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Input: sources → lines → parsed inputs, read by a thread of its own.
 //!
 //! [`Source`] opens what was named, [`lines`] cuts bytes into lines, [`parse`]
-//! makes an [`Input`](crate::model::request::Input) of a line, [`urls`] a URL of its
+//! makes an [`Input`](crate::model::input::Input) of a line, [`urls`] a URL of its
 //! text; [`reader`] does this ahead of the engine, in bounded batches, and
 //! leaves out what belongs to another [`shard`]; [`mod@survey`] says beforehand
 //! what each shard will have.

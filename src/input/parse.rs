@@ -17,7 +17,9 @@ use url::Url;
 use super::lines::{Line, MAX_LINE};
 use super::urls::{Scheme, UrlError, Urls};
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::request::{Body, Decision, Input, Request, header, mask_text, mask_url, method};
+use crate::model::input::{Decision, Input};
+use crate::model::mask::{mask_text, mask_url};
+use crate::model::request::{Body, Request, header, method};
 
 /// What is shown of a bad line, in characters.
 const SHOWN: usize = 200;

@@ -22,7 +22,7 @@ use super::shard::{By, Shard, fingerprint, number};
 use super::source::Source;
 use crate::model::error::plain;
 use crate::model::event::ListTotals;
-use crate::model::request::Input;
+use crate::model::input::Input;
 
 /// Lines a batch holds at most.
 const BATCH: usize = 64;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::model::error::plain;
-use crate::model::request::mask_text;
+use crate::model::mask::mask_text;
 
 /// One source of lines, open.
 pub struct Source {

@@ -1,6 +1,7 @@
 //! What went wrong with one input: a kind, the phase it happened in, and words.
 
 use std::error::Error;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -82,8 +83,7 @@ pub enum Phase {
 }
 
 /// The failure of one attempt or input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{}: {message}", kind.name())]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// The class.
     pub kind: Kind,
@@ -91,6 +91,12 @@ pub struct Failure {
     pub phase: Phase,
     /// The cause chain in words, in one line, without secrets.
     pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.message)
+    }
 }
 
 impl Failure {

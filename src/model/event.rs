@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::input::Input;
 use super::outcome::{Attempt, Outcome};
-use super::request::Input;
 
 /// Why a run stops before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

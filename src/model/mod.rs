@@ -1,9 +1,16 @@
-//! What all parts know.
+//! The types that every part of the program shares. They depend on no other part.
 
+pub mod authority;
+pub mod body_sink;
+pub mod capture;
 pub mod error;
 pub mod event;
 pub mod exit;
+pub mod input;
+pub mod mask;
 pub mod origin;
 pub mod outcome;
 pub mod request;
+pub mod saved_file;
+pub mod status_set;
 pub mod text;

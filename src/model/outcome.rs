@@ -1,9 +1,6 @@
 //! What became of one input.
 
-use std::fmt::Debug;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +9,10 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::error::Failure;
-use super::request::Input;
+use super::input::Input;
+// Until every importer names the files that define these.
+pub use super::saved_file::{PendingFile, SavedFile};
+pub use super::status_set::{StatusSet, StatusSetError};
 
 /// The one word for what became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,22 +68,6 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The file that the body became.
     pub saved: Option<SavedFile>,
-}
-
-/// A file that is whole, and whose record is not written yet.
-#[derive(Debug)]
-pub struct SavedFile {
-    /// Its name below the folder.
-    pub name: Arc<str>,
-    /// What is left to do once its record is written.
-    pub pending_file: Box<dyn PendingFile>,
-}
-
-/// Stands for a file without a record. Dropped as it is, it takes the file back:
-/// what no record tells of does not count.
-pub trait PendingFile: Debug + Send {
-    /// The record is written: the file stays.
-    fn recorded(self: Box<Self>);
 }
 
 #[cfg(test)]
@@ -166,79 +150,5 @@ impl Outcome {
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         self.last.as_ref()?.answer.as_deref()
-    }
-}
-
-/// The statuses that are ok.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusSet(Vec<RangeInclusive<u16>>);
-
-impl StatusSet {
-    /// Whether `status` is ok.
-    #[must_use]
-    pub fn contains(&self, status: u16) -> bool {
-        self.0.iter().any(|range| range.contains(&status))
-    }
-}
-
-/// Not a list of statuses.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a status or a range of them; write 200, 200..=299, 200-299 or 2xx, with commas between"
-)]
-pub struct StatusSetError(String);
-
-impl FromStr for StatusSet {
-    type Err = StatusSetError;
-
-    fn from_str(list: &str) -> Result<Self, StatusSetError> {
-        let ranges = list.split(',').map(|item| {
-            let item = item.trim();
-            range(item).ok_or_else(|| StatusSetError(item.to_owned()))
-        });
-        ranges.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-fn range(item: &str) -> Option<RangeInclusive<u16>> {
-    let status = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|status| (100..1000).contains(status))
-    };
-    if let Some(class) = item.to_ascii_lowercase().strip_suffix("xx") {
-        let class: u16 = class.parse().ok().filter(|class| (1..10).contains(class))?;
-        return Some(class * 100..=class * 100 + 99);
-    }
-    let (from, to) = ["..=", "-"]
-        .iter()
-        .find_map(|dots| item.split_once(dots))
-        .unwrap_or((item, item));
-    let (from, to) = (status(from)?, status(to)?);
-    (from <= to).then_some(from..=to)
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn accepted_statuses() {
-        for (list, yes, no) in [
-            ("200", vec![200], vec![199, 201]),
-            ("200..=299", vec![200, 299], vec![199, 300]),
-            ("2xx,404", vec![200, 299, 404], vec![300, 403]),
-            ("200-204, 301", vec![204, 301], vec![205]),
-        ] {
-            let accept: StatusSet = list.parse().unwrap();
-            assert!(yes.iter().all(|&status| accept.contains(status)), "{list}");
-            assert!(!no.iter().any(|&status| accept.contains(status)), "{list}");
-        }
-        for bad in [
-            "", "x", "99", "200,", "299-200", "200..299", "1000", "xx", "0xx",
-        ] {
-            assert!(bad.parse::<StatusSet>().is_err(), "{bad}");
-        }
     }
 }

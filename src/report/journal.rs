@@ -8,11 +8,8 @@ use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::Deserialize;
 
 use crate::model::error::plain;
@@ -20,6 +17,7 @@ use crate::model::outcome::Verdict;
 use crate::model::request::Input;
 use crate::model::text::hex;
 use crate::save::folder_of;
+use crate::sys::{read_at, sync_directory, try_lock};
 
 /// The first bytes of every record.
 const RECORD_START: &[u8] = br#"{"index":"#;
@@ -198,7 +196,7 @@ fn read_line(file: &File, offset: u64) -> io::Result<Vec<u8>> {
     loop {
         let known = line.len();
         line.resize(known.max(LINE_READ_SIZE) + known, 0);
-        let read = file.read_at(&mut line[known..], offset + known as u64)?;
+        let read = read_at(file, &mut line[known..], offset + known as u64)?;
         line.truncate(known + read);
         if let Some(end) = memchr::memchr(b'\n', &line[known..]) {
             line.truncate(known + end);
@@ -241,7 +239,7 @@ impl Journal {
         }
         let opened = options.open(path).map_err(failed)?;
         // Some file systems have no locks: there, the user has to keep two runs apart.
-        if flock(&opened, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        if try_lock(&opened).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
             return Err(JournalError::Busy(path.to_owned()));
         }
         let mut index = JournalIndex {
@@ -347,7 +345,7 @@ impl Journal {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+    match sync_directory(folder_of(path)) {
         // Some file systems cannot sync a folder, and do not need to.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,

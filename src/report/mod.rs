@@ -23,7 +23,7 @@ pub use format::text::TextStyle;
 pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
 pub use options::{ReportOptions, Verbosity};
 pub use pending_files::UnrecordedFiles;
-pub use printer::{Gate, Outputs, PrintError, Printed, kind, printed, say};
+pub use printer::{Gate, Outputs, PrintError, Printed, printed, say};
 pub use progress::InputCount;
 pub use reporter::Reporter;
 pub use summary::{Counts, ListRead, ResultsFile, ShardOf, Summary};

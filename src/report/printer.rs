@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -15,9 +14,6 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
-use rustix::io::retry_on_intr;
 use tokio::sync::oneshot;
 
 use super::escape::escape;
@@ -25,6 +21,7 @@ use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
 use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
+use crate::sys::{AsOpenFile, wait_writable};
 
 /// How many bytes may wait for the printer before no new request starts.
 const MAX_BACKLOG: usize = 1024 * 1024;
@@ -362,23 +359,15 @@ pub fn say(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 
-/// Returns the type of the file that `stream` is open on, if that is known.
-pub fn kind(stream: impl AsFd) -> Option<FileType> {
-    let stat = fstat(stream).ok()?;
-    Some(FileType::from_raw_mode(stat.st_mode))
-}
-
 /// Writes all of `bytes`, even to a stream that another process, which shares it, has made
 /// non-blocking.
-fn write_all(mut file: impl Write + AsFd, mut bytes: &[u8]) -> io::Result<()> {
+fn write_all(mut file: impl Write + AsOpenFile, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                retry_on_intr(|| poll(&mut [PollFd::new(&file, PollFlags::OUT)], None))?;
-            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_writable(&file)?,
             Err(error) => return Err(error),
         }
     }

@@ -1,21 +1,25 @@
-//! `--dry-run`: the list is read and counted, and nothing is sent.
+//! `--dry-run`: reads and counts the list, and sends nothing.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use super::{RunError, output_ended};
+use super::error::{RunError, output_ended};
 use crate::config::Config;
 use crate::input::{By, Shard, ShardLoad, Survey, survey};
 use crate::model::exit::Exit;
 use crate::report::{PrintError, say};
 
-/// Shards that are shown one by one; of more, the heaviest, the median and the lightest.
-const SHARDS: usize = 64;
+/// Up to how many shards are shown one by one. Of more, the heaviest, the median and the lightest are shown.
+const MAX_SHOWN_SHARDS: usize = 64;
 
-/// How many of the heaviest are shown.
+/// How many of the heaviest shards and hosts are shown.
 const HEAVIEST: usize = 10;
 
-/// Counts the inputs, and says which lines hold none.
+/// Prints how many inputs there are, and reports the invalid ones.
+///
+/// # Errors
+///
+/// A source or standard output fails.
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let take = config.take;
     let shard = take.shard.unwrap_or(Shard::ALL);
@@ -46,7 +50,7 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
 fn write_shards(survey: &Survey, to: &mut String) {
     let count = survey.shards.len();
     let mut shards: Vec<(usize, &ShardLoad)> = survey.shards.iter().enumerate().collect();
-    if count > SHARDS {
+    if count > MAX_SHOWN_SHARDS {
         shards.sort_by_key(|(_, load)| std::cmp::Reverse(load.inputs));
         let (median, lightest) = (shards[count / 2], shards[count - 1]);
         shards.truncate(HEAVIEST);
@@ -85,7 +89,7 @@ fn write_hosts(survey: &Survey, by: By, to: &mut String) {
             By::Host => format!("{shard}/{count}"),
             By::Url => "-".to_owned(),
         };
-        // In thousandths, as integers: of so many a float would not be exact.
+        // Thousandths as integers, because a float is not exact for large numbers.
         let thousandths = u128::from(inputs) * 1000 / u128::from(all.max(1));
         let share = format!("{}.{}%", thousandths / 10, thousandths % 10);
         let _ = writeln!(to, "{place:<16} {inputs:>12} {share:>6}  {host}");

@@ -1,27 +1,28 @@
-//! The files a run leaves behind: written under another name, whole or absent under their own.
+//! The files of `--results` and `--summary-file`: written under a temporary name, and renamed when they
+//! are complete.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
-use super::{FinishedRun, RunError};
+use super::drive::FinishedRun;
+use super::error::RunError;
 use crate::config::Run;
 use crate::input::{HASH, Shard, ShardFilter};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardOf, say};
-use crate::save::{FileIdentity, folder_of};
+use crate::save::folder_of;
+use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, sync_directory};
 
-/// Why results are not written, mostly.
-const EARLY: &str = "the run stopped early";
+/// The usual reason for incomplete results.
+const STOPPED_EARLY: &str = "the run stopped early";
 
-/// What `--results` and `--summary-file` ask for.
+/// The output files of a run.
 pub(crate) struct OutputFiles {
     results: Option<OutputFile>,
     summary: Option<OutputFile>,
@@ -29,7 +30,7 @@ pub(crate) struct OutputFiles {
 }
 
 impl OutputFiles {
-    /// Starts the files, before the first request; `None` where the results are there already.
+    /// Creates the temporary files before the first request. Returns `None` if the results exist already.
     pub(crate) fn create(run: &Run, take: ShardFilter) -> Result<Option<Self>, RunError> {
         if let Some(path) = run
             .results
@@ -39,10 +40,10 @@ impl OutputFiles {
             let path = path.display();
             say(&match &run.summary_file {
                 Some(summary) if !summary.exists() => format!(
-                    "{path}: is there already, nothing to do; {} is not: to have both, remove {path} and run this again",
+                    "{path}: already exists, nothing to do; {} does not: to get both, remove {path} and run again",
                     summary.display()
                 ),
-                _ => format!("{path}: is there already, nothing to do"),
+                _ => format!("{path}: already exists, nothing to do"),
             });
             return Ok(None);
         }
@@ -57,11 +58,11 @@ impl OutputFiles {
         }))
     }
 
-    /// Where the records go.
+    /// Returns the file that the records go to.
     pub(crate) fn lines(&self) -> io::Result<File> {
         match &self.results {
-            Some(draft) => draft.file().try_clone(),
-            None => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
+            Some(output) => output.file().try_clone(),
+            None => duplicate_stdout(),
         }
     }
 
@@ -70,23 +71,24 @@ impl OutputFiles {
         self.results.is_none()
     }
 
-    /// What messages call the place where the records go.
+    /// Returns the name of that file in messages.
     pub(crate) fn output_name(&self) -> String {
         match &self.results {
-            Some(draft) => draft.path.display().to_string(),
+            Some(output) => output.path.display().to_string(),
             None => "standard output".to_owned(),
         }
     }
 
-    /// Leaves the results under their draft's name: the run could not go on.
+    /// Leaves the results under their temporary name, because the run could not go on.
     pub(crate) fn abandon(self) -> Result<(), RunError> {
-        self.results.map_or(Ok(()), |draft| draft.keep(EARLY))
+        self.results
+            .map_or(Ok(()), |output| output.keep(STOPPED_EARLY))
     }
 
-    /// Gives the files their names. Results of a run that stopped early keep their draft's.
+    /// Gives the files their names. The results of a run that stopped early keep their temporary name.
     ///
-    /// Those of a whole run come last, because a run that finds them does nothing:
-    /// wherever the process dies, there are no results without their summary.
+    /// The results are renamed last, because a run that finds them does nothing: wherever the process
+    /// dies, there are no results without their summary.
     pub(crate) fn finish(self, done: &FinishedRun, exit: Exit) -> Result<(), RunError> {
         let Self {
             results,
@@ -103,8 +105,10 @@ impl OutputFiles {
         };
         match results {
             None => summarize(None),
-            Some(results) if !done.is_whole() => results.keep(EARLY).and_then(|()| summarize(None)),
-            // Another run was first; its summary is not ours to replace.
+            Some(results) if !done.is_complete() => {
+                results.keep(STOPPED_EARLY).and_then(|()| summarize(None))
+            }
+            // Another run was faster, and its summary must stay.
             Some(results) if results.is_taken() => results.publish(),
             Some(results) => match summarize(Some(&results)) {
                 Ok(()) => results.publish(),
@@ -124,7 +128,7 @@ fn shard_of(take: ShardFilter) -> ShardOf {
     }
 }
 
-/// The SHA-256 of what `bytes` gives, in hex.
+/// Returns the SHA-256 of everything that `bytes` yields, in hex.
 pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -138,16 +142,16 @@ pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
     }
 }
 
-/// One file that is not there yet.
+/// One output file.
 struct OutputFile {
     path: PathBuf,
     file: Destination,
 }
 
 enum Destination {
-    /// Renamed when it is whole.
-    Beside(NamedTempFile),
-    /// A device or a pipe: nothing to rename.
+    /// A temporary file in the same folder, renamed when it is complete.
+    Temporary(NamedTempFile),
+    /// A device or a pipe, which is written in place.
     Direct(File),
 }
 
@@ -160,14 +164,14 @@ impl OutputFile {
             let file = OpenOptions::new().append(true).open(path);
             file.map(|file| (path.to_owned(), Destination::Direct(file)))
         } else {
-            // A link stays, and what it leads to is replaced.
+            // A symbolic link stays, and its target is replaced.
             let path = if path.is_symlink() {
                 path.canonicalize()
             } else {
                 Ok(path.to_owned())
             };
             path.and_then(|path| Ok((beside(&path)?, path)))
-                .map(|(file, path)| (path, Destination::Beside(file)))
+                .map(|(file, path)| (path, Destination::Temporary(file)))
         };
         match file {
             Ok((path, file)) => Ok(Self { path, file }),
@@ -181,14 +185,14 @@ impl OutputFile {
 
     fn file(&self) -> &File {
         match &self.file {
-            Destination::Beside(file) => file.as_file(),
+            Destination::Temporary(file) => file.as_file(),
             Destination::Direct(file) => file,
         }
     }
 
-    /// What a summary says of it: nothing where it has no end and is not kept.
+    /// Returns what the summary says of the file: nothing where it is a device or a pipe.
     fn describe(&self) -> Result<Option<ResultsFile>, RunError> {
-        let Destination::Beside(file) = &self.file else {
+        let Destination::Temporary(file) = &self.file else {
             return Ok(None);
         };
         let sum = file.reopen().and_then(sha256);
@@ -199,12 +203,12 @@ impl OutputFile {
         }))
     }
 
-    /// Whether something has its name by now.
+    /// Whether something has taken its name meanwhile.
     fn is_taken(&self) -> bool {
-        matches!(self.file, Destination::Beside(_)) && self.path.symlink_metadata().is_ok()
+        matches!(self.file, Destination::Temporary(_)) && self.path.symlink_metadata().is_ok()
     }
 
-    /// Gives it its name, unless something has that name by now.
+    /// Gives the file its name, unless something has taken it meanwhile.
     fn publish(self) -> Result<(), RunError> {
         self.finish(|file, path| {
             let Err(refused) = file.persist_noclobber(path) else {
@@ -217,19 +221,19 @@ impl OutputFile {
         })
     }
 
-    /// Gives it its name, whatever had it.
+    /// Writes `text` and gives the file its name. Replaces what has that name.
     fn replace(self, text: &str) -> Result<(), RunError> {
         let written = self.file().write_all(text.as_bytes());
         written.map_err(|error| RunError::Output(self.path.display().to_string(), error))?;
         self.finish(|file, path| file.persist(path).map(drop).map_err(|error| error.error))
     }
 
-    /// Leaves it what it is, and says where and why.
+    /// Leaves the file under its temporary name, and says where and why.
     fn keep(self, why: &str) -> Result<(), RunError> {
         self.finish(|file, path| {
             let kept = file.keep().map_err(|error| error.error)?.1;
             say(&format!(
-                "{}: not written, {why}; what there is, is in {}",
+                "{}: not written: {why}; the incomplete records are in {}",
                 path.display(),
                 kept.display()
             ));
@@ -241,28 +245,28 @@ impl OutputFile {
         self,
         name: impl FnOnce(NamedTempFile, &Path) -> io::Result<()>,
     ) -> Result<(), RunError> {
-        let Destination::Beside(file) = self.file else {
+        let Destination::Temporary(file) = self.file else {
             return Ok(());
         };
         let synced = file.as_file().sync_all();
         let finished = synced.and_then(|()| name(file, &self.path));
-        // Not every file system can: then it is as safe as that makes it.
-        let _ = File::open(folder_of(&self.path)).and_then(|folder| folder.sync_all());
+        // Some file systems cannot sync a folder, and that is no reason to fail.
+        let _ = sync_directory(folder_of(&self.path));
         finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
     }
 }
 
-/// Whether it is what standard output or standard error go to: `/dev/stdout`, say.
+/// Whether `path` is what standard output or standard error go to, such as `/dev/stdout`.
 fn is_standard_stream(path: &Path) -> bool {
-    let there = FileIdentity::at(path);
+    let identity = FileIdentity::at(path);
     let streams = [
-        FileIdentity::open(io::stdout()),
-        FileIdentity::open(io::stderr()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
     ];
-    there.is_some() && streams.contains(&there)
+    identity.is_some() && streams.contains(&identity)
 }
 
-/// `NAME.??????.partial` in the folder of `path`, readable as the umask says.
+/// Creates `NAME.??????.partial` in the folder of `path`, with a mode after the umask.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     if path.is_dir() {
@@ -270,9 +274,5 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
     let mut prefix = name.to_owned();
     prefix.push(".");
-    Builder::new()
-        .prefix(&prefix)
-        .suffix(".partial")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder_of(path))
+    create_temporary(folder_of(path), &prefix, ".partial")
 }

@@ -1,24 +1,26 @@
-//! What is to be done about each input, decided as it is read and in the order
-//! of the list: send it, and where its body goes; or skip it, or refuse it.
+//! Decides about each input, in the order of the list and as it is read: whether its request is sent,
+//! skipped or refused, and which file its body becomes.
 
 use std::sync::Arc;
 
 use reqwest::Method;
 
 use crate::cli::IfExists;
-use crate::model::request::{Decision, Existing, Input, Request, SaveTarget, Skip};
+use crate::model::input::{Decision, Input, Skip};
+use crate::model::request::Request;
+use crate::model::saved_file::{Existing, SaveTarget};
 use crate::report::{JournalIndex, PriorResult};
 use crate::save::{Entry, Folder, NameRequest, Names, SaveError, is_legal};
 
-/// Decides. It looks at the disk, so it belongs where that may take its time.
+/// Decides about inputs. It reads the disk, so it runs on the thread that reads the input.
 pub(crate) struct Planner {
-    /// What earlier runs did, with `--journal`.
+    /// What earlier runs did (`--journal`).
     pub(crate) past: Option<JournalIndex>,
-    /// Where files go, with `--output-dir`.
+    /// Where files go (`--output-dir`).
     pub(crate) files: Option<Files>,
 }
 
-/// Files that may be there, and names that are.
+/// The files of the output folder, and the names given out so far.
 pub(crate) struct Files {
     pub(crate) folder: Arc<Folder>,
     pub(crate) names: Names,
@@ -26,20 +28,19 @@ pub(crate) struct Files {
 }
 
 impl Planner {
-    /// What the user should know of the journal.
+    /// Returns the warning that the journal calls for, if there is one.
     pub(crate) fn warning(&self) -> Option<String> {
         let ignored = self.past.as_ref()?.ignored;
-        (ignored > 0)
-            .then(|| format!("--journal: lines that are no records are ignored: {ignored}"))
+        (ignored > 0).then(|| format!("--journal: ignored {ignored} lines that are not records"))
     }
 
-    /// Makes the plan for `input`.
+    /// Decides about `input`.
     pub(crate) fn plan(&mut self, input: &mut Input) {
         let prior = self.past.as_ref().map(|past| past.look_up(input));
         let Ok(request) = &mut input.request else {
             return;
         };
-        // Nobody else has it yet.
+        // The request was just parsed, so nobody else holds it.
         let Some(request) = Arc::get_mut(request) else {
             return;
         };
@@ -56,8 +57,8 @@ impl Planner {
 }
 
 impl Files {
-    /// Gives `request` its place, unless there is no need to send it. `prior` is what
-    /// the journal says, if there is one.
+    /// Gives `request` its save target, unless it need not be sent. `prior` is what the journal says of it, if
+    /// there is a journal.
     fn plan(
         &mut self,
         index: u64,
@@ -67,7 +68,7 @@ impl Files {
     ) -> Result<Decision, SaveError> {
         let journal = prior.is_some();
         let recorded = prior.and_then(|prior| prior.file);
-        // A journal is a file that others can write, too.
+        // Others can write to the journal, too.
         let recorded = recorded.filter(|(name, _)| is_legal(name));
         if let Some((name, size)) = &recorded
             && self.folder.entry(name)? == Entry::File(*size)

@@ -1,23 +1,16 @@
 //! The folder of the files: opened once; what is made, is made beneath it.
 
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags, Stat, flock,
-    fstat, fsync, linkat, openat, renameat, renameat_with, stat, statat, unlinkat,
-};
-use rustix::io::Errno;
-use rustix::path::Arg;
-
-use super::SaveError;
+use super::error::SaveError;
 use super::names::fingerprint;
 use crate::model::error::plain;
+use crate::sys::{Directory, FileIdentity, sync_directory};
 
 /// What a temporary file is called: these, and 16 hexadecimal digits between them.
 const TEMPORARY: (&str, &str) = (".fetch-", ".tmp");
@@ -40,38 +33,16 @@ pub enum Entry {
     Other,
 }
 
-/// One file, whatever its names are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileIdentity(u64, u64);
-
-impl FileIdentity {
-    fn of(stat: &Stat) -> Self {
-        Self(stat.st_dev, stat.st_ino)
-    }
-
-    /// Which file that is.
-    #[must_use]
-    pub fn at(path: &Path) -> Option<Self> {
-        Some(Self::of(&stat(path).ok()?))
-    }
-
-    /// Which file is open there.
-    #[must_use]
-    pub fn open(file: impl AsFd) -> Option<Self> {
-        Some(Self::of(&fstat(file).ok()?))
-    }
-}
-
 /// An open folder.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    fd: OwnedFd,
+    directory: Directory,
     own: Vec<FileIdentity>,
     /// Fingerprints of the names that files of the run's own will have.
     own_names: Vec<u64>,
     /// Files that a run left without a record, with their temporary names.
-    unrecorded: Mutex<HashMap<Box<[u8]>, CString>>,
+    unrecorded: Mutex<HashMap<OsString, String>>,
 }
 
 impl Folder {
@@ -83,37 +54,28 @@ impl Folder {
     /// It cannot be made or opened.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let failed = |error: io::Error| FolderError(path.to_owned(), error);
-        let open = || {
-            openat(
-                CWD,
-                path,
-                OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-            )
-        };
-        let fd = match open() {
-            Err(Errno::NOENT) => {
+        let directory = match Directory::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 fs::create_dir_all(path).map_err(failed)?;
                 // Its own name is to last as well; not every file system can do that.
-                let _ = File::open(folder_of(path)).and_then(|above| above.sync_all());
-                open()
+                let _ = sync_directory(folder_of(path));
+                Directory::open(path)
             }
             opened => opened,
         };
-        let fd = fd.map_err(|error| failed(error.into()))?;
         let folder = Self {
             path: path.to_owned(),
-            fd,
+            directory: directory.map_err(failed)?,
             own: Vec::new(),
             own_names: Vec::new(),
             unrecorded: Mutex::default(),
         };
-        let alone = flock(&folder.fd, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let alone = folder.directory.try_lock().is_ok();
         if alone {
-            folder.sweep().map_err(|error| failed(error.into()))?;
+            folder.sweep().map_err(failed)?;
         }
         // Who sweeps is waited for. Where locks are not to be had, nobody sweeps.
-        let _ = flock(&folder.fd, FlockOperation::LockShared);
+        let _ = folder.directory.lock_shared();
         Ok(folder)
     }
 
@@ -125,7 +87,7 @@ impl Folder {
         own: Vec<FileIdentity>,
         coming: impl IntoIterator<Item = &'a Path>,
     ) -> Self {
-        let here = FileIdentity::open(&self.fd);
+        let here = self.directory.identity();
         let coming = coming.into_iter();
         let own_names = coming
             .filter(|path| FileIdentity::at(folder_of(path)) == here)
@@ -140,41 +102,40 @@ impl Folder {
     }
 
     /// Removes temporary files, except those that show which files have no record.
-    fn sweep(&self) -> rustix::io::Result<()> {
+    fn sweep(&self) -> io::Result<()> {
         let mut linked = HashMap::new();
-        for entry in Dir::read_from(&self.fd)? {
+        for entry in self.directory.entries()? {
             let entry = entry?;
-            if !is_temporary(entry.file_name().to_bytes()) {
+            let Some(name) = temporary(entry.name()) else {
+                continue;
+            };
+            let metadata = self.directory.metadata(name)?;
+            if !metadata.is_file {
                 continue;
             }
-            let stat = statat(&self.fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
-            if !is_regular(stat.st_mode) {
-                continue;
-            }
-            if stat.st_nlink > 1 {
-                linked.insert(stat.st_ino, entry.file_name().to_owned());
+            if metadata.links > 1 {
+                linked.insert(metadata.identity.file_number(), name.to_owned());
             } else {
                 // What cannot be removed is in nobody's way.
-                let _ = self.remove(entry.file_name());
+                let _ = self.remove(name);
             }
         }
         if linked.is_empty() {
             return Ok(());
         }
         let mut unrecorded = self.unrecorded();
-        for entry in Dir::read_from(&self.fd)? {
+        for entry in self.directory.entries()? {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if !is_temporary(name)
-                && let Some(temporary) = linked.remove(&entry.ino())
+            if temporary(entry.name()).is_none()
+                && let Some(temporary) = linked.remove(&entry.file_number())
             {
-                unrecorded.insert(name.into(), temporary);
+                unrecorded.insert(entry.name().to_owned(), temporary);
             }
         }
         Ok(())
     }
 
-    fn unrecorded(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, CString>> {
+    fn unrecorded(&self) -> MutexGuard<'_, HashMap<OsString, String>> {
         self.unrecorded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -182,16 +143,16 @@ impl Folder {
 
     /// The file `name` has a record after all.
     pub fn confirm(&self, name: &str) {
-        let temporary = self.unrecorded().remove(name.as_bytes());
+        let temporary = self.unrecorded().remove(OsStr::new(name));
         if let Some(temporary) = temporary {
-            let _ = self.remove(&*temporary);
+            let _ = self.remove(&temporary);
         }
     }
 
     /// Whether a run that died left the file `name` without a record.
     #[must_use]
     pub fn is_unrecorded(&self, name: &str) -> bool {
-        self.unrecorded().contains_key(name.as_bytes())
+        self.unrecorded().contains_key(OsStr::new(name))
     }
 
     /// What is there under `name`; a link is not followed.
@@ -203,13 +164,11 @@ impl Folder {
         if !self.own_names.is_empty() && self.own_names.contains(&fingerprint(name)) {
             return Ok(Entry::Own);
         }
-        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if self.own.contains(&FileIdentity::of(&stat)) => Ok(Entry::Own),
-            Ok(stat) if is_regular(stat.st_mode) => {
-                Ok(Entry::File(stat.st_size.try_into().unwrap_or_default()))
-            }
+        match self.directory.metadata(name) {
+            Ok(metadata) if self.own.contains(&metadata.identity) => Ok(Entry::Own),
+            Ok(metadata) if metadata.is_file => Ok(Entry::File(metadata.length)),
             Ok(_) => Ok(Entry::Other),
-            Err(Errno::NOENT) => Ok(Entry::Nothing),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Entry::Nothing),
             Err(error) => Err(self.failed(name, error)),
         }
     }
@@ -220,16 +179,16 @@ impl Folder {
         self.path.join(name).display().to_string()
     }
 
-    pub(super) fn failed(&self, name: &str, error: impl Into<io::Error>) -> SaveError {
-        SaveError::Io(self.shown(name), error.into())
+    pub(super) fn failed(&self, name: &str, error: io::Error) -> SaveError {
+        SaveError::Io(self.shown(name), error)
     }
 
     /// A new file under a temporary name.
-    pub(super) fn create_temporary(&self) -> rustix::io::Result<(String, File)> {
+    pub(super) fn create_temporary(&self) -> io::Result<(String, File)> {
         loop {
             let name = Self::temporary_name();
             match self.create(&name) {
-                Err(Errno::EXIST) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 made => return Ok((name, made?)),
             }
         }
@@ -241,84 +200,67 @@ impl Folder {
     }
 
     /// A new file, to be read and written; its mode is the umask's.
-    pub(super) fn create(&self, name: &str) -> rustix::io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        openat(&self.fd, name, flags, Mode::from_raw_mode(0o666)).map(File::from)
+    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+        self.directory.create_new(name)
     }
 
     /// A regular file that is there, to be read and, if `write`, written; `None` where
     /// nothing is there, an error of kind `InvalidInput` where something else is.
     pub(super) fn open_regular(&self, name: &str, write: bool) -> io::Result<Option<File>> {
-        let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
-        // A pipe that nobody writes to must not hold us up.
-        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if file.metadata()?.is_file() {
-            Ok(Some(file))
-        } else {
-            Err(io::ErrorKind::InvalidInput.into())
+        match self.directory.open_regular(name, write) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
         }
     }
 
     /// The file of that name, not what a link leads to.
-    fn identity(&self, name: impl Arg) -> Option<FileIdentity> {
-        let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
-        stat.ok().as_ref().map(FileIdentity::of)
+    fn identity(&self, name: &str) -> Option<FileIdentity> {
+        let metadata = self.directory.metadata(name);
+        metadata.ok().map(|metadata| metadata.identity)
     }
 
     /// Whether `name` is still the name of `file`.
     pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
         let named = self.identity(name);
-        named.is_some() && named == FileIdentity::open(file)
+        named.is_some() && named == FileIdentity::of(file)
     }
 
     /// Gives the file `from` the second name `to`, which nothing may have. False
     /// where the file system has no second names, and `from` is gone then.
-    pub(super) fn link(&self, from: &str, to: &str) -> rustix::io::Result<bool> {
-        match linkat(&self.fd, from, &self.fd, to, AtFlags::empty()) {
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
-                let renamed = renameat_with(&self.fd, from, &self.fd, to, RenameFlags::NOREPLACE);
-                match renamed {
-                    // The file system has neither.
-                    Err(Errno::INVAL) => Err(Errno::OPNOTSUPP),
-                    renamed => renamed.map(|()| false),
-                }
+    pub(super) fn link(&self, from: &str, to: &str) -> io::Result<bool> {
+        match self.directory.hard_link(from, to) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let renamed = self.directory.rename_no_replace(from, to);
+                renamed.map(|()| false)
             }
             linked => linked.map(|()| true),
         }
     }
 
     /// Gives `from` the name `to`, whatever had it.
-    pub(super) fn rename(&self, from: &str, to: &str) -> rustix::io::Result<()> {
-        renameat(&self.fd, from, &self.fd, to)
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.directory.rename(from, to)
     }
 
     /// Removes a name. Once more where that fails: nobody will come back for it.
-    pub(super) fn remove(&self, name: impl Arg + Copy) -> rustix::io::Result<()> {
-        match unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(_) => unlinkat(&self.fd, name, AtFlags::empty()),
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        match self.directory.remove_file(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => self.directory.remove_file(name),
+            _ => Ok(()),
         }
     }
 
     /// Removes the file `name` if a run that died left it without a record.
     pub(super) fn take_back_unrecorded(&self, name: &str) {
-        let temporary = self.unrecorded().remove(name.as_bytes());
+        let temporary = self.unrecorded().remove(OsStr::new(name));
         if let Some(temporary) = temporary {
-            self.take_back(name, &*temporary);
+            self.take_back(name, &temporary);
         }
     }
 
     /// Removes both names of a file that no record tells of; what took the place
     /// of `name` since stays.
-    pub(super) fn take_back(&self, name: &str, temporary: impl Arg + Copy) {
+    pub(super) fn take_back(&self, name: &str, temporary: &str) {
         let named = self.identity(name);
         if named.is_some() && named == self.identity(temporary) {
             let _ = self.remove(name);
@@ -327,8 +269,8 @@ impl Folder {
     }
 
     /// Makes the names in it last.
-    pub(super) fn sync(&self) -> rustix::io::Result<()> {
-        fsync(&self.fd)
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.directory.sync()
     }
 }
 
@@ -341,13 +283,11 @@ pub fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-fn is_regular(mode: RawMode) -> bool {
-    FileType::from_raw_mode(mode) == FileType::RegularFile
-}
-
-fn is_temporary(name: &[u8]) -> bool {
+/// The name, if it is that of a temporary file.
+fn temporary(name: &OsStr) -> Option<&str> {
     let (before, after) = TEMPORARY;
-    name.strip_prefix(before.as_bytes())
-        .and_then(|rest| rest.strip_suffix(after.as_bytes()))
-        .is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+    let name = name.to_str()?;
+    let digits = name.strip_prefix(before)?.strip_suffix(after)?;
+    let is_ours = digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_ours.then_some(name)
 }

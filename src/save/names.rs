@@ -365,7 +365,8 @@ fn cut(text: &str, most: usize) -> &str {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::model::request::{Input, Request};
+    use crate::model::input::Input;
+    use crate::model::request::Request;
     use proptest::prelude::*;
 
     fn names(template: &str, lines: &[String]) -> Vec<Arc<str>> {

@@ -3,34 +3,23 @@
 //! Beside it, in `.NAME.part.json`, stands what it is a part of. A `NAME.part`
 //! with something in it and without that is somebody else's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::error::SaveError;
+use super::folder::{Entry, Folder};
 use super::names::beside;
-use super::{Entry, Folder, SaveError};
+use crate::model::body_sink::Representation;
+use crate::sys::{boot_id, link_count, try_lock};
 
 /// What stands behind the name of a file that is not whole yet.
 pub const PART: &str = ".part";
 
 /// Bytes of what stands beside a part, at most: a URL and a validator.
 const MAX_SIDECAR: u64 = 1024 * 1024;
-
-/// What a body is: equal means that bytes of one continue bytes of the other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Representation {
-    /// Where it was asked for.
-    pub url: String,
-    /// A strong validator (RFC 9110, section 8.8.1), as `If-Range` takes it.
-    pub validator: String,
-    /// Bytes in all, where the server said so.
-    pub length: Option<u64>,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Sidecar {
@@ -44,7 +33,7 @@ struct Sidecar {
 
 /// An open `NAME.part`, which no other process has open.
 #[derive(Debug)]
-pub struct PartFile {
+pub(super) struct PartFile {
     name: String,
     sidecar: String,
     file: File,
@@ -69,10 +58,11 @@ impl PartFile {
         };
         lock(folder, &name, &file)?;
         let metadata = file.metadata().map_err(not_ours)?;
+        let links = link_count(&file).map_err(not_ours)?;
         let (of, length) = match (read_sidecar(folder, &sidecar), metadata.len()) {
             // Another name of the same file would change with it.
-            _ if metadata.nlink() != 1 => return Err(SaveError::NotOurs(folder.shown(&name))),
-            (Some(beside), length) if beside.boot.is_some() && beside.boot == boot() => {
+            _ if links != 1 => return Err(SaveError::NotOurs(folder.shown(&name))),
+            (Some(beside), length) if beside.boot.is_some() && beside.boot == boot_id() => {
                 (Some(beside.of), length)
             }
             (Some(beside), length) => (Some(beside.of), length.min(beside.synced)),
@@ -96,14 +86,14 @@ impl PartFile {
         of: Representation,
     ) -> Result<Self, SaveError> {
         let (name, sidecar) = names(name);
-        let file = folder.create(&name).map_err(|error| match error {
-            Errno::EXIST => SaveError::NotOurs(folder.shown(&name)),
-            error => folder.failed(&name, error),
+        let file = folder.create(&name).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => SaveError::NotOurs(folder.shown(&name)),
+            _ => folder.failed(&name, error),
         })?;
         lock(folder, &name, &file)?;
         let written = write_sidecar(folder, &sidecar, &of, 0);
         written.inspect_err(|_| {
-            let _ = folder.remove(&*name);
+            let _ = folder.remove(&name);
         })?;
         Ok(Self {
             name,
@@ -115,14 +105,12 @@ impl PartFile {
     }
 
     /// What it is a part of, where that is known.
-    #[must_use]
-    pub fn of(&self) -> Option<&Representation> {
+    pub(super) fn of(&self) -> Option<&Representation> {
         self.of.as_ref()
     }
 
     /// Where to go on. The last byte of all is asked for again, so that there is something to ask for.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         let length = self.of.as_ref().and_then(|of| of.length);
         let last = length.map(|length| length.saturating_sub(1));
         last.map_or(self.length, |last| self.length.min(last))
@@ -175,21 +163,23 @@ impl PartFile {
         folder
             .rename(&self.name, &name)
             .map_err(|error| folder.failed(&self.name, error))?;
-        let _ = folder.remove(&*self.sidecar);
+        let _ = folder.remove(&self.sidecar);
         Ok((name, self.file))
     }
 
     /// Removes it.
     pub(super) fn remove(self, folder: &Folder) {
-        let _ = folder.remove(&*self.name);
-        let _ = folder.remove(&*self.sidecar);
+        let _ = folder.remove(&self.name);
+        let _ = folder.remove(&self.sidecar);
     }
 }
 
 /// No other process may write it. Where locks are not to be had, the user sees to that.
 fn lock(folder: &Folder, name: &str, file: &File) -> Result<(), SaveError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => Err(SaveError::Busy(folder.shown(name))),
+    match try_lock(file) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SaveError::Busy(folder.shown(name)))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -218,7 +208,7 @@ fn write_sidecar(
 ) -> Result<(), SaveError> {
     let sidecar = Sidecar {
         of: of.clone(),
-        boot: boot(),
+        boot: boot_id(),
         synced,
     };
     let failed = |error: io::Error| folder.failed(name, error);
@@ -226,21 +216,13 @@ fn write_sidecar(
         return Err(SaveError::NotOurs(folder.shown(name)));
     }
     let text = serde_json::to_vec(&sidecar).map_err(|error| failed(error.into()))?;
-    let (temporary, mut file) = folder
-        .create_temporary()
-        .map_err(|error| failed(error.into()))?;
+    let (temporary, mut file) = folder.create_temporary().map_err(failed)?;
     let written = file
         .write_all(&text)
         .and_then(|()| if synced > 0 { file.sync_all() } else { Ok(()) })
-        .and_then(|()| Ok(folder.rename(&temporary, name)?));
+        .and_then(|()| folder.rename(&temporary, name));
     written.map_err(|error| {
-        let _ = folder.remove(&*temporary);
+        let _ = folder.remove(&temporary);
         failed(error)
     })
-}
-
-/// Something that is another after every start of the system, where that can be known.
-fn boot() -> Option<String> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
 }

@@ -6,21 +6,21 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
-use super::part_file::{PartFile, Representation};
-use super::{Entry, Folder, SaveError, SaveOptions};
-use crate::model::outcome::{PendingFile, SavedFile};
-use crate::model::request::{Existing, SaveTarget};
-use crate::model::text::hex;
+use super::error::SaveError;
+use super::folder::{Entry, Folder};
+use super::options::SaveOptions;
+use super::part_file::PartFile;
+use crate::model::body_sink::{BodyChecks, Representation, SavedBody};
+use crate::model::saved_file::{Existing, PendingFile, SaveTarget, SavedFile};
 
 /// How much is compared at a time.
 const PIECE: usize = 64 * 1024;
 
 /// Where a body begins.
 #[derive(Debug)]
-pub enum BodyStart {
+pub(super) enum BodyStart {
     /// At its first byte. What an earlier attempt left is of no use.
     Anew {
         /// What an earlier attempt left.
@@ -32,22 +32,13 @@ pub enum BodyStart {
     At(PartFile),
 }
 
-/// What a body is checked for.
-#[derive(Clone, Copy, Debug)]
-pub struct BodyChecks {
-    /// The hash is wanted.
-    pub sha256: bool,
-    /// What it must be.
-    pub expected: Option<[u8; 32]>,
-}
-
 /// A file that is not whole yet.
 #[derive(Debug)]
 pub(super) struct UnfinishedFile {
     folder: Arc<Folder>,
     options: SaveOptions,
     place: SaveTarget,
-    expected: Option<[u8; 32]>,
+    checks: BodyChecks,
     hash: Option<Sha256>,
     state: UnfinishedState,
 }
@@ -60,15 +51,6 @@ enum UnfinishedState {
     Part(PartFile),
     /// Nothing is left.
     Ended,
-}
-
-/// A body as a file.
-#[derive(Debug)]
-pub struct SavedBody {
-    /// The file.
-    pub saved: SavedFile,
-    /// Of all of it, where asked for.
-    pub sha256: Option<[u8; 32]>,
 }
 
 impl UnfinishedFile {
@@ -84,7 +66,7 @@ impl UnfinishedFile {
             folder,
             options,
             place,
-            expected: checks.expected,
+            checks,
             hash: hashes.then(Sha256::new),
             state: UnfinishedState::Starting(start),
         }
@@ -101,11 +83,11 @@ impl UnfinishedFile {
         self.start(false)?;
         self.append(pieces)?;
         let sha256: Option<[u8; 32]> = self.hash.take().map(|hash| hash.finalize().into());
-        if let (Some(sum), Some(expected)) = (sha256, self.expected)
-            && sum != expected
+        if let Some(sha256) = sha256
+            && let Err(error) = self.checks.verify(sha256)
         {
             self.discard();
-            return Err(SaveError::Checksum(hex(&sum)));
+            return Err(error.into());
         }
         if self.options.fsync {
             let synced = self.file().and_then(|file| file.sync_all());
@@ -115,7 +97,7 @@ impl UnfinishedFile {
         let saved = temporary.publish(&self.place)?;
         if self.options.fsync {
             let synced = self.folder.sync();
-            synced.map_err(|error| self.failed(error.into()))?;
+            synced.map_err(|error| self.failed(error))?;
         }
         Ok(SavedBody { saved, sha256 })
     }
@@ -257,7 +239,7 @@ impl TemporaryFile {
     /// Gives it its name.
     fn publish(mut self, place: &SaveTarget) -> Result<SavedFile, SaveError> {
         let folder = self.folder.clone();
-        let failed = |error: Errno| folder.failed(&place.name, error);
+        let failed = |error: io::Error| folder.failed(&place.name, error);
         let Some(temporary) = self.name.clone() else {
             return Err(SaveError::Lost);
         };
@@ -266,7 +248,9 @@ impl TemporaryFile {
         }
         folder.take_back_unrecorded(&place.name);
         let linked = match folder.link(&temporary, &place.name) {
-            Err(Errno::EXIST) => self.publish_over(&temporary, place)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.publish_over(&temporary, place)?
+            }
             linked => linked.map_err(failed)?,
         };
         self.name = None;
@@ -285,7 +269,7 @@ impl TemporaryFile {
     fn publish_over(&mut self, temporary: &str, place: &SaveTarget) -> Result<bool, SaveError> {
         let name = &*place.name;
         let folder = self.folder.clone();
-        let failed = |error: Errno| folder.failed(name, error);
+        let failed = |error: io::Error| folder.failed(name, error);
         match folder.entry(name)? {
             Entry::File(_) => {}
             Entry::Own => return Err(SaveError::Own(folder.shown(name))),
@@ -342,7 +326,7 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            let _ = self.folder.remove(&*name);
+            let _ = self.folder.remove(&name);
         }
     }
 }
@@ -383,7 +367,7 @@ struct PublishedFile {
 impl PendingFile for PublishedFile {
     fn recorded(mut self: Box<Self>) {
         if let Some(temporary) = self.temporary.take() {
-            let _ = self.folder.remove(&*temporary);
+            let _ = self.folder.remove(&temporary);
         }
     }
 }
@@ -391,7 +375,7 @@ impl PendingFile for PublishedFile {
 impl Drop for PublishedFile {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
-            self.folder.take_back(&self.name, &*temporary);
+            self.folder.take_back(&self.name, &temporary);
         }
     }
 }

@@ -1,41 +1,41 @@
-//! Connections are begun a few at a time.
+//! Opens connections a few at a time.
 //!
-//! What it takes to open a connection is free again when it stands. So those that
-//! were begun have their turn in the event loop before others are: the memory is
-//! needed a few times only, however many requests start at once, and whoever finds
-//! meanwhile that another request left its connection in the pool needs none.
+//! The memory that opening a connection takes is free again once the connection stands. So those
+//! that have begun get their turn in the event loop before others begin. Then that memory is needed
+//! a few times only, however many requests start at once; and a request for which the pool gets
+//! a connection meanwhile opens none.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 
-/// Connections begun in a turn of the event loop at most.
-const BEGUN: usize = 16;
+/// How many connections are begun in one turn of the event loop.
+const PER_TURN: usize = 16;
 
-/// Lets so many begin in each turn, in the order in which they asked.
+/// Hands out permits to begin, in the order of the requests for them.
 #[derive(Clone)]
-pub(in crate::http) struct ConnectLimiter(Arc<Semaphore>);
+pub(super) struct ConnectLimiter(Arc<Semaphore>);
 
-/// The right to begin in this turn.
-pub(in crate::http) struct ConnectPermit(Option<OwnedSemaphorePermit>);
+/// The permit to begin a connection in this turn of the event loop.
+pub(super) struct ConnectPermit(Option<OwnedSemaphorePermit>);
 
 impl Default for ConnectLimiter {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BEGUN)))
+        Self(Arc::new(Semaphore::new(PER_TURN)))
     }
 }
 
 impl ConnectLimiter {
-    /// Waits for the turn in which one more may begin.
-    pub(in crate::http) async fn admit(&self) -> ConnectPermit {
+    /// Waits for the turn in which one more connection may begin.
+    pub(super) async fn acquire(&self) -> ConnectPermit {
         ConnectPermit(self.0.clone().acquire_owned().await.ok())
     }
 }
 
 impl ConnectPermit {
-    /// Ends with the turn: what has been begun goes on, and others may begin.
-    pub(in crate::http) async fn end(self) {
+    /// Gives the permit back with the end of the turn.
+    pub(super) async fn release_after_turn(self) {
         yield_now().await;
         drop(self.0);
     }
@@ -49,27 +49,29 @@ mod tests {
     use std::cell::Cell;
 
     #[tokio::test]
-    async fn a_few_begin_in_a_turn_and_all_in_the_end() {
-        let burst = ConnectLimiter::default();
+    async fn a_few_begin_per_turn_and_all_in_the_end() {
+        let limiter = ConnectLimiter::default();
         let (beginning, most, begun) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let connect = || async {
-            let admitted = burst.admit().await;
+            let permit = limiter.acquire().await;
             beginning.set(beginning.get() + 1);
             most.set(most.get().max(beginning.get()));
-            admitted.end().await;
+            permit.release_after_turn().await;
             beginning.set(beginning.get() - 1);
             begun.set(begun.get() + 1);
         };
-        join_all((0..3 * BEGUN).map(|_| connect())).await;
-        assert_eq!((most.get(), begun.get()), (BEGUN, 3 * BEGUN));
+        join_all((0..3 * PER_TURN).map(|_| connect())).await;
+        assert_eq!((most.get(), begun.get()), (PER_TURN, 3 * PER_TURN));
     }
 
     #[tokio::test]
-    async fn whoever_gives_up_takes_no_place() {
-        let burst = ConnectLimiter::default();
-        let given_up: Vec<_> = (0..BEGUN).map(|_| burst.admit().now_or_never()).collect();
-        assert!(given_up.iter().all(Option::is_some) && burst.admit().now_or_never().is_none());
+    async fn a_request_that_gives_up_leaves_its_permit_to_others() {
+        let limiter = ConnectLimiter::default();
+        let given_up: Vec<_> = (0..PER_TURN)
+            .map(|_| limiter.acquire().now_or_never())
+            .collect();
+        assert!(given_up.iter().all(Option::is_some) && limiter.acquire().now_or_never().is_none());
         drop(given_up);
-        assert!(burst.admit().now_or_never().is_some());
+        assert!(limiter.acquire().now_or_never().is_some());
     }
 }

@@ -1,86 +1,65 @@
-//! File descriptors: how many there are, and what fits into them.
+//! Fits the number of connections to the limit of open files.
 
-use rustix::io::fcntl_dupfd_cloexec;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::stdio::stdin;
+use super::pool::PoolLimits;
+use crate::sys::raise_open_file_limit;
 
-use crate::http::Pool;
-
-/// Look-ups of names at a time, each in a thread of its own.
+/// How many names are looked up at a time, each on a thread of its own.
 pub const LOOKUPS: usize = 16;
 
-/// Kept for everything that is no connection: standard streams, sources, results, event loops.
+/// Descriptors for everything other than connections: standard streams, sources, results, event loops.
 const RESERVE: usize = 32;
 
-/// Idle connections that are worth their memory, however many descriptors there are.
+/// How many idle connections are worth their memory, however many descriptors there are.
 const SHARE: usize = 64;
 
-/// Pools that are kept alive for their slow answers, however many descriptors there are.
+/// How many pools are kept alive for slow answers, however many descriptors there are.
 const SHARES: usize = 4;
 
-/// What fits into the limit of open files.
+/// What the limit of open files has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
-    /// Requests on the wire at a time: as asked, or less.
+    /// Requests in flight at a time: as asked for, or fewer.
     pub jobs: usize,
     /// Runtimes that carry them.
     pub runtimes: usize,
-    /// Connections of each runtime beside those: idle ones.
-    pub pool: Pool,
-    /// The hard limit, where it made `jobs` less than asked.
+    /// The idle connections that each runtime keeps beside those.
+    pub pool: PoolLimits,
+    /// The hard limit, if `jobs` had to be lowered because of it.
     pub limit: Option<u64>,
 }
 
 impl Fit {
-    /// How many descriptors the connections of a run take, and all else; more of them are open only
-    /// where slow answers keep pools alive.
+    /// Returns how many descriptors the run takes in all. More are open only where slow answers keep
+    /// pools alive.
     #[must_use]
     pub fn descriptors(&self) -> usize {
-        RESERVE + self.jobs + self.runtimes * self.pool.share
+        RESERVE + self.jobs + self.runtimes * self.pool.connections
     }
 }
 
-/// Fewer than this, and nothing runs.
+/// The smallest limit that a run can do with.
 const LEAST: u64 = 24;
 
-/// So few files may be open that nothing runs.
+/// The limit of open files is too low for any run.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("only {0} open files are allowed here, and {LEAST} is the least (ulimit -n)")]
+#[error("the limit of open files is {0}: at least {LEAST} are needed; raise it with ulimit -n")]
 pub struct FileLimitError(u64);
 
-/// Raises the soft limit of open files to the hard one and fits `jobs` to it, beside
-/// `others` open files and `files` for each job, and `runtimes` to carry them.
+/// Raises the soft limit of open files to the hard one, and fits `jobs` and `runtimes` to it. `others` files
+/// are open anyway, and `files` more for each job.
 ///
 /// # Errors
 ///
-/// There is no room for anything.
+/// The limit is too low for any run.
 pub fn fit_jobs(
     jobs: usize,
     others: usize,
     files: usize,
     runtimes: usize,
 ) -> Result<Fit, FileLimitError> {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let current = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    match current {
+    match raise_open_file_limit() {
         Some(few) if few < LEAST => Err(FileLimitError(few)),
-        current => Ok(fit(jobs, others, files, current, runtimes)),
-    }
-}
-
-/// Has the system make room for `descriptors` now. Once there are several threads, Linux lets all of them
-/// wait each time that its table of files doubles: ten milliseconds and more at 64, 256, 512, ….
-pub fn make_room(descriptors: usize) {
-    if let Ok(last) = i32::try_from(descriptors) {
-        // What cannot be made now is made when it is needed.
-        drop(fcntl_dupfd_cloexec(stdin(), last));
+        limit => Ok(fit(jobs, others, files, limit, runtimes)),
     }
 }
 
@@ -95,9 +74,9 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     let fitted = jobs.min(available / (3 + files));
     let connections = available - fitted * files;
     let idle = connections - fitted;
-    // Less than its room would be used up by a single host; more serves more hosts.
+    // Fewer than the jobs would be used up by a single host. More serve more hosts.
     let share = fitted.max(SHARE).min((idle - fitted) / runtimes);
-    // Requests that are under way when a share is used up go beyond it.
+    // Requests in flight when a share is used up exceed it.
     let shares = (idle / (share * runtimes + fitted)).min(SHARES);
     if runtimes > 1 && (fitted < jobs || share < room(fitted, runtimes) || shares == 0) {
         return fit(jobs, others, files, limit, runtimes - 1);
@@ -105,7 +84,10 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     Fit {
         jobs: fitted,
         runtimes,
-        pool: Pool { share, shares },
+        pool: PoolLimits {
+            connections: share,
+            pools: shares,
+        },
         limit: limit.filter(|_| fitted < jobs),
     }
 }
@@ -144,7 +126,10 @@ mod tests {
             (50, Some(64), 2, 5, 1, 6, 1),
         ] {
             let fit = fit(jobs, 0, 0, limit, asked);
-            let pool = Pool { share, shares };
+            let pool = PoolLimits {
+                connections: share,
+                pools: shares,
+            };
             let wanted = (expected, runtimes, pool);
             let fitted = (fit.jobs, fit.runtimes, fit.pool);
             assert_eq!(fitted, wanted, "{jobs} {limit:?} {asked}");
@@ -155,9 +140,6 @@ mod tests {
                 "{jobs} {limit:?}"
             );
         }
-        assert_eq!(
-            crate::http::connect::descriptors::fit(1000, 0, 1, Some(1024), 1).jobs,
-            244
-        );
+        assert_eq!(super::fit(1000, 0, 1, Some(1024), 1).jobs, 244);
     }
 }

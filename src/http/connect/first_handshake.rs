@@ -1,9 +1,8 @@
-//! The first connection to an origin over TLS.
+//! The first TLS handshake with an origin.
 //!
-//! Only the handshake tells whether an origin speaks HTTP/2, where one
-//! connection is enough for many requests. So as long as the first one shakes
-//! hands, those that would follow wait: over HTTP/1.1 they open theirs then, over
-//! HTTP/2 they find that one in the pool.
+//! Only the handshake tells whether an origin speaks HTTP/2, where one connection is enough for many
+//! requests. So while the first connection shakes hands, the requests that would open more wait. Over
+//! HTTP/1.1 they open their connections then; over HTTP/2 they find the first one in the pool.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,26 +12,27 @@ use tokio::sync::Notify;
 
 use crate::model::origin::OriginId;
 
-/// How long the pool may take to hand on a connection that is there.
-const HANDING_ON: Duration = Duration::from_millis(50);
+/// How long the pool may take to hand over a connection that stands.
+const HANDOVER: Duration = Duration::from_millis(50);
 
 /// What is known of an origin.
 enum Known {
     /// Its first connection is being opened.
     Opening(Arc<Notify>),
-    /// A connection is for one request at a time.
+    /// Its connections carry one request at a time.
     Http1,
-    /// A connection is for many.
+    /// Its connections carry many requests.
     Http2,
 }
 
 /// What is known of all origins.
 #[derive(Clone, Default)]
-pub(in crate::http) struct FirstHandshakes(Arc<Mutex<HashMap<OriginId, Known>>>);
+pub(super) struct FirstHandshakes(Arc<Mutex<HashMap<OriginId, Known>>>);
 
-/// The right to open a connection. Dropped before it is told what came of it, the next one tries.
-pub(in crate::http) struct HandshakePermit {
-    openings: FirstHandshakes,
+/// The permit to open a connection. If it is dropped before the handshake succeeded, the next
+/// request in line opens one.
+pub(super) struct HandshakePermit {
+    handshakes: FirstHandshakes,
     origin: OriginId,
     done: Option<Arc<Notify>>,
 }
@@ -43,33 +43,33 @@ impl FirstHandshakes {
     }
 
     /// Waits until a connection to `origin` may be opened.
-    pub(in crate::http) async fn turn(&self, origin: OriginId) -> HandshakePermit {
+    pub(super) async fn permit(&self, origin: OriginId) -> HandshakePermit {
         let mut has_waited = false;
         loop {
             let wait = {
                 let mut known = self.known();
                 match known.get(&origin) {
                     Some(Known::Opening(done)) => Some(done.clone().notified_owned()),
-                    Some(Known::Http1) => return self.opening(origin, None),
+                    Some(Known::Http1) => return self.permit_with(origin, None),
                     Some(Known::Http2) if has_waited => None,
                     Some(Known::Http2) | None => {
                         let done = Arc::<Notify>::default();
                         known.insert(origin, Known::Opening(done.clone()));
-                        return self.opening(origin, Some(done));
+                        return self.permit_with(origin, Some(done));
                     }
                 }
             };
             has_waited = wait.is_some();
             match wait {
                 Some(done) => done.await,
-                None => tokio::time::sleep(HANDING_ON).await,
+                None => tokio::time::sleep(HANDOVER).await,
             }
         }
     }
 
-    fn opening(&self, origin: OriginId, done: Option<Arc<Notify>>) -> HandshakePermit {
+    fn permit_with(&self, origin: OriginId, done: Option<Arc<Notify>>) -> HandshakePermit {
         HandshakePermit {
-            openings: self.clone(),
+            handshakes: self.clone(),
             origin,
             done,
         }
@@ -77,18 +77,18 @@ impl FirstHandshakes {
 }
 
 impl HandshakePermit {
-    /// The connection is there.
-    pub(in crate::http) fn opened(mut self, http2: bool) {
-        self.tell(Some(if http2 { Known::Http2 } else { Known::Http1 }));
+    /// Tells that the connection stands, and whether it speaks HTTP/2.
+    pub(super) fn succeeded(mut self, http2: bool) {
+        self.end(Some(if http2 { Known::Http2 } else { Known::Http1 }));
     }
 
-    fn tell(&mut self, what: Option<Known>) {
+    fn end(&mut self, now_known: Option<Known>) {
         let Some(done) = self.done.take() else {
             return;
         };
-        let mut known = self.openings.known();
-        match what {
-            Some(what) => known.insert(self.origin, what),
+        let mut known = self.handshakes.known();
+        match now_known {
+            Some(protocol) => known.insert(self.origin, protocol),
             None => known.remove(&self.origin),
         };
         drop(known);
@@ -98,7 +98,7 @@ impl HandshakePermit {
 
 impl Drop for HandshakePermit {
     fn drop(&mut self) {
-        self.tell(None);
+        self.end(None);
     }
 }
 
@@ -110,21 +110,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_others_wait_for_the_handshake_of_the_first() {
-        for (http2, waited) in [(false, Duration::ZERO), (true, HANDING_ON)] {
-            let openings = FirstHandshakes::default();
-            let first = openings.turn(OriginId::from(1)).await;
-            let mut second = Box::pin(openings.turn(OriginId::from(1)));
+        for (http2, waited) in [(false, Duration::ZERO), (true, HANDOVER)] {
+            let handshakes = FirstHandshakes::default();
+            let first = handshakes.permit(OriginId::from(1)).await;
+            let mut second = Box::pin(handshakes.permit(OriginId::from(1)));
             assert!((&mut second).now_or_never().is_none());
             assert!(
-                openings.turn(OriginId::from(2)).now_or_never().is_some(),
+                handshakes
+                    .permit(OriginId::from(2))
+                    .now_or_never()
+                    .is_some(),
                 "another origin"
             );
-            first.opened(http2);
+            first.succeeded(http2);
             let start = Instant::now();
-            second.await.opened(http2);
+            second.await.succeeded(http2);
             assert_eq!(start.elapsed().as_millis(), waited.as_millis());
             assert!(
-                openings.turn(OriginId::from(1)).now_or_never().is_some(),
+                handshakes
+                    .permit(OriginId::from(1))
+                    .now_or_never()
+                    .is_some(),
                 "{http2}"
             );
         }
@@ -132,10 +138,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_one_that_fails_the_next_tries() {
-        let openings = FirstHandshakes::default();
-        let first = openings.turn(OriginId::from(1)).await;
-        let mut second = Box::pin(openings.turn(OriginId::from(1)));
-        let mut third = Box::pin(openings.turn(OriginId::from(1)));
+        let handshakes = FirstHandshakes::default();
+        let first = handshakes.permit(OriginId::from(1)).await;
+        let mut second = Box::pin(handshakes.permit(OriginId::from(1)));
+        let mut third = Box::pin(handshakes.permit(OriginId::from(1)));
         assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
         drop(first);
         let second = (&mut second).now_or_never();

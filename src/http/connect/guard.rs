@@ -1,4 +1,4 @@
-//! Which addresses may be connected to.
+//! Decides which addresses may be connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,9 +6,8 @@ use url::{Host, Url};
 
 use crate::model::error::{Failure, Kind, Phase};
 
-/// Networks that are nobody's, or this machine's, or those around it: IANA's
-/// special-purpose registries (RFC 6890), multicast and what is reserved.
-/// Metadata services of clouds are in these, too.
+/// IPv4 networks that are not public: IANA's special-purpose registries (RFC 6890), multicast and
+/// reserved ranges. The metadata services of clouds are in them, too.
 const PRIVATE_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -27,23 +26,23 @@ const PRIVATE_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The only part of IPv6 that is given out as public (RFC 4291, section 2.4).
+/// The only part of IPv6 that is assigned as public (RFC 4291, section 2.4).
 const PUBLIC_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
-/// What is not public in there: Teredo, ORCHID and other protocols' own; documentation.
+/// Networks in that part that are not public: Teredo, ORCHID and other protocols; documentation.
 const PRIVATE_V6: [(Ipv6Addr, u32); 3] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Translated by a gateway to the IPv4 address in its last four bytes (RFC 6052).
+/// Addresses that a gateway translates to the IPv4 address in their last four bytes (RFC 6052).
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Tunnelled to the IPv4 address behind its first two bytes (RFC 3056).
+/// Addresses that are tunnelled to the IPv4 address after their first two bytes (RFC 3056).
 const SIX_TO_FOUR: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16);
 
-/// One of the two kinds of addresses.
+/// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// `-4`
@@ -61,47 +60,47 @@ impl Family {
     }
 }
 
-/// What is connected to, and what is not.
+/// The addresses that may be connected to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Guard {
-    /// The only kind of addresses.
+    /// The only address family, if there is one.
     pub family: Option<Family>,
-    /// Public addresses only.
+    /// Whether only public addresses may be connected to (`--block-private`).
     pub block_private: bool,
 }
 
-/// Why an address is not connected to.
+/// Why an address may not be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// It is of the other family.
+pub enum AddressError {
+    /// The address is IPv6.
     #[error("no IPv4 address (-4)")]
     NotV4,
-    /// It is of the other family.
+    /// The address is IPv4.
     #[error("no IPv6 address (-6)")]
     NotV6,
-    /// It is not public.
+    /// The address is not public.
     #[error("{0} is not a public address (--block-private)")]
     Private(IpAddr),
 }
 
 impl Guard {
-    /// Whether `address` may be connected to.
+    /// Checks whether `address` may be connected to.
     ///
     /// # Errors
     ///
-    /// Why not.
-    pub fn check(self, address: IpAddr) -> Result<(), Refused> {
+    /// The rule that forbids it.
+    pub fn check(self, address: IpAddr) -> Result<(), AddressError> {
         match self.family {
             Some(family) if !family.contains(address) => Err(match family {
-                Family::V4 => Refused::NotV4,
-                Family::V6 => Refused::NotV6,
+                Family::V4 => AddressError::NotV4,
+                Family::V6 => AddressError::NotV6,
             }),
-            _ if self.block_private && !is_public(address) => Err(Refused::Private(address)),
+            _ if self.block_private && !is_public(address) => Err(AddressError::Private(address)),
             _ => Ok(()),
         }
     }
 
-    /// Whether `url` names an address that may be connected to; a name will be resolved.
+    /// Checks the address in `url`, if it has one. Names are checked once they are resolved.
     pub(in crate::http) fn check_url(self, url: &Url) -> Result<(), Failure> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => address.into(),
@@ -109,12 +108,12 @@ impl Guard {
             Some(Host::Domain(_)) | None => return Ok(()),
         };
         self.check(address)
-            .map_err(|refused| refused.failure(url.host_str().unwrap_or_default()))
+            .map_err(|error| error.failure(url.host_str().unwrap_or_default()))
     }
 }
 
-impl Refused {
-    /// The failure of a hop to `host`.
+impl AddressError {
+    /// Returns the failure of an exchange with `host`.
     pub(in crate::http) fn failure(self, host: &str) -> Failure {
         let (kind, phase) = match self {
             Self::NotV4 | Self::NotV6 => (Kind::Dns, Phase::Resolve),
@@ -124,7 +123,7 @@ impl Refused {
     }
 }
 
-/// Whether `address` is one of the internet's, however it is written.
+/// Whether `address` is public. IPv6 addresses that lead to an IPv4 address are judged by that.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !PRIVATE_V4.iter().any(|network| is_v4_in(address, *network)),
@@ -219,8 +218,8 @@ mod tests {
     fn families() {
         for (family, v4, v6) in [
             (None, Ok(()), Ok(())),
-            (Some(Family::V4), Ok(()), Err(Refused::NotV4)),
-            (Some(Family::V6), Err(Refused::NotV6), Ok(())),
+            (Some(Family::V4), Ok(()), Err(AddressError::NotV4)),
+            (Some(Family::V6), Err(AddressError::NotV6), Ok(())),
         ] {
             let guard = Guard {
                 family,

@@ -1,10 +1,16 @@
-//! How connections are made.
+//! Connections: which ones are opened, reused and shared, and to which addresses.
+//!
+//! [`pool`] builds reqwest's clients and bounds their connections, [`connector`] is called for each new
+//! connection, [`resolver`] and [`guard`] choose its addresses, and [`tls`] verifies the peer.
 
-pub(in crate::http) mod connect_limiter;
+mod connect_limiter;
+mod connector;
 pub(in crate::http) mod descriptors;
-pub(in crate::http) mod first_handshake;
+pub(in crate::http) mod error;
+mod first_handshake;
 pub(in crate::http) mod guard;
+pub(in crate::http) mod options;
 pub(in crate::http) mod pool;
 pub(in crate::http) mod resolver;
 pub(in crate::http) mod streams;
-pub(in crate::http) mod tls;
+mod tls;

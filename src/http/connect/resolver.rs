@@ -1,4 +1,4 @@
-//! Names → addresses, by the system: once per host at a time, and kept for a while.
+//! Looks names up with the system resolver: once per host at a time, and keeps the answers for a while.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,62 +9,62 @@ use futures::future::{BoxFuture, FutureExt as _, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
-use super::guard::{Guard, Refused};
+use super::guard::{AddressError, Guard};
 use crate::http::clock;
 use crate::model::error::Phase;
 
 /// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_secs(60);
 
 /// How many answers are kept.
-const MOST: usize = 4_096;
+const CAPACITY: usize = 4_096;
 
-/// Where hosts are, by name and port, whatever the system says (`--resolve`).
+/// Addresses of hosts that are not looked up, by name and port (`--resolve`).
 pub type Overrides = HashMap<(String, u16), Vec<IpAddr>>;
 
-/// The name among [`Overrides`] that stands for all that are not there.
+/// The name in [`Overrides`] that stands for every other.
 const ANY: &str = "*";
 
-/// Why a name leads nowhere.
+/// Why there is no address for a name.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(in crate::http) enum ResolveError {
-    /// The system does not know it.
+    /// The system does not know the name.
     #[error("{0}")]
     Unknown(String),
-    /// Where it leads, nobody goes.
+    /// None of the addresses may be connected to.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Blocked(#[from] AddressError),
 }
 
-type Found = Result<Arc<[IpAddr]>, ResolveError>;
+type Addresses = Result<Arc<[IpAddr]>, ResolveError>;
 
-/// Who knows where a name leads.
-type System = dyn Fn(String) -> BoxFuture<'static, Found> + Send + Sync;
+/// Looks up one name.
+type SystemResolver = dyn Fn(String) -> BoxFuture<'static, Addresses> + Send + Sync;
 
-/// A look-up, over or not.
+/// A look-up, finished or not.
 struct LookUp {
-    found: Shared<BoxFuture<'static, Found>>,
+    found: Shared<BoxFuture<'static, Addresses>>,
     started: Instant,
 }
 
 impl LookUp {
-    /// Whether what it found, or will find, can be relied upon.
+    /// Whether its answer, once there, is still to be used.
     fn is_fresh(&self) -> bool {
         match self.found.peek() {
             None => true,
-            Some(Ok(_)) => self.started.elapsed() < KEPT,
+            Some(Ok(_)) => self.started.elapsed() < TTL,
             Some(Err(_)) => false,
         }
     }
 }
 
-/// The resolver of a run. It tells the hop that it is at work.
+/// The resolver of a run. It advances the clock of the exchange that it works for.
 #[derive(Clone)]
 pub(in crate::http) struct Resolver {
     guard: Guard,
     overrides: Arc<Overrides>,
     look_ups: Arc<Mutex<HashMap<String, LookUp>>>,
-    system: Arc<System>,
+    system: Arc<SystemResolver>,
 }
 
 impl Resolver {
@@ -77,16 +77,16 @@ impl Resolver {
         }
     }
 
-    /// The look-up of `name`, begun now if none can be shared.
-    fn look_up(&self, name: &str) -> Shared<BoxFuture<'static, Found>> {
+    /// Returns the look-up of `name`, and starts one if none can be shared.
+    fn look_up(&self, name: &str) -> Shared<BoxFuture<'static, Addresses>> {
         let mut look_ups = self.look_ups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(look_up) = look_ups.get(name).filter(|look_up| look_up.is_fresh()) {
             return look_up.found.clone();
         }
-        if look_ups.len() >= MOST {
+        if look_ups.len() >= CAPACITY {
             look_ups.retain(|_, look_up| look_up.is_fresh());
         }
-        if look_ups.len() >= MOST {
+        if look_ups.len() >= CAPACITY {
             look_ups.retain(|_, look_up| look_up.found.peek().is_none());
         }
         let found = (self.system)(name.to_owned()).shared();
@@ -98,7 +98,7 @@ impl Resolver {
         found
     }
 
-    /// Where `host` is told to be.
+    /// Returns the addresses that `--resolve` gives for `host`.
     fn overridden(&self, host: &str) -> Option<&[IpAddr]> {
         let entry = |name: &str| {
             clock::current_ports(host)
@@ -109,15 +109,15 @@ impl Resolver {
         entry(host).or_else(any)
     }
 
-    /// Those of `found` that may be connected to.
+    /// Returns those of `found` that may be connected to.
     fn admitted(&self, found: &[IpAddr]) -> Result<Addrs, ResolveError> {
         let mut refused = None;
         let mut admitted = Vec::new();
         for &address in found {
             match self.guard.check(address) {
                 Ok(()) => admitted.push(SocketAddr::new(address, 0)),
-                // Whoever has one of the right family wants to know why it is not taken.
-                Err(why @ Refused::Private(_)) => refused = Some(why),
+                // An address of the right family says more about the cause.
+                Err(why @ AddressError::Private(_)) => refused = Some(why),
                 Err(why) => refused = refused.or(Some(why)),
             }
         }
@@ -130,7 +130,7 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        clock::current_reached(Phase::Resolve);
+        clock::advance_current(Phase::Resolve);
         let name = name.as_str().to_ascii_lowercase();
         let host = name.trim_end_matches('.');
         let overridden = self.overridden(host).map(<[_]>::to_vec);
@@ -145,19 +145,19 @@ impl Resolve for Resolver {
                 },
             };
             if found.is_ok() {
-                clock::current_reached(Phase::Connect);
+                clock::advance_current(Phase::Connect);
             }
             Ok(found?)
         })
     }
 }
 
-/// SOCKS asks for addresses as if they were names.
+/// Removes the brackets that SOCKS leaves on IPv6 addresses.
 fn bare(name: &str) -> &str {
     name.trim_matches(['[', ']'])
 }
 
-async fn ask_system(name: String) -> Found {
+async fn ask_system(name: String) -> Addresses {
     match tokio::net::lookup_host((name, 0)).await {
         Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
         Err(error) => {
@@ -187,9 +187,9 @@ mod tests {
         asked: Arc<Mutex<HashMap<String, usize>>>,
     }
 
-    /// The system answers by name and by how often it was asked for that before.
+    /// Returns a resolver whose system answers by name and by how often it was asked for it before.
     fn asking(
-        answer: impl Fn(&str, usize) -> BoxFuture<'static, Found> + Send + Sync + 'static,
+        answer: impl Fn(&str, usize) -> BoxFuture<'static, Addresses> + Send + Sync + 'static,
     ) -> Asking {
         let asked = Arc::<Mutex<HashMap<String, usize>>>::default();
         let noted = asked.clone();
@@ -210,7 +210,7 @@ mod tests {
         Asking { resolver, asked }
     }
 
-    fn at(address: Ipv4Addr) -> BoxFuture<'static, Found> {
+    fn at(address: Ipv4Addr) -> BoxFuture<'static, Addresses> {
         ready(Ok([address.into()].into())).boxed()
     }
 
@@ -225,45 +225,45 @@ mod tests {
             self.asked.lock().unwrap().get(name).copied().unwrap_or(0)
         }
 
-        fn kept(&self) -> usize {
+        fn cached(&self) -> usize {
             self.resolver.look_ups.lock().unwrap().len()
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_name_that_leads_inside_the_second_time_is_refused_then() {
+    async fn a_name_that_resolves_to_a_private_address_later_is_refused_then() {
         let system = asking(|_, before| at([PUBLIC, Ipv4Addr::LOCALHOST][before]));
         let public = Ok(vec![PUBLIC.into()]);
         assert_eq!(system.resolve("rebinds.test").await, public);
-        advance(KEPT * 59 / 60).await;
+        advance(TTL * 59 / 60).await;
         assert_eq!(system.resolve("REBINDS.test").await, public);
         assert_eq!(system.times_asked("rebinds.test"), 1);
-        advance(KEPT / 60).await;
+        advance(TTL / 60).await;
         for _ in 0..2 {
             let refused = system.resolve("rebinds.test").await.unwrap_err();
             assert_eq!(
                 refused,
-                Refused::Private(Ipv4Addr::LOCALHOST.into()).to_string()
+                AddressError::Private(Ipv4Addr::LOCALHOST.into()).to_string()
             );
         }
         assert_eq!(system.times_asked("rebinds.test"), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_look_up_under_way_is_shared_however_long_it_takes() {
+    async fn a_running_look_up_is_shared_however_long_it_takes() {
         let system = asking(|_, _| {
             let found = async {
-                sleep(3 * KEPT).await;
+                sleep(3 * TTL).await;
                 at(PUBLIC).await
             };
             found.boxed()
         });
         let late = async {
-            sleep(2 * KEPT).await;
+            sleep(2 * TTL).await;
             system.resolve("slow.test").await
         };
-        // Who leaves takes it from nobody.
-        let leaves = tokio::time::timeout(KEPT, system.resolve("slow.test"));
+        // A waiter that gives up does not cancel the look-up of the others.
+        let leaves = tokio::time::timeout(TTL, system.resolve("slow.test"));
         let stays = join_all((0..10).map(|_| system.resolve("slow.test")));
         let (left, stayed, late) = tokio::join!(leaves, stays, late);
         assert!(left.is_err());
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_is_told_to_who_waits_and_not_kept() {
+    async fn a_failed_look_up_fails_its_waiters_and_is_not_cached() {
         let system = asking(|_, before| {
             let found = async move {
                 sleep(Duration::from_secs(1)).await;
@@ -292,25 +292,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_answers_are_kept_than_that() {
+    async fn the_cache_is_bounded() {
         let system = asking(|name, _| match name {
             "slow.test" => pending().boxed(),
             _ => at(PUBLIC),
         });
         let slow = || system.resolve("slow.test").now_or_never();
         assert_eq!(slow(), None);
-        for number in 0..MOST - 2 {
+        for number in 0..CAPACITY - 2 {
             system.resolve(&format!("{number}.test")).await.unwrap();
         }
-        advance(KEPT).await;
+        advance(TTL).await;
         system.resolve("fresh.test").await.unwrap();
-        assert_eq!(system.kept(), MOST);
-        // What is old goes first, what is under way never.
+        assert_eq!(system.cached(), CAPACITY);
+        // Old answers go first, running look-ups never.
         system.resolve("one-more.test").await.unwrap();
-        assert_eq!(system.kept(), 3);
-        for number in 0..3 * MOST {
+        assert_eq!(system.cached(), 3);
+        for number in 0..3 * CAPACITY {
             system.resolve(&format!("{number}.test")).await.unwrap();
-            assert!(system.kept() <= MOST);
+            assert!(system.cached() <= CAPACITY);
             if number == 0 {
                 system.resolve("fresh.test").await.unwrap();
                 assert_eq!(system.times_asked("fresh.test"), 1);

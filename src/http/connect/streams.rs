@@ -1,9 +1,8 @@
-//! How many requests share a connection of HTTP/2.
+//! How many requests share an HTTP/2 connection.
 //!
-//! The pool below keeps one connection of HTTP/2 for an origin, and requests
-//! past the server's limit of streams queue in there, unseen, while their time
-//! runs. So requests past a hundred at a time go to another client, with a
-//! pool and a connection of its own.
+//! reqwest's pool keeps one HTTP/2 connection per origin. Requests past the server's limit of
+//! streams queue inside it, unseen, while their time runs. So requests past a hundred at a time go
+//! to another client, with a pool and a connection of its own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,22 +10,22 @@ use std::rc::Rc;
 
 use crate::model::origin::OriginId;
 
-/// Streams of one connection at a time: what no server should go below
-/// (RFC 9113, section 6.5.2). The limit itself is not to be had from the stack.
+/// How many streams one connection carries at a time: no server should allow fewer (RFC 9113,
+/// section 6.5.2). The actual limit cannot be read from the stack.
 const STREAMS: usize = 100;
 
-/// Requests under way, by origin and by the number of the client they went to.
+/// Counts requests in flight by origin and by the number of the client that carries them.
 #[derive(Clone, Default)]
 pub(in crate::http) struct OpenStreams(Rc<RefCell<HashMap<(OriginId, usize), usize>>>);
 
-/// One request under way.
+/// Counts one request in flight until it is dropped.
 pub(in crate::http) struct StreamPermit {
     streams: OpenStreams,
     key: (OriginId, usize),
 }
 
 impl OpenStreams {
-    /// One more request to `origin`.
+    /// Counts one more request to `origin`.
     pub(in crate::http) fn open(&self, origin: OriginId) -> StreamPermit {
         let mut open = self.0.borrow_mut();
         let mut key = (origin, 0);
@@ -42,7 +41,7 @@ impl OpenStreams {
 }
 
 impl StreamPermit {
-    /// The number of the client that has room for it.
+    /// Returns the number of the client that has room for the request.
     pub(in crate::http) fn client(&self) -> usize {
         self.key.1
     }

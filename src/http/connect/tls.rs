@@ -1,77 +1,24 @@
-//! TLS: the provider, the roots, and which protocols are offered.
+//! TLS: the cryptography provider, the verification of certificates, and the protocols that are offered.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use crate::http::{ClientError, ConnectOptions, Versions};
+use super::error::ClientError;
+use super::options::{ClientIdentity, ConnectOptions, Trust, Verification};
+use crate::http::options::Versions;
 
-/// Which certificates of servers are believed.
-#[derive(Clone, Debug, Default)]
-pub enum Trust {
-    /// Those that the platform believes.
-    #[default]
-    Platform,
-    /// These, and those that lead to one of them.
-    Given {
-        /// To lead to.
-        roots: Arc<RootCertStore>,
-        /// Themselves.
-        certificates: Arc<[CertificateDer<'static>]>,
-    },
-}
-
-/// Whose certificates are checked.
-#[derive(Clone, Debug, Default)]
-pub enum Verification {
-    /// Everybody's.
-    #[default]
-    All,
-    /// Theirs: `--insecure` is not meant for proxies. Whom it talks to, TLS knows by the
-    /// name only, so an origin that has the name of a proxy is checked like that.
-    Proxies(Vec<ServerName<'static>>),
-}
-
-impl Verification {
-    fn contains(&self, name: &ServerName<'_>) -> bool {
-        match self {
-            Self::All => true,
-            Self::Proxies(proxies) => proxies.contains(name),
-        }
-    }
-}
-
-/// A certificate with what leads to its root, and its key.
-#[derive(Debug)]
-pub struct ClientIdentity {
-    /// Its own certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its secret.
-    pub key: PrivateKeyDer<'static>,
-}
-
-impl Clone for ClientIdentity {
-    fn clone(&self) -> Self {
-        Self {
-            chain: self.chain.clone(),
-            key: self.key.clone_key(),
-        }
-    }
-}
-
-/// The configuration of every TLS connection.
+/// Returns the configuration of every TLS connection.
 ///
 /// # Errors
 ///
-/// The provider does not support any version of TLS, or cannot use the identity.
+/// The TLS library cannot use the roots or the client certificate.
 pub(in crate::http) fn config(
     versions: Versions,
     connecting: &ConnectOptions,
@@ -79,13 +26,13 @@ pub(in crate::http) fn config(
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
-    let authority = TrustSource::new(&connecting.trust, &provider)?;
+    let roots = Roots::new(&connecting.trust, &provider)?;
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(CertificateVerifier {
             algorithms: provider.signature_verification_algorithms,
-            authority,
-            checked: connecting.checked.clone(),
+            roots,
+            verification: connecting.verification.clone(),
         }));
     let mut config = match connecting.identity.clone() {
         Some(ClientIdentity { chain, key }) => builder
@@ -101,31 +48,31 @@ pub(in crate::http) fn config(
     Ok(config)
 }
 
-/// Believes whom the authority believes; the handshake itself must be right.
+/// Verifies certificates against the trusted roots, and always the signature of the handshake.
 #[derive(Debug)]
 struct CertificateVerifier {
     algorithms: WebPkiSupportedAlgorithms,
-    authority: TrustSource,
-    checked: Verification,
+    roots: Roots,
+    verification: Verification,
 }
 
-/// Who says which certificates are believed.
+/// The trusted roots.
 #[derive(Debug)]
-enum TrustSource {
-    /// The platform. Its verifier is made when the first certificate comes: loading
-    /// the roots takes longer than a whole run over `http://`.
+enum Roots {
+    /// Those of the platform. They are loaded when the first certificate arrives, because that takes
+    /// longer than a whole run over `http://`.
     Platform {
         provider: Arc<CryptoProvider>,
         loaded: OnceLock<Result<Verifier, Error>>,
     },
-    /// `--cacert`
+    /// Those of `--cacert`.
     Given {
         verifier: Arc<WebPkiServerVerifier>,
         certificates: Arc<[CertificateDer<'static>]>,
     },
 }
 
-impl TrustSource {
+impl Roots {
     fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
         Ok(match trust {
             Trust::Given {
@@ -147,14 +94,14 @@ impl TrustSource {
         })
     }
 
-    /// Whether the user gave this very certificate: then it needs no issuer.
+    /// Whether the user gave this very certificate. Then it needs no issuer.
     fn has(&self, certificate: &CertificateDer<'_>) -> bool {
         matches!(self, Self::Given { certificates, .. } if certificates.contains(certificate))
     }
 }
 
-/// Whether the certificate is in order, as far as it can be without an issuer. A
-/// self-signed one is mostly a CA's, which webpki tells in words only.
+/// Whether `error` only says that the issuer is not trusted. Most self-signed certificates are those of a
+/// CA, which webpki shows in its text only.
 fn is_unknown_issuer(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
@@ -174,26 +121,21 @@ impl ServerCertVerifier for CertificateVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.checked.contains(server_name) {
+        if !self.verification.applies_to(server_name) {
             return Ok(ServerCertVerified::assertion());
         }
-        let authority: &dyn ServerCertVerifier = match &self.authority {
-            TrustSource::Given { verifier, .. } => verifier.as_ref(),
-            TrustSource::Platform { provider, loaded } => loaded
+        let verifier: &dyn ServerCertVerifier = match &self.roots {
+            Roots::Given { verifier, .. } => verifier.as_ref(),
+            Roots::Platform { provider, loaded } => loaded
                 .get_or_init(|| Verifier::new(provider.clone()))
                 .as_ref()
                 .map_err(Clone::clone)?,
         };
-        let verified = authority.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
+        let verified =
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
             Err(error) if is_unknown_issuer(&error) => {
-                if self.authority.has(end_entity) {
+                if self.roots.has(end_entity) {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                     Ok(ServerCertVerified::assertion())
                 } else {

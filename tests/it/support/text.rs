@@ -5,10 +5,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::CANARY;
 
-/// The lines of a README that a user would type into a shell.
-pub(crate) fn commands(readme: &str) -> impl Iterator<Item = &str> {
-    let blocks = readme.split("```sh\n").skip(1);
-    blocks.flat_map(|block| block.split("```").next().unwrap().lines())
+/// The shell scripts in a document: its blocks marked `sh`.
+pub(crate) fn scripts(document: &str) -> impl Iterator<Item = &str> {
+    let blocks = document.split("```sh\n").skip(1);
+    blocks.map(|block| block.split("```").next().unwrap())
+}
+
+/// The lines of a document that a user would type into a shell.
+pub(crate) fn commands(document: &str) -> impl Iterator<Item = &str> {
+    scripts(document).flat_map(str::lines)
 }
 
 /// Decimal fractions become `T`, the ports of the servers `PORT`.

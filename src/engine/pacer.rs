@@ -9,43 +9,45 @@ use tokio::time::Instant;
 const CATCH_UP: Duration = Duration::from_millis(10);
 
 /// The same where turns are further apart than that: as late as one timer is.
-const LATE: Duration = Duration::from_millis(2);
+const TIMER_LATENESS: Duration = Duration::from_millis(2);
 
 /// A clock cannot add what is longer than its range.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const MAX_INTERVAL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Turns of one rate. Over any time `t` it gives at most `t / interval + 1`, and
-/// what fits into [`CATCH_UP`] more, or into [`LATE`] where the interval is longer than that.
+/// what fits into [`CATCH_UP`] more, or into [`TIMER_LATENESS`] where the interval is longer than that.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     interval: Duration,
-    next: Instant,
+    next_start: Instant,
 }
 
-impl Pace {
+impl Pacer {
     /// A first turn at once.
-    pub(super) fn new(interval: Duration) -> Self {
-        let next = Instant::now();
-        Self { interval, next }
+    pub(super) fn new(interval: Duration, now: Instant) -> Self {
+        Self {
+            interval,
+            next_start: now,
+        }
     }
 
     /// When the next turn comes.
-    pub(super) fn next(&self) -> Instant {
-        self.next
+    pub(super) fn next_start(&self) -> Instant {
+        self.next_start
     }
 
     /// Takes a turn.
-    pub(super) fn take(&mut self, now: Instant) {
-        let late = if self.interval < CATCH_UP {
+    pub(super) fn start(&mut self, now: Instant) {
+        let lateness = if self.interval < CATCH_UP {
             CATCH_UP
         } else {
-            LATE
+            TIMER_LATENESS
         };
-        let base = match now.checked_sub(late) {
-            Some(earliest) => self.next.max(earliest),
-            None => self.next.max(now),
+        let base = match now.checked_sub(lateness) {
+            Some(earliest) => self.next_start.max(earliest),
+            None => self.next_start.max(now),
         };
-        self.next = base + self.interval.min(LONGEST);
+        self.next_start = base + self.interval.min(MAX_INTERVAL);
     }
 }
 
@@ -62,16 +64,17 @@ mod tests {
             (1, 1_000, 990),
         ] {
             let interval = Duration::from_millis(interval_millis);
-            let mut pace = Pace::new(interval);
             let start = Instant::now();
+            let mut pacer = Pacer::new(interval, start);
             let mut taken = 0;
             loop {
-                let turn = pace.next().max(Instant::now()) + Duration::from_micros(late_micros);
+                let turn =
+                    pacer.next_start().max(Instant::now()) + Duration::from_micros(late_micros);
                 if turn - start >= Duration::from_secs(1) {
                     break;
                 }
                 tokio::time::sleep_until(turn).await;
-                pace.take(turn);
+                pacer.start(turn);
                 taken += 1;
             }
             let most = 1000 / interval_millis + 11;

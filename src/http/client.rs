@@ -1,0 +1,346 @@
+//! Sends the request of one exchange, reads the answer to its end, and saves the body.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use reqwest::header::RANGE;
+use reqwest::{Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::attempt::{AttemptState, ExchangeResult};
+use super::body::{self, BodyError, ReceivedBody};
+use super::clock::ExchangeClock;
+use super::connect::error::ClientError;
+use super::connect::pool::{PoolLimits, SharedParts};
+use super::connect::streams::StreamPermit;
+use super::exchange::{Exchange, check_head};
+use super::options::HttpOptions;
+use super::range;
+use super::redirect;
+use super::send::Sender;
+use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
+use crate::model::error::{Failure, Kind, Phase};
+use crate::model::outcome::Answer;
+use crate::model::request::Request;
+use crate::model::saved_file::SaveTarget;
+
+/// The result of an exchange that did not fail.
+enum Exchanged {
+    /// The answer is there in full.
+    Complete,
+    /// The answer is a redirect to follow.
+    Redirect(StatusCode, Arc<Url>),
+}
+
+/// The head of an answer.
+struct ResponseHead {
+    response: Box<Response>,
+    /// The part of the file that an earlier attempt left.
+    part: Option<Box<dyn PartialBody>>,
+    /// The length of the whole body, where the answer continues that part.
+    full_length: Option<u64>,
+}
+
+/// An answer whose body is still to be read.
+struct PendingBody {
+    response: Box<Response>,
+    /// The length of the whole body, where the answer continues an earlier part.
+    full_length: Option<u64>,
+    /// Whether the status is an accepted one.
+    accepted: bool,
+}
+
+/// An answer as far as it has come. It outlives an exchange that is cut off.
+struct PartialAnswer {
+    answer: Option<Box<Answer>>,
+    received: ReceivedBody,
+}
+
+/// Carries exchanges, one at a time or many at once, on the runtime of its thread.
+pub(super) struct Client {
+    options: HttpOptions,
+    sender: Sender,
+    store: Option<Arc<dyn BodyStore>>,
+}
+
+impl Client {
+    /// Returns a client without connections. Bodies of requests with a save target go to `store`.
+    ///
+    /// # Errors
+    ///
+    /// The libraries below reject the options.
+    pub(super) fn new(
+        options: HttpOptions,
+        pool: PoolLimits,
+        store: Option<Arc<dyn BodyStore>>,
+        shared: SharedParts,
+    ) -> Result<Self, ClientError> {
+        let sender = Sender::new(options.clone(), pool, shared)?;
+        Ok(Self {
+            options,
+            sender,
+            store,
+        })
+    }
+
+    /// Sends the next request of `state`, which belongs to `request`, and reads the answer. Where
+    /// limits are set, this ends whatever the server does. Returns `None` if `abort` ended it.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        state: &mut AttemptState,
+        abort: &CancellationToken,
+    ) -> Option<ExchangeResult> {
+        let proxy = self.options.connecting.proxy_selector.proxy(&state.url);
+        let proxy_port = proxy.map(|(_, port)| port);
+        let clock = Rc::new(ExchangeClock::start(&state.url, proxy_port));
+        let mut capture = self.options.capture;
+        capture.sha256 |= request.sha256.is_some();
+        let mut partial = PartialAnswer {
+            answer: None,
+            received: ReceivedBody::new(capture, self.options.max_size),
+        };
+        let exchange = Exchange {
+            options: &self.options,
+            request,
+            state,
+            clock: &clock,
+        };
+        let result = tokio::select! {
+            biased;
+            result = self.send_and_receive(&exchange, &mut partial) => Some(result),
+            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(failure)),
+            () = abort.cancelled() => None,
+        };
+        state.timing = Some(clock.timing());
+        let result = result?;
+        if let (Err(failure), Some(sink)) = (&result, partial.received.sink.take()) {
+            keep_or_discard(sink, failure).await;
+        }
+        let failure = match result {
+            Ok(Exchanged::Redirect(status, target)) => {
+                return Some(ExchangeResult::Redirected(status, target));
+            }
+            Ok(Exchanged::Complete) => None,
+            Err(failure) => Some(failure),
+        };
+        let answer = partial.answer.map(|mut answer| {
+            answer.size = partial.received.size;
+            answer.sha256 = answer.sha256.or_else(|| partial.received.sha256());
+            answer.body = partial.received.into_captured();
+            answer
+        });
+        Some(ExchangeResult::Ended(answer, failure))
+    }
+
+    async fn send_and_receive(
+        &self,
+        exchange: &Exchange<'_>,
+        partial: &mut PartialAnswer,
+    ) -> Result<Exchanged, Failure> {
+        let options = exchange.options;
+        options.connecting.guard.check_url(&exchange.state.url)?;
+        // The permit stands for a stream of the connection until the answer has ended.
+        let (head, _permit) = self.send(exchange).await?;
+        let pending = match self.begin(exchange, head, partial)? {
+            ControlFlow::Continue(pending) => pending,
+            ControlFlow::Break(exchanged) => return Ok(exchanged),
+        };
+        let uploaded = exchange.state.body.is_some();
+        let received = &mut partial.received;
+        body::receive(
+            pending.response,
+            options.decode,
+            uploaded,
+            exchange.clock,
+            received,
+        )
+        .await
+        .map_err(|error| exchange.body_failure(error))?;
+        if pending
+            .full_length
+            .is_some_and(|length| length != received.size)
+        {
+            return Err(exchange.body_failure(BodyError::Length));
+        }
+        if pending.accepted {
+            finish(exchange, partial)
+                .await
+                .map_err(|error| exchange.body_failure(error))?;
+        }
+        Ok(Exchanged::Complete)
+    }
+
+    /// Evaluates the head of the answer: whether a body is to be read, and where it goes.
+    fn begin(
+        &self,
+        exchange: &Exchange<'_>,
+        head: ResponseHead,
+        partial: &mut PartialAnswer,
+    ) -> Result<ControlFlow<Exchanged, PendingBody>, Failure> {
+        let clock = exchange.clock;
+        clock.advance(Phase::Headers);
+        let ttfb = exchange.state.spent + clock.time_to_last_activity();
+        let (status, full_length) = (head.response.status(), head.full_length);
+        partial.answer = Some(Box::new(exchange.answer(&head.response, ttfb)));
+        check_head(head.response.headers())?;
+        if redirect::is_redirect(status) && self.options.max_redirects > 0 {
+            let target = Arc::new(exchange.redirect_target(&head.response)?);
+            return Ok(ControlFlow::Break(Exchanged::Redirect(status, target)));
+        }
+        clock.set_phase(Phase::Body);
+        let accepted = self.options.accept.contains(status.as_u16());
+        let response = if accepted {
+            self.save(exchange, head, &mut partial.received)?
+        } else {
+            head.response
+        };
+        exchange
+            .check_length(&response, partial.received.size)
+            .and_then(|()| body::check_transfer_encoding(response.headers()))
+            .map_err(|error| exchange.body_failure(error))?;
+        Ok(ControlFlow::Continue(PendingBody {
+            response,
+            full_length,
+            accepted,
+        }))
+    }
+
+    /// Opens the file for the body of an accepted answer, if the request has a save target.
+    fn save(
+        &self,
+        exchange: &Exchange<'_>,
+        head: ResponseHead,
+        received: &mut ReceivedBody,
+    ) -> Result<Box<Response>, Failure> {
+        let ResponseHead {
+            response,
+            part,
+            full_length,
+        } = head;
+        let Some((store, target)) = self.target(exchange.request) else {
+            return Ok(response);
+        };
+        let is_partial = response.status() == StatusCode::PARTIAL_CONTENT && full_length.is_none();
+        if is_partial && !exchange.request.headers.contains_key(RANGE) {
+            let message = "206 Partial Content, although the whole was requested";
+            return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
+        }
+        let checks = exchange.checks();
+        let (sink, offset) = match part {
+            Some(part) if full_length.is_some() => {
+                let offset = part.offset();
+                (part.resume(checks), offset)
+            }
+            part => {
+                let representation = self.representation(exchange, &response);
+                let sink = match part {
+                    Some(part) => part.restart(checks, representation),
+                    None => store.start(target, checks, representation),
+                };
+                (sink, 0)
+            }
+        };
+        received.save(sink, offset);
+        Ok(response)
+    }
+
+    /// Returns the store and the save target for the body of an answer to `request`.
+    fn target<'a>(&'a self, request: &'a Request) -> Option<(&'a dyn BodyStore, &'a SaveTarget)> {
+        Some((self.store.as_deref()?, request.place.as_ref()?))
+    }
+
+    /// Requests the rest of what an earlier attempt left, or else the whole. Requests the whole
+    /// also where the answer does not continue what there is.
+    async fn send(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
+        let part = if self.is_resumable(exchange) {
+            Box::pin(self.open_partial(exchange)).await?
+        } else {
+            None
+        };
+        let resumed = part.as_deref().filter(|part| {
+            let url = exchange.request.url.as_str();
+            let partial_content = StatusCode::PARTIAL_CONTENT.as_u16();
+            let representation = part.representation();
+            representation.is_some_and(|representation| representation.url == url)
+                && part.offset() > 0
+                && self.options.accept.contains(partial_content)
+        });
+        let sent = self.sender.send(exchange, resumed).await;
+        let (mut response, mut permit) =
+            sent.map_err(|error| exchange.connection_failure(&error))?;
+        let mut full_length = None;
+        if let (Some(part), 206 | 416) = (resumed, response.status().as_u16()) {
+            full_length = range::full_length(part, &response);
+            if full_length.is_none() {
+                // Gives the connection back before another one is needed.
+                drop((response, permit));
+                let sent = Box::pin(self.sender.send(exchange, None)).await;
+                (response, permit) = sent.map_err(|error| exchange.connection_failure(&error))?;
+            }
+        }
+        let head = ResponseHead {
+            response,
+            part,
+            full_length,
+        };
+        Ok((head, permit))
+    }
+
+    /// Opens what an earlier attempt left of the file.
+    async fn open_partial(
+        &self,
+        exchange: &Exchange<'_>,
+    ) -> Result<Option<Box<dyn PartialBody>>, Failure> {
+        match self.target(exchange.request) {
+            Some((store, target)) => exchange.clock.excluding(store.open_partial(target)).await,
+            None => Ok(None),
+        }
+    }
+
+    fn is_resumable(&self, exchange: &Exchange<'_>) -> bool {
+        let resumes = |store: &dyn BodyStore| store.keeps_partial_bodies();
+        self.store.as_deref().is_some_and(resumes) && exchange.is_resumable()
+    }
+
+    /// Returns what the body of `response` is, if it could be continued should it break off.
+    fn representation(
+        &self,
+        exchange: &Exchange<'_>,
+        response: &Response,
+    ) -> Option<Representation> {
+        let length = response.content_length();
+        range::representation(&exchange.request.url, response.headers(), length)
+            .filter(|_| self.is_resumable(exchange))
+    }
+}
+
+/// Verifies the body of an accepted answer, and gives its file its name.
+async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<(), BodyError> {
+    let Some(sink) = partial.received.sink.take() else {
+        if let Some(sha256) = partial.received.sha256() {
+            exchange.checks().verify(sha256)?;
+        }
+        return Ok(());
+    };
+    let made = exchange.clock.excluding(sink.finish()).await;
+    let made = made.map_err(BodyError::Save)?;
+    if let Some(answer) = &mut partial.answer {
+        answer.sha256 = made.sha256;
+        answer.saved = Some(made.saved);
+    }
+    Ok(())
+}
+
+/// Keeps a body that broke off for a later attempt, unless more of the same would not make it right.
+async fn keep_or_discard(sink: Box<dyn BodySink>, failure: &Failure) {
+    match failure.kind {
+        Kind::TooLarge | Kind::Checksum | Kind::Protocol => sink.discard().await,
+        _ => sink.keep_partial().await,
+    }
+}

@@ -1,0 +1,53 @@
+//! What the user says about requests and answers.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderMap;
+
+use super::clock::Limits;
+use super::connect::options::ConnectOptions;
+use crate::model::capture::Capture;
+use crate::model::status_set::StatusSet;
+
+/// Everything that exchanges depend on.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Header fields for every origin: `Accept`, `User-Agent`, `Accept-Encoding`.
+    pub headers: Arc<HeaderMap>,
+    /// How many redirects are followed. With 0, a redirect is an answer like any other.
+    pub max_redirects: u32,
+    /// Whether `Content-Encoding` is decoded.
+    pub decode: bool,
+    /// The largest body, after decoding.
+    pub max_size: Option<SizeLimit>,
+    /// Which versions of HTTP are spoken.
+    pub versions: Versions,
+    /// How connections are made.
+    pub connecting: ConnectOptions,
+    /// When to give up.
+    pub limits: Limits,
+    /// Which parts of an answer to keep.
+    pub capture: Capture,
+    /// Which statuses are accepted: only bodies of such answers are verified and saved.
+    pub accept: StatusSet,
+}
+
+/// The largest body that is accepted, and the option that raises the limit.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeLimit {
+    /// The limit in bytes.
+    pub bytes: u64,
+    /// What an error message tells the user to do about it.
+    pub remedy: &'static str,
+}
+
+/// Which versions of HTTP are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// HTTP/2 where the TLS handshake agrees on it, else HTTP/1.1.
+    Negotiated,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 at once, also on `http://` (RFC 9113, section 3.3).
+    Http2,
+}

@@ -1,0 +1,231 @@
+//! Prepares a run: the files, the clients and the threads that it needs.
+
+use std::io;
+use std::mem::{self, ManuallyDrop};
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Instant;
+
+use futures::future::FutureExt as _;
+use futures::stream::StreamExt as _;
+
+use super::drive::ActiveRun;
+use super::error::RunError;
+use super::output_files::OutputFiles;
+use super::planner::{Files, Planner};
+use super::{dry_run, signals};
+use crate::config::Config;
+use crate::model::body_sink::BodyStore;
+use crate::model::exit::Exit;
+use crate::model::input::Input;
+use crate::report::{InputCount, Journal, Outputs, Reporter};
+use crate::save::{Folder, Names, Store, Threads};
+use crate::sys::{self, FileIdentity};
+use crate::{http, input, save};
+
+/// The most runtimes. More were not measured.
+const MAX_RUNTIMES: usize = 4;
+
+/// Runs `config` to its end and returns the exit code.
+///
+/// # Errors
+///
+/// The run cannot start, or cannot go on.
+pub fn run(config: Config) -> Result<Exit, RunError> {
+    if config.run.dry_run {
+        return dry_run::run(config);
+    }
+    let files = usize::from(config.save.is_some());
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let runtimes = cores.clamp(1, MAX_RUNTIMES).min(config.engine.jobs);
+    let fit = http::fit_jobs(config.engine.jobs, config.sources.len(), files, runtimes)?;
+    sys::reserve_descriptors(fit.descriptors());
+    // Dropped last, so that a write in progress at the end of the run completes.
+    let threads = match &config.save {
+        Some(save) => Some(Threads::start(save.options.fsync)?),
+        None => None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Only look-ups of names block.
+        .max_blocking_threads(http::LOOKUPS)
+        .build()?;
+    // Never dropped: that would wait for look-ups, which cannot be cancelled, and close one by one
+    // the connections that the system closes at once.
+    let runtime = ManuallyDrop::new(runtime);
+    let disk = threads.as_ref().and_then(Threads::disk);
+    runtime.block_on(fetch(config, fit, disk))
+}
+
+async fn fetch(
+    mut config: Config,
+    fit: http::Fit,
+    disk: Option<save::Disk>,
+) -> Result<Exit, RunError> {
+    sys::survive_file_size_limit()?;
+    let Some(output_files) = OutputFiles::create(&config.run, config.take)? else {
+        return Ok(Exit::Success);
+    };
+    let Restored {
+        journal,
+        mut planner,
+        store,
+    } = Restored::open(&config, disk)?;
+    let (client, warnings) = http_client(&mut config, &fit, store)?;
+    let total = InputCount::default();
+    if config.run.bar && config.take.shard.is_none() {
+        count(&config.sources, &total)?;
+    }
+    let streams = Outputs {
+        lines: output_files.lines()?,
+        bar: config.run.bar,
+        shared: config.run.shared,
+        journal,
+    };
+    let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
+    for warning in warnings.into_iter().chain(planner.warning()) {
+        reporter.warn(&warning);
+    }
+    let run = ActiveRun {
+        started: Instant::now(),
+        printed,
+        stops: signals::stops()?.boxed_local(),
+        reader_left: signals::reader_left(output_files.use_stdout()).boxed_local(),
+        output: output_files.output_name(),
+    };
+    let plan = move |input: &mut Input| planner.plan(input);
+    let intake = input::read(config.sources, config.defaults, config.take, plan)?;
+    match run.drive(intake, &client, &config.engine, reporter).await {
+        Err(error) => output_files.abandon().and(Err(error)),
+        Ok(ControlFlow::Break(exit)) => Ok(exit),
+        Ok(ControlFlow::Continue(done)) => {
+            // Nothing is in flight any more, and the system closes idle connections faster.
+            mem::forget(client);
+            let exit = done.exit(config.run.exit_zero);
+            output_files.finish(&done, exit)?;
+            Ok(exit)
+        }
+    }
+}
+
+/// The parts of a run that depend on what earlier runs left.
+struct Restored {
+    journal: Option<Journal>,
+    planner: Planner,
+    store: Option<Store>,
+}
+
+impl Restored {
+    fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
+        let mut names = config.save.as_ref().map(|save| {
+            let companion = save.options.resume.then_some(save::PART);
+            Names::new(save.names.clone(), companion)
+        });
+        // Opened before the journal, which may be in it.
+        let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
+        let folder = folder.transpose()?;
+        let reserve = |name: &str| {
+            if let Some(names) = names.as_mut().filter(|_| save::is_legal(name)) {
+                names.reserve(name);
+            }
+        };
+        let journal = config.run.journal.as_deref();
+        let opened = journal.map(|path| Journal::open(path, config.run.fsync, reserve));
+        let (journal, past) = opened.transpose()?.unzip();
+        let (mut files, mut store) = (None, None);
+        if let (Some(save), Some(names), Some(folder), Some(disk)) =
+            (&config.save, names, folder, disk)
+        {
+            let folder = Arc::new(with_own_files(folder, config));
+            files = Some(Files {
+                folder: folder.clone(),
+                names,
+                if_exists: save.if_exists,
+            });
+            store = Some(Store {
+                folder,
+                options: save.options,
+                disk,
+            });
+        }
+        Ok(Self {
+            journal,
+            planner: Planner { past, files },
+            store,
+        })
+    }
+}
+
+/// Tells `folder` which files this run reads and writes itself, so that no body replaces them.
+fn with_own_files(folder: Folder, config: &Config) -> Folder {
+    let run = &config.run;
+    let written = || run.results.iter().chain(&run.summary_file);
+    let options = run.read.iter().chain(&run.journal).chain(written());
+    let sources = config.sources.iter();
+    let named = sources.filter_map(|source| source.regular.as_deref());
+    let named = named.chain(options.map(AsRef::as_ref));
+    let opened = [
+        FileIdentity::of(io::stdin()),
+        FileIdentity::of(io::stdout()),
+        FileIdentity::of(io::stderr()),
+    ];
+    let own = named.filter_map(FileIdentity::at);
+    let own = own.chain(opened.into_iter().flatten()).collect();
+    folder.with_own(own, written().map(AsRef::as_ref))
+}
+
+/// Builds the client. Also returns the warnings that its options call for.
+fn http_client(
+    config: &mut Config,
+    fit: &http::Fit,
+    store: Option<Store>,
+) -> Result<(http::Workers, Vec<String>), RunError> {
+    let insecure = match &config.http.connecting.verification {
+        http::Verification::All => None,
+        http::Verification::Proxies(proxies) if proxies.is_empty() => {
+            Some("no certificate is verified")
+        }
+        http::Verification::Proxies(_) => Some("only the certificates of proxies are verified"),
+    };
+    let insecure = insecure.map(|what| format!("--insecure: {what}, so any server could answer"));
+    let too_many = fit.limit.map(|limit| {
+        format!(
+            "--jobs {} needs more open files than the limit of {limit}: using --jobs {}; raise it with ulimit -n",
+            config.engine.jobs, fit.jobs
+        )
+    });
+    config.engine.jobs = fit.jobs;
+    let runtimes = http::RuntimeOptions {
+        jobs: fit.jobs,
+        runtimes: fit.runtimes,
+        share_hosts: !config.engine.per_host.is_limited(),
+    };
+    let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
+    let client = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
+    Ok((client, insecure.into_iter().chain(too_many).collect()))
+}
+
+/// Counts the inputs of `sources` on a thread of its own, if all of them can be read twice.
+fn count(sources: &[input::Source], total: &InputCount) -> io::Result<()> {
+    let files: Option<Vec<_>> = sources
+        .iter()
+        .map(|source| source.regular.clone())
+        .collect();
+    let (Some(files), total) = (files, total.clone()) else {
+        return Ok(());
+    };
+    // Where a source cannot be read, the progress bar stays a spinner. Reading the list itself
+    // reports what is wrong.
+    let count = move || {
+        if let Ok(inputs) = input::count(files.iter().map(AsRef::as_ref)) {
+            total.store(inputs, Ordering::Relaxed);
+        }
+    };
+    thread::Builder::new()
+        .name("counter".into())
+        .spawn(count)
+        .map(drop)
+}

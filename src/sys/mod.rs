@@ -1,0 +1,40 @@
+//! Everything that differs between systems, behind functions that do not.
+//!
+//! The rest of the crate calls this module and never `rustix`, `std::os` or `/proc`; a test keeps it so.
+//! Only standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
+//! [`ErrorKind`](std::io::ErrorKind) says what happened. Each function documents which kinds its callers rely on.
+//!
+//! To support another family of systems, add a file beside `unix/` and select it below. For Windows, `windows.rs`
+//! has to provide the names of the `pub use` below with the same signatures:
+//!
+//! | name | what stands behind it on Unix | what could on Windows |
+//! |---|---|---|
+//! | [`AsOpenFile`] | `AsFd` | `AsHandle` |
+//! | [`FileIdentity`]`::at`, `::of` | device and inode of `stat(2)` | `GetFileInformationByHandleEx`, `FileIdInfo` |
+//! | [`Directory`] | an open descriptor and `openat(2)` etc. | a path and a handle that keeps it from being renamed |
+//! | [`try_lock`], [`link_count`], [`read_at`] | `flock(2)`, `fstat(2)`, `pread(2)` | `LockFileEx`, `FileStandardInfo`, `seek_read` |
+//! | [`sync_directory`] | `fsync(2)` | nothing: NTFS logs names itself |
+//! | [`create_temporary`] | mode 0666 and the umask | what the folder hands down |
+//! | [`boot_id`] | `/proc` on Linux | `None` |
+//! | [`stream_kind`], [`duplicate_stdout`] | `fstat(2)`, `dup(2)` | `GetFileType`, `DuplicateHandle` |
+//! | [`wait_readable`], [`wait_writable`] | `poll(2)` | an error: no stream is ever non-blocking there |
+//! | [`reader_closed`] | `poll(2)` for `POLLERR` | pending for ever: a write tells |
+//! | [`stop_requests`] | `SIGINT`, `SIGTERM` | `tokio::signal::windows` |
+//! | [`survive_file_size_limit`] | a handler for `SIGXFSZ` | nothing |
+//! | [`raise_open_file_limit`], [`reserve_descriptors`] | `setrlimit(2)`, `fcntl(2)` | `None`, and nothing |
+//! | [`without_user_timeout`] | a socket option of Linux | nothing |
+
+#[cfg(target_os = "linux")]
+mod linux_allocator;
+mod types;
+#[cfg(unix)]
+mod unix;
+
+pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
+#[cfg(unix)]
+pub use unix::{
+    AsOpenFile, Directory, DirectoryEntry, boot_id, create_temporary, duplicate_stdout, link_count,
+    raise_open_file_limit, read_at, reader_closed, reserve_descriptors, stop_requests, stream_kind,
+    survive_file_size_limit, sync_directory, try_lock, wait_readable, wait_writable,
+    without_user_timeout,
+};

@@ -1,0 +1,120 @@
+//! Files: which one it is, who else has it open, what outlives a crash.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::{FileType, FlockOperation, Stat, flock, fstat, stat};
+use tempfile::NamedTempFile;
+
+use crate::sys::{EntryMetadata, FileIdentity};
+
+/// Something that holds a file open: a [`File`] or a standard stream.
+pub use std::os::fd::AsFd as AsOpenFile;
+
+impl FileIdentity {
+    /// Identifies the file at `path`; links are followed (`stat(2)`). `None` where it cannot be told, for one
+    /// because there is no file.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        Some(identity(&stat(path).ok()?))
+    }
+
+    /// Identifies an open file (`fstat(2)`).
+    #[must_use]
+    pub fn of(file: impl AsOpenFile) -> Option<Self> {
+        Some(identity(&fstat(file).ok()?))
+    }
+}
+
+fn identity(stat: &Stat) -> FileIdentity {
+    // Device numbers are an i32 to macOS and a u64 to Linux.
+    fn widen(number: impl Into<i128>) -> i128 {
+        number.into()
+    }
+    FileIdentity {
+        device: widen(stat.st_dev),
+        number: stat.st_ino,
+    }
+}
+
+pub(super) fn entry_metadata(stat: &Stat) -> EntryMetadata {
+    // Counts are of a different width in every system.
+    fn count(number: impl TryInto<u64>) -> u64 {
+        number.try_into().unwrap_or_default()
+    }
+    EntryMetadata {
+        is_file: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+        length: count(stat.st_size),
+        links: count(stat.st_nlink),
+        identity: identity(stat),
+    }
+}
+
+/// Locks `file` exclusively without waiting, until it is closed (`flock(2)`). The lock is advisory: it keeps out only
+/// those who ask for one. The system releases it when the process dies.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::WouldBlock`] if another process holds it; other errors where the file system has no locks.
+pub fn try_lock(file: &File) -> io::Result<()> {
+    Ok(flock(file, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// Counts the names (hard links) of `file` (`fstat(2)`); 0 once the last is removed.
+///
+/// # Errors
+///
+/// The system cannot tell.
+pub fn link_count(file: &File) -> io::Result<u64> {
+    Ok(file.metadata()?.nlink())
+}
+
+/// Reads from `file` at `offset` and returns how many bytes (`pread(2)`). What is appended to the file meanwhile
+/// still goes to its end.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+
+/// Waits until the names in the directory at `path` are on the disk: without it, a loss of power may
+/// undo a rename or a creation (`fsync(2)`, on macOS `F_FULLFSYNC`).
+///
+/// # Errors
+///
+/// They are not, or the file system cannot say ([`io::ErrorKind::InvalidInput`]).
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Creates a file in `directory` whose name is six random characters between `prefix` and `suffix`. It is removed when
+/// it is dropped before it got its final name. Unlike the temporary files of [`tempfile`], which nobody else may
+/// read, it has the permissions of any new file: mode 0666 less the umask.
+///
+/// # Errors
+///
+/// It cannot be created.
+pub fn create_temporary(
+    directory: &Path,
+    prefix: &OsStr,
+    suffix: &str,
+) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .suffix(suffix)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)
+}
+
+/// Returns a text that changes whenever the system starts, where the system has one: what was written but not synced
+/// before that may be lost. Only Linux has it (`/proc/sys/kernel/random/boot_id`).
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
