@@ -8,10 +8,10 @@ use crate::sys::wait_readable;
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
 /// How much is asked of the source at a time.
-const READ: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 
 /// What is kept of a line that is longer than [`MAX_LINE`]: enough to show.
-const KEPT: usize = 1024;
+const KEPT_PREFIX: usize = 1024;
 
 /// One line, without its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl<R: Read> Lines<R> {
     /// What the source says. Lines that were given stay given.
     pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
         let old = self.buffer.len();
-        self.buffer.resize(old + READ, 0);
+        self.buffer.resize(old + READ_SIZE, 0);
         let read = loop {
             match self.reader.read(&mut self.buffer[old..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -88,28 +88,28 @@ impl<R: Read> Lines<R> {
         let read = read?;
         if read == 0 {
             if !self.buffer.is_empty() {
-                self.skip_mark();
+                self.skip_bom();
                 if !self.buffer.is_empty() {
-                    line(shown(&self.buffer, self.overlong));
+                    line(to_line(&self.buffer, self.overlong));
                 }
                 self.buffer.clear();
             }
             return Ok(false);
         }
-        self.cut(old, line);
+        self.split_lines(old, line);
         Ok(true)
     }
 
-    fn cut(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>)) {
+    fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>)) {
         let mut from = unsearched;
         if !self.started && (self.buffer.len() >= 3 || self.buffer.contains(&b'\n')) {
-            self.skip_mark();
+            self.skip_bom();
             from = 0;
         }
         let mut start = 0;
         while let Some(length) = memchr::memchr(b'\n', &self.buffer[from..]) {
             let end = from + length;
-            line(shown(&self.buffer[start..end], self.overlong));
+            line(to_line(&self.buffer[start..end], self.overlong));
             self.overlong = false;
             start = end + 1;
             from = start;
@@ -119,23 +119,23 @@ impl<R: Read> Lines<R> {
             self.overlong = true;
             let blanks = self.buffer.len() - trim_start(&self.buffer).len();
             self.buffer.drain(..blanks);
-            self.buffer.truncate(KEPT);
+            self.buffer.truncate(KEPT_PREFIX);
         }
     }
 
     /// A byte order mark at the very beginning is no part of the first line.
-    fn skip_mark(&mut self) {
+    fn skip_bom(&mut self) {
         if !std::mem::replace(&mut self.started, true) && self.buffer.starts_with(b"\xef\xbb\xbf") {
             self.buffer.drain(..3);
         }
     }
 }
 
-fn shown(line: &[u8], overlong: bool) -> Line<'_> {
+fn to_line(line: &[u8], overlong: bool) -> Line<'_> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if overlong || line.len() > MAX_LINE {
         let line = trim_start(line);
-        Line::TooLong(&line[..line.len().min(KEPT)])
+        Line::TooLong(&line[..line.len().min(KEPT_PREFIX)])
     } else {
         Line::Whole(line)
     }
@@ -148,9 +148,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// Gives its pieces one a call.
-    struct Pieces(std::vec::IntoIter<Vec<u8>>);
+    struct ChunkedReader(std::vec::IntoIter<Vec<u8>>);
 
-    impl Read for Pieces {
+    impl Read for ChunkedReader {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let piece = self.0.find(|piece| !piece.is_empty()).unwrap_or_default();
             buffer[..piece.len()].copy_from_slice(&piece);
@@ -159,13 +159,13 @@ mod tests {
     }
 
     fn lines(pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, usize>> {
-        let mut lines = Lines::new(Pieces(pieces.into_iter()));
+        let mut lines = Lines::new(ChunkedReader(pieces.into_iter()));
         let mut all = Vec::new();
-        let keep = |line: Line<'_>| match line {
+        let copy = |line: Line<'_>| match line {
             Line::Whole(line) => Ok(line.to_vec()),
             Line::TooLong(line) => Err(line.len()),
         };
-        while lines.read(|line| all.push(keep(line))).unwrap() {}
+        while lines.read(|line| all.push(copy(line))).unwrap() {}
         all
     }
 
@@ -191,28 +191,35 @@ mod tests {
     fn a_line_at_the_bound_is_whole_and_one_past_it_is_not() {
         let line = |length: usize, end: &str| {
             let text = format!("{}{end}z", "x".repeat(length));
-            text.as_bytes().chunks(READ).map(<[u8]>::to_vec).collect()
+            text.as_bytes()
+                .chunks(READ_SIZE)
+                .map(<[u8]>::to_vec)
+                .collect()
         };
         for end in ["\n", "\r\n"] {
             let whole = lines(line(MAX_LINE, end));
             assert_eq!(whole, [Ok(vec![b'x'; MAX_LINE]), Ok(b"z".to_vec())]);
             let cut = lines(line(MAX_LINE + 1, end));
-            assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
+            assert_eq!(cut, [Err(KEPT_PREFIX), Ok(b"z".to_vec())]);
             let cut = lines(line(10 * MAX_LINE, end));
-            assert_eq!(cut, [Err(KEPT), Ok(b"z".to_vec())]);
+            assert_eq!(cut, [Err(KEPT_PREFIX), Ok(b"z".to_vec())]);
         }
     }
 
     #[test]
     fn a_line_that_is_too_long_is_one_also_where_it_begins_with_blanks() {
-        for blanks in [1, KEPT, READ, MAX_LINE, 3 * MAX_LINE] {
-            for length in [1, READ] {
+        for blanks in [1, KEPT_PREFIX, READ_SIZE, MAX_LINE, 3 * MAX_LINE] {
+            for length in [1, READ_SIZE] {
                 let text = format!("{}{}\nz", " ".repeat(MAX_LINE + blanks), "x".repeat(length));
-                let pieces = text.as_bytes().chunks(READ).map(<[u8]>::to_vec).collect();
+                let pieces = text
+                    .as_bytes()
+                    .chunks(READ_SIZE)
+                    .map(<[u8]>::to_vec)
+                    .collect();
                 let found = lines(pieces);
                 assert_eq!(
                     found,
-                    [Err(length.min(KEPT)), Ok(b"z".to_vec())],
+                    [Err(length.min(KEPT_PREFIX)), Ok(b"z".to_vec())],
                     "{blanks}"
                 );
             }

@@ -6,19 +6,25 @@
 //! leaves out what belongs to another [`shard`]; [`mod@survey`] says beforehand
 //! what each shard will have.
 
+mod intake;
 mod lines;
 mod parse;
 mod reader;
 mod shard;
+mod shard_filter;
 mod source;
 mod survey;
 mod urls;
+mod walk;
 
-pub use parse::{Content, Defaults, basic};
 #[cfg(test)]
-pub(crate) use reader::inputs;
-pub use reader::{Intake, ReadError, ShardFilter, Totals, count, read};
+pub(crate) use intake::tests::inputs;
+pub use intake::{Intake, Totals};
+pub use parse::{Content, Defaults, basic};
+pub use reader::read;
 pub use shard::{By, HASH, Shard, ShardError};
+pub use shard_filter::ShardFilter;
 pub use source::{Source, SourceError, open};
 pub use survey::{ShardLoad, Survey, survey};
 pub use urls::Scheme;
+pub use walk::{ReadError, count};

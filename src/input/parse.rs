@@ -15,14 +15,14 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
-use super::urls::{Scheme, UrlError, Urls};
+use super::urls::{Scheme, UrlError, UrlParser};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{mask_text, mask_url};
 use crate::model::request::{Body, Request, header, method};
 
 /// What is shown of a bad line, in characters.
-const SHOWN: usize = 200;
+const MAX_DISPLAYED: usize = 200;
 
 /// How deep `meta` may be nested.
 const MAX_DEPTH: u32 = 100;
@@ -61,7 +61,7 @@ impl From<Bytes> for Content {
 /// A line that is a JSON object.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Object<'a> {
+struct JsonLine<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     method: Option<String>,
@@ -75,7 +75,7 @@ struct Object<'a> {
 
 /// Why a line holds no request.
 #[derive(Debug, thiserror::Error)]
-enum Invalid {
+enum LineError {
     #[error("longer than {MAX_LINE} bytes")]
     TooLong,
     #[error("not UTF-8: {0}")]
@@ -90,7 +90,7 @@ enum Invalid {
     NotHttps,
 }
 
-impl Invalid {
+impl LineError {
     fn kind(&self) -> Kind {
         match self {
             Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
@@ -100,17 +100,32 @@ impl Invalid {
     }
 }
 
-/// Makes inputs of lines.
-pub(super) struct Parser<'a> {
-    defaults: &'a Defaults,
-    urls: Urls,
+#[cfg(test)]
+impl Defaults {
+    /// The defaults of a run without options.
+    pub(super) fn for_tests() -> Self {
+        Self {
+            scheme: Scheme::Https,
+            https_only: false,
+            method: None,
+            headers: Arc::default(),
+            authorization: None,
+            content: None,
+        }
+    }
 }
 
-impl<'a> Parser<'a> {
+/// Makes inputs of lines.
+pub(super) struct LineParser<'a> {
+    defaults: &'a Defaults,
+    urls: UrlParser,
+}
+
+impl<'a> LineParser<'a> {
     pub(super) fn new(defaults: &'a Defaults) -> Self {
         Self {
             defaults,
-            urls: Urls::new(defaults.scheme),
+            urls: UrlParser::new(defaults.scheme),
         }
     }
 
@@ -138,14 +153,14 @@ impl<'a> Parser<'a> {
         });
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
         let parsed = match line {
-            Line::TooLong(_) => Err(Invalid::TooLong),
-            Line::Whole(bytes) => text(bytes).and_then(|text| {
+            Line::TooLong(_) => Err(LineError::TooLong),
+            Line::Whole(bytes) => decode(bytes).and_then(|text| {
                 if text.is_empty() {
                     Ok(None)
                 } else if text.starts_with('{') {
-                    self.object(text, &mut input).map(Some)
+                    self.parse_json(text, &mut input).map(Some)
                 } else {
-                    self.plain(text, &mut input).map(Some)
+                    self.parse_url(text, &mut input).map(Some)
                 }
             }),
         };
@@ -154,7 +169,7 @@ impl<'a> Parser<'a> {
             Ok(Some(request)) => Ok(request),
             Err(invalid) => {
                 if input.shown.is_empty() {
-                    input.shown = shown(&shown_part(bytes));
+                    input.shown = display_text(&displayable_part(bytes));
                 }
                 let message = format!("{source}:{number}: {invalid}");
                 Err(Failure::new(invalid.kind(), Phase::Input, message))
@@ -163,16 +178,16 @@ impl<'a> Parser<'a> {
         Some(input)
     }
 
-    fn plain(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, Invalid> {
+    fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
         let url = self.urls.parse(text)?;
-        input.shown = shown_url(text, &url);
-        request(url, None, self.defaults)
+        input.shown = display_url(text, &url);
+        build_request(url, None, self.defaults)
     }
 
-    fn object(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, Invalid> {
-        let object: Object<'_> =
-            serde_json::from_str(text).map_err(|error| Invalid::json(&error))?;
-        input.shown = shown(&object.url);
+    fn parse_json(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
+        let object: JsonLine<'_> =
+            serde_json::from_str(text).map_err(|error| LineError::json(&error))?;
+        input.shown = display_text(&object.url);
         input.id.clone_from(&object.id);
         if let Some(meta) = &object.meta {
             check_depth(meta.get())?;
@@ -180,35 +195,35 @@ impl<'a> Parser<'a> {
         input.meta.clone_from(&object.meta);
         let text = object.url.trim();
         let url = self.urls.parse(text)?;
-        input.shown = shown_url(text, &url);
-        request(url, Some(object), self.defaults)
+        input.shown = display_url(text, &url);
+        build_request(url, Some(object), self.defaults)
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Invalid> {
+fn decode(bytes: &[u8]) -> Result<&str, LineError> {
     Ok(str::from_utf8(bytes)?.trim())
 }
 
 /// A bad line, as far as it is shown.
-fn shown(text: &str) -> String {
-    mask_text(text.trim()).chars().take(SHOWN).collect()
+fn display_text(text: &str) -> String {
+    mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
 }
 
 /// Of a JSON line only the URL: the rest may hold secrets.
-fn shown_part(line: &[u8]) -> Cow<'_, str> {
+fn displayable_part(line: &[u8]) -> Cow<'_, str> {
     #[derive(Deserialize)]
-    struct Url<'a> {
+    struct OnlyUrl<'a> {
         #[serde(borrow)]
         url: Cow<'a, str>,
     }
     if !line.trim_ascii_start().starts_with(b"{") {
         return String::from_utf8_lossy(line);
     }
-    serde_json::from_slice(line).map_or("{…}".into(), |object: Url<'_>| object.url)
+    serde_json::from_slice(line).map_or("{…}".into(), |object: OnlyUrl<'_>| object.url)
 }
 
 /// What records show of `text`, which `url` was made of.
-fn shown_url(text: &str, url: &Url) -> String {
+fn display_url(text: &str, url: &Url) -> String {
     if url.username().is_empty() && url.password().is_none() {
         text.to_owned()
     } else {
@@ -217,7 +232,7 @@ fn shown_url(text: &str, url: &Url) -> String {
 }
 
 /// Readers of the record give up on what is nested deeper.
-fn check_depth(json: &str) -> Result<(), Invalid> {
+fn check_depth(json: &str) -> Result<(), LineError> {
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for byte in json.bytes() {
         match byte {
@@ -229,7 +244,7 @@ fn check_depth(json: &str) -> Result<(), Invalid> {
             _ => {}
         }
         if depth > MAX_DEPTH {
-            return Err(Invalid::Key(format!(
+            return Err(LineError::Key(format!(
                 "`meta`: nested deeper than {MAX_DEPTH}"
             )));
         }
@@ -237,13 +252,13 @@ fn check_depth(json: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn request(
+fn build_request(
     mut url: Url,
-    object: Option<Object<'_>>,
+    object: Option<JsonLine<'_>>,
     defaults: &Defaults,
-) -> Result<Arc<Request>, Invalid> {
+) -> Result<Arc<Request>, LineError> {
     if defaults.https_only && url.scheme() != "https" {
-        return Err(Invalid::NotHttps);
+        return Err(LineError::NotHttps);
     }
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {
@@ -256,12 +271,12 @@ fn request(
         name: None,
         place: None,
     };
-    let mut asked_method = defaults.method.clone();
+    let mut explicit_method = defaults.method.clone();
     let mut content = defaults.content.clone();
     if let Some(object) = object {
         if let Some(name) = &object.method {
-            asked_method =
-                Some(method(name).map_err(|error| Invalid::Key(format!("`method`: {error}")))?);
+            explicit_method =
+                Some(method(name).map_err(|error| LineError::Key(format!("`method`: {error}")))?);
         }
         if let Some(headers) = object.headers {
             add_headers(Arc::make_mut(&mut request.headers), headers)?;
@@ -269,12 +284,12 @@ fn request(
         let body = object.body.map(|body| Bytes::from(body).into());
         content = body.or(content);
         request.name = object.name;
-        request.sha256 = object.sha256.as_deref().map(sha256).transpose()?;
+        request.sha256 = object.sha256.as_deref().map(parse_sha256).transpose()?;
     }
     if request.headers.contains_key(AUTHORIZATION) {
         request.authorization = None;
     }
-    request.method = asked_method.unwrap_or(if content.is_some() {
+    request.method = explicit_method.unwrap_or(if content.is_some() {
         Method::POST
     } else {
         Method::GET
@@ -293,15 +308,15 @@ fn request(
 fn add_headers(
     to: &mut HeaderMap,
     headers: serde_json::Map<String, serde_json::Value>,
-) -> Result<(), Invalid> {
+) -> Result<(), LineError> {
     for (name, value) in headers {
         let serde_json::Value::String(value) = value else {
-            return Err(Invalid::Key(format!(
+            return Err(LineError::Key(format!(
                 "`headers`: {name}: the value is not a string"
             )));
         };
         let (name, value) =
-            header(&name, &value).map_err(|error| Invalid::Key(format!("`headers`: {error}")))?;
+            header(&name, &value).map_err(|error| LineError::Key(format!("`headers`: {error}")))?;
         to.insert(name, value);
     }
     Ok(())
@@ -328,8 +343,8 @@ pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn sha256(hex: &str) -> Result<[u8; 32], Invalid> {
-    let invalid = || Invalid::Key("`sha256`: not 64 hexadecimal digits".to_owned());
+fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {
+    let invalid = || LineError::Key("`sha256`: not 64 hexadecimal digits".to_owned());
     if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(invalid());
     }
@@ -340,7 +355,7 @@ fn sha256(hex: &str) -> Result<[u8; 32], Invalid> {
     Ok(sum)
 }
 
-impl Invalid {
+impl LineError {
     /// Without what stands in the line: it may be a secret.
     fn json(error: &serde_json::Error) -> Self {
         let text = error.to_string();
@@ -361,16 +376,9 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Option<Box<Input>> {
-        let defaults = Defaults {
-            scheme: Scheme::Https,
-            https_only: false,
-            method: None,
-            headers: Arc::default(),
-            authorization: None,
-            content: None,
-        };
+        let defaults = Defaults::for_tests();
         let source = Arc::from("list");
-        Parser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
+        LineParser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
     }
 
     #[test]

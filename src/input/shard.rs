@@ -99,7 +99,7 @@ fn parse(number: &str) -> Result<u64, ShardError> {
 }
 
 /// The number of the shard, of `count`, of an input: of its `url`, or of its `line` where that holds none.
-pub(super) fn number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 {
+pub(super) fn shard_number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 {
     let hash = match url {
         None => hash(line),
         Some(url) => match by {
@@ -200,7 +200,7 @@ mod tests {
     fn what_a_url_is_hashed_by() {
         let shards = |text: &str| {
             let url = Url::parse(text).unwrap();
-            [By::Host, By::Url].map(|by| number(Some(&url), b"", by, MAX))
+            [By::Host, By::Url].map(|by| shard_number(Some(&url), b"", by, MAX))
         };
         let [host, url] = shards("http://example.com/a?b");
         assert_eq!(
@@ -212,8 +212,8 @@ mod tests {
         assert_eq!(other_host, host);
         assert_ne!(other_url, url);
         assert_ne!(
-            number(None, b"x", By::Host, MAX),
-            number(None, b"y", By::Host, MAX)
+            shard_number(None, b"x", By::Host, MAX),
+            shard_number(None, b"y", By::Host, MAX)
         );
     }
 

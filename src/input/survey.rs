@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::parse::Defaults;
-use super::reader::{ReadError, Step, shard_of, walk};
 use super::shard::{By, Shard, host};
+use super::shard_filter::shard_of;
 use super::source::Source;
+use super::walk::{ReadError, ReadEvent, walk};
 use crate::model::error::Failure;
 
-/// Hosts that are counted at a time. Where there are no more, each is counted exactly.
+/// HostCounts that are counted at a time. Where there are no more, each is counted exactly.
 const HOSTS: usize = 65_536;
 
 /// Some of the list.
@@ -30,10 +31,10 @@ pub struct Survey {
     pub invalid: u64,
     /// What each shard has, by its number.
     pub shards: Vec<ShardLoad>,
-    hosts: Hosts,
+    hosts: HostCounts,
 }
 
-/// Counts the inputs of `sources`, by shards. `tell` is given the reason of each that
+/// Counts the inputs of `sources`, by shards. `on_invalid` is given the reason of each that
 /// holds no request and is of `shard`.
 ///
 /// # Errors
@@ -44,16 +45,16 @@ pub fn survey(
     defaults: &Defaults,
     shard: Shard,
     by: By,
-    mut tell: impl FnMut(&Failure),
+    mut on_invalid: impl FnMut(&Failure),
 ) -> Result<Survey, ReadError> {
     let mut survey = Survey {
         inputs: 0,
         invalid: 0,
         shards: vec![ShardLoad::default(); shard.count as usize],
-        hosts: Hosts::default(),
+        hosts: HostCounts::default(),
     };
-    walk(sources, defaults, false, |step| {
-        if let Step::Input(input, line) = step {
+    walk(sources, defaults, false, |event| {
+        if let ReadEvent::Input(input, line) = event {
             let number = shard_of(&input, &line, by, shard.count);
             let load = &mut survey.shards[number as usize];
             load.inputs += 1;
@@ -63,7 +64,7 @@ pub fn survey(
                 Ok(request) => survey.hosts.count(host(&request.url), number),
                 Err(failure) if number == shard.number => {
                     survey.invalid += 1;
-                    tell(failure);
+                    on_invalid(failure);
                 }
                 Err(_) => {}
             }
@@ -92,30 +93,30 @@ impl Survey {
     }
 }
 
-/// Hosts by their inputs, in bounded memory: the "lossy counting" of Manku and Motwani.
+/// HostCounts by their inputs, in bounded memory: the "lossy counting" of Manku and Motwani.
 ///
 /// When there are too many, those with the fewest inputs are forgotten; one that comes
 /// (back) is given what it may have had before.
 #[derive(Debug, Default)]
-struct Hosts {
+struct HostCounts {
     counts: HashMap<Box<str>, (u64, u32)>,
     error: u64,
 }
 
-impl Hosts {
+impl HostCounts {
     fn count(&mut self, host: &str, shard: u32) {
         if let Some((inputs, _)) = self.counts.get_mut(host) {
             *inputs += 1;
             return;
         }
         if self.counts.len() == HOSTS {
-            self.forget();
+            self.evict();
         }
         self.counts.insert(host.into(), (self.error + 1, shard));
     }
 
     /// Makes room for half of all hosts.
-    fn forget(&mut self) {
+    fn evict(&mut self) {
         let mut inputs: Vec<u64> = self.counts.values().map(|&(inputs, _)| inputs).collect();
         let (_, &mut median, _) = inputs.select_nth_unstable(HOSTS / 2);
         self.counts.retain(|_, (inputs, _)| *inputs > median);
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_heavy_host_is_found_among_very_many() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostCounts::default();
         for number in 0..10 * HOSTS {
             hosts.count(&format!("host-{number}"), 0);
             if number % 10 == 0 {
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn few_hosts_are_counted_exactly() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostCounts::default();
         for number in 0..3 * HOSTS {
             hosts.count(&format!("host-{}", number % HOSTS), 0);
         }

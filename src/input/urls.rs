@@ -30,16 +30,19 @@ pub(super) enum UrlError {
 
 /// Makes URLs of texts. Where one begins as the one before did, up to its path, only
 /// the rest is parsed: of a short URL, the host is most of the work.
-pub(super) struct Urls {
+pub(super) struct UrlParser {
     /// Of texts without one.
     scheme: Scheme,
     /// How the last URL began, up to its path, and the URL.
-    last: Option<(String, Url)>,
+    previous: Option<(String, Url)>,
 }
 
-impl Urls {
+impl UrlParser {
     pub(super) fn new(scheme: Scheme) -> Self {
-        Self { scheme, last: None }
+        Self {
+            scheme,
+            previous: None,
+        }
     }
 
     /// The URL that `text` means, its userinfo still in it.
@@ -49,10 +52,12 @@ impl Urls {
     /// It is none for us.
     pub(super) fn parse(&mut self, text: &str) -> Result<Url, UrlError> {
         let after_scheme = after_scheme(text);
-        let path = path(after_scheme.unwrap_or(text));
+        let path = after_authority(after_scheme.unwrap_or(text));
         let start = &text[..text.len() - path.len()];
-        let url = match &self.last {
-            Some((last, base)) if last == start && is_path_only(path) => base.join(path)?,
+        let url = match &self.previous {
+            Some((previous_start, base)) if previous_start == start && is_path_only(path) => {
+                base.join(path)?
+            }
             _ => self.parse_whole(text, after_scheme, start)?,
         };
         if url.as_str().len() > MAX_URL {
@@ -91,7 +96,7 @@ impl Urls {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(url.scheme().to_owned()));
         }
-        self.last = Some((start.to_owned(), url.clone()));
+        self.previous = Some((start.to_owned(), url.clone()));
         Ok(url)
     }
 }
@@ -103,7 +108,7 @@ fn after_scheme(text: &str) -> Option<&str> {
 }
 
 /// What follows the authority that `text` begins with.
-fn path(text: &str) -> &str {
+fn after_authority(text: &str) -> &str {
     let end = text.find(['/', '\\', '?', '#']);
     end.map_or("", |end| &text[end..])
 }
@@ -135,16 +140,16 @@ mod tests {
 
         #[test]
         fn what_came_before_does_not_matter(texts in prop::collection::vec(text(), 1..4)) {
-            let mut urls = Urls::new(Scheme::Http);
+            let mut urls = UrlParser::new(Scheme::Http);
             for text in texts {
-                prop_assert_eq!(urls.parse(&text), Urls::new(Scheme::Http).parse(&text), "{:?}", text);
+                prop_assert_eq!(urls.parse(&text), UrlParser::new(Scheme::Http).parse(&text), "{:?}", text);
             }
         }
     }
 
     #[test]
     fn a_path_may_look_like_another_host() -> Result<(), UrlError> {
-        let mut urls = Urls::new(Scheme::Http);
+        let mut urls = UrlParser::new(Scheme::Http);
         for (text, url) in [
             ("http://u@a/x", "http://u@a/x"),
             ("http://u@a/y?z#w", "http://u@a/y?z#w"),

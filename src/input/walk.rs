@@ -1,0 +1,177 @@
+//! Reads sources from the first line to the last.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::lines::{Line, Lines};
+use super::parse::{Defaults, LineParser};
+use super::shard::fingerprint;
+use super::source::Source;
+use crate::model::error::plain;
+use crate::model::event::ListTotals;
+use crate::model::input::Input;
+
+/// A source broke while it was read.
+#[derive(Debug, thiserror::Error)]
+#[error("{source_name}: {}", plain(.error))]
+pub struct ReadError {
+    /// Which one.
+    pub source_name: Arc<str>,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// What comes of reading a list.
+pub(super) enum ReadEvent<'a> {
+    /// An input, and the line that holds it.
+    Input(Box<Input>, Line<'a>),
+    /// The source may pause now.
+    MayPause,
+}
+
+/// Gives `on_event` every input of `sources`, in order; `None` where that breaks off.
+///
+/// # Errors
+///
+/// A source that broke; nothing is read after it.
+pub(super) fn walk(
+    sources: Vec<Source>,
+    defaults: &Defaults,
+    digest: bool,
+    mut on_event: impl FnMut(ReadEvent<'_>) -> ControlFlow<()>,
+) -> Result<Option<ListTotals>, ReadError> {
+    let mut digest = digest.then(Sha256::new);
+    let mut parser = LineParser::new(defaults);
+    let (mut inputs, mut list_fingerprint) = (0, 0_u64);
+    for source in sources {
+        let mut lines = Lines::new(HashingReader {
+            bytes: source.bytes,
+            digest: &mut digest,
+        });
+        let mut number = 0;
+        loop {
+            let mut flow = ControlFlow::Continue(());
+            let read = lines.read(|line| {
+                if flow.is_break() {
+                    return;
+                }
+                number += 1;
+                if let Some(input) = parser.parse(&line, &source.name, number, inputs) {
+                    list_fingerprint = list_fingerprint.wrapping_add(fingerprint(inputs));
+                    inputs += 1;
+                    flow = on_event(ReadEvent::Input(input, line));
+                }
+            });
+            if flow.is_continue() {
+                flow = on_event(ReadEvent::MayPause);
+            }
+            match read {
+                _ if flow.is_break() => return Ok(None),
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    let source_name = source.name;
+                    return Err(ReadError { source_name, error });
+                }
+            }
+        }
+    }
+    Ok(Some(ListTotals {
+        inputs,
+        taken: inputs,
+        fingerprints: [list_fingerprint; 2],
+        sha256: digest.map(|digest| digest.finalize().into()),
+    }))
+}
+
+/// Bytes that are hashed as they are read.
+struct HashingReader<'a, R> {
+    bytes: R,
+    digest: &'a mut Option<Sha256>,
+}
+
+impl<R: Read> Read for HashingReader<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        if let Some(digest) = self.digest {
+            digest.update(&buffer[..read]);
+        }
+        Ok(read)
+    }
+}
+
+/// Counts the inputs of regular files, for a progress bar that knows its end.
+///
+/// # Errors
+///
+/// A file that cannot be read.
+pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
+    let mut inputs = 0;
+    for file in files {
+        let mut lines = Lines::new(File::open(file)?);
+        while lines.read(|line| inputs += u64::from(line.is_input()))? {}
+    }
+    Ok(inputs)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::shard::{By, Shard};
+    use super::super::shard_filter::ShardFilter;
+    use super::*;
+
+    /// A hundred thousand URLs of five thousand hosts.
+    #[test]
+    fn every_input_is_in_one_shard_and_every_host_in_one() {
+        let url = |n| format!("http://host-{}.example/{n}", n % 5_000);
+        let list: Vec<String> = (0..100_000).map(url).collect();
+        let source = Source {
+            name: "list".into(),
+            bytes: Box::new(io::Cursor::new(list.join("\n"))),
+            regular: None,
+            lines: None,
+        };
+        let counts = [1, 2, 7, 64];
+        let mut shards_of_hosts: HashMap<(u32, String), u32> = HashMap::new();
+        let walked = walk(vec![source], &Defaults::for_tests(), false, |step| {
+            let ReadEvent::Input(input, line) = step else {
+                return ControlFlow::Continue(());
+            };
+            let host = input.request.as_ref().unwrap().url.host_str().unwrap();
+            for count in counts {
+                let accepts = |&number: &u32| {
+                    let filter = ShardFilter {
+                        shard: Some(Shard { number, count }),
+                        by: By::Host,
+                        digest: false,
+                    };
+                    filter.accepts(&input, &line)
+                };
+                let mut shards = (0..count).filter(accepts);
+                let shard = shards.next().unwrap();
+                assert_eq!(shards.next(), None, "two shards of {count}");
+                let first = shards_of_hosts
+                    .entry((count, host.to_owned()))
+                    .or_insert(shard);
+                assert_eq!(*first, shard, "{host} is split");
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(walked.unwrap().unwrap().inputs, 100_000);
+        for count in counts {
+            let used: std::collections::BTreeSet<_> = shards_of_hosts
+                .iter()
+                .filter_map(|((shards, _), shard)| (*shards == count).then_some(shard))
+                .collect();
+            assert_eq!(used.len(), count as usize, "an empty shard of {count}");
+        }
+    }
+}
