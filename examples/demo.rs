@@ -1,9 +1,9 @@
-//! `cargo run --release --example demo -- -j 10`: the tool at work, without a network.
+//! `cargo run --release --example demo -- -j 10`: shows the tool at work, without a network.
 //!
 //! Starts a small site on loopback that is fast, slow, broken and silent, and
 //! runs `fetch` on a list of its URLs with the options given. Both run in this
 //! process: the command is the library, so nothing has to be built but this.
-#![expect(clippy::print_stderr, reason = "it says what it runs")]
+#![expect(clippy::print_stderr, reason = "shows the command that it runs")]
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,7 +16,7 @@ use clap::Parser as _;
 use fetch::cli::Cli;
 use fetch::config::Config;
 
-/// How long the silent page is waited for.
+/// The read time-out, which ends the request for the silent page.
 const PATIENCE: &str = "3s";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -47,7 +47,7 @@ fn run(command: Vec<OsString>) -> anyhow::Result<ExitCode> {
     Ok(fetch::run::run(config)?.code().into())
 }
 
-/// What is on the site.
+/// Returns the paths of the site's pages, in the order of the list.
 fn paths() -> impl Iterator<Item = String> {
     let fast = (1..=14).map(|page| format!("/page/{page}"));
     let slow = (1..=8).map(|page| format!("/wait/{}", page * 150));
@@ -65,7 +65,7 @@ fn paths() -> impl Iterator<Item = String> {
 
 fn serve(site: &TcpListener) {
     for client in site.incoming().flatten() {
-        // A client that leaves is no concern of a demo's.
+        // A client may disconnect before it has its answer.
         thread::spawn(move || answer(client).unwrap_or(()));
     }
 }

@@ -1,26 +1,34 @@
 //! `fetch` fetches a list of URLs concurrently and prints one record for each.
 //!
-//! The way of one URL, top to bottom:
+//! The way of one URL, top to bottom, is the way the modules stand:
 //!
 //! ```text
-//! line ─ input ─▶ plan ─▶ Request ─ engine::schedule ─▶ http::hop, at most `jobs` at a time ─▶ Outcome ─ report ─▶ printer
-//!                                          ▲                   │      │
-//!                                          └──── next hop ◀────┘      └─▶ save::Writer ─▶ file
+//! line ─ input ─▶ planner ─▶ Request ─ engine::schedule ─▶ ready ─ http, at most `jobs` in flight ─┬─▶ Outcome ─ report ─▶ printer
+//!                                            ▲                       │                            │
+//!                                            └── redirect, retry ────┼────────────────────────────┘
+//!                                                                    └─▶ save ─▶ file
 //! ```
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
-//! | 4 | `main`, this file (wiring), `plan` (send, skip or refuse), `signals`, `drafts` (the files of a run), `dry_run`, [`merge`] (of shards) | all |
-//! | 3 | [`cli`] (clap only), [`config`], [`connecting`] and `proxies` (cli → each part's own options) | 0–2 |
-//! | 2 | [`engine`] (schedule, run), [`report`] (formats, printer, progress, summary, journal) | 0–1, not each other |
-//! | 1 | [`input`] (sources, lines, shards), [`http`] (hop, redirects, bodies, connections; it uses [`save`]), [`save`] (names, files) | 0 |
-//! | 0 | [`request`], [`outcome`], [`event`], [`error`], [`exit`], [`text`] | nothing of ours |
+//! | 6 | `main` (parses, runs, exits) and this page | all |
+//! | 5 | [`run`]: the wiring of a run, its output files, its planner and its signals; `--dry-run` and `--merge` | 0–4 |
+//! | 4 | [`config`]: turns the command line into the options of each part | 0–3 |
+//! | 3 | [`cli`]: the command line as clap sees it | 0–2 |
+//! | 2 | [`engine`]: dispatcher, schedule, hosts, retries, rates; [`report`]: formats, printer, journal, progress, summary | 0–1, not each other |
+//! | 1 | [`input`]: sources, lines, shards; [`http`]: exchanges, redirects, bodies, connections; [`save`]: names and files | 0, not each other |
+//! | 0 | [`model`]: the types that all parts share; [`sys`]: everything that differs between systems | nothing of ours |
 //!
-//! Two threads always: the engine with its runtime (the main thread), and the printer
-//! ([`report::Reporter`]). The reader of the input, who also plans ([`input::read`]), is
-//! a third, unless the input is a few URLs on the command line. Some come where they are needed: those
-//! that carry a part of a long list ([`http::Workers`]), write files ([`save::Threads`]), look up names,
-//! count the input, watch a reader behind a socket.
+//! No import runs upwards and no two files import each other; `tests/it/layers.rs` checks that.
+//! `docs/architecture.md` says more, and where to add an option, a format or a system.
+//!
+//! # Threads
+//!
+//! The main thread runs the engine on a current-thread runtime. The printer ([`report::Reporter`])
+//! has a thread of its own, and so has the reader of the input ([`input::read`]), which also plans,
+//! unless the input is a few URLs on the command line. Others start where they are needed: those that
+//! carry a part of a long list ([`http::Workers`]), that write files ([`save::Threads`]), that look up
+//! names, that count the input, and that watch the reader of a socket.
 
 pub mod cli;
 pub mod config;

@@ -47,8 +47,8 @@ fn refuse(error: &clap::Error) -> Exit {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
-    if !cli.merge.is_empty() {
-        return Ok(fetch::run::merge::run(&cli.merge)?);
+    if !cli.run.merge.is_empty() {
+        return Ok(fetch::run::merge::run(&cli.run.merge)?);
     }
     Ok(fetch::run::run(Config::new(cli)?)?)
 }

@@ -1,86 +1,62 @@
-//! Options and environment → how connections are made.
+//! Options of connections: certificates, addresses and proxies.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::error::ConnectionOptionError;
 use super::proxies::proxies;
-use crate::cli::{Cli, Override};
+use crate::cli::{ConnectionArgs, Override};
 use crate::http::{ClientIdentity, ConnectOptions, Family, Guard, Overrides, Trust, Verification};
 use crate::model::error::plain;
 
-/// Options of connections that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectionOptionError {
-    /// A file of certificates or keys.
-    #[error("{option}: {path}: {reason}")]
-    Pem {
-        /// The option.
-        option: &'static str,
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A proxy, without what was given: it may hold a secret.
-    #[error(
-        "{0}: not a proxy; write http://, https://, socks4://, socks5:// or socks5h://HOST:PORT"
-    )]
-    Proxy(&'static str),
-    /// Addresses that somebody else resolves cannot be checked.
-    #[error("--block-private does not go with {0}: what is connected to is not decided here")]
-    Unchecked(&'static str),
-    /// One TLS configuration serves origins and proxies.
-    #[error("--cert does not go with a https proxy ({0}), which would be shown it as well")]
-    ShownToProxy(&'static str),
-}
-
-/// How connections are made, as `cli` and the environment say.
-///
-/// # Errors
-///
-/// The first thing that is wrong with it.
-pub(super) fn connecting(cli: &Cli) -> Result<ConnectOptions, ConnectionOptionError> {
-    let proxies = proxies(cli)?;
-    if cli.block_private && !proxies.all.is_empty() {
-        return Err(ConnectionOptionError::Unchecked(
-            "a proxy (-x '' uses none of the environment)",
-        ));
+/// Returns how connections are made.
+pub(super) fn options(args: &ConnectionArgs) -> Result<ConnectOptions, ConnectionOptionError> {
+    let proxies = proxies(args)?;
+    if args.block_private && !proxies.all.is_empty() {
+        return Err(ConnectionOptionError::BlockPrivateWithProxy);
     }
-    if let Some(option) = proxies.over_tls.filter(|_| cli.cert.is_some()) {
-        return Err(ConnectionOptionError::ShownToProxy(option));
+    if let Some(option) = proxies.over_tls.filter(|_| args.cert.is_some()) {
+        return Err(ConnectionOptionError::CertWithProxy(option));
     }
-    if cli.block_private && cli.unix_socket.is_some() {
-        return Err(ConnectionOptionError::Unchecked("--unix-socket"));
+    if args.block_private && args.unix_socket.is_some() {
+        return Err(ConnectionOptionError::BlockPrivateWithSocket);
     }
     Ok(ConnectOptions {
-        trust: trust(cli)?,
-        verification: if cli.insecure {
+        trust: trust(args)?,
+        verification: if args.insecure {
             Verification::Proxies(proxies.names)
         } else {
             Verification::All
         },
-        identity: identity(cli)?,
+        identity: identity(args)?,
         guard: Guard {
-            family: match (cli.ipv4, cli.ipv6) {
+            family: match (args.ipv4, args.ipv6) {
                 (true, _) => Some(Family::V4),
                 (false, true) => Some(Family::V6),
                 (false, false) => None,
             },
-            block_private: cli.block_private,
+            block_private: args.block_private,
         },
-        overrides: Arc::new(overrides(&cli.resolve)),
-        https_only: cli.https_only,
-        unix_socket: cli.unix_socket.clone(),
+        overrides: Arc::new(overrides(&args.resolve)),
+        https_only: args.https_only,
+        unix_socket: args.unix_socket.clone(),
         proxies: proxies.all,
         proxy_selector: proxies.via,
     })
 }
 
+/// Returns the files of certificates and keys.
+pub(super) fn files(args: &ConnectionArgs) -> Vec<PathBuf> {
+    let pem = [&args.cacert, &args.cert, &args.key].into_iter().flatten();
+    pem.cloned().collect()
+}
+
+/// Maps each host and port of `--resolve` to its addresses. The last one counts.
 fn overrides(options: &[Override]) -> Overrides {
     let mut overrides = Overrides::new();
     for option in options {
@@ -90,15 +66,19 @@ fn overrides(options: &[Override]) -> Overrides {
     overrides
 }
 
-fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
-    let Some(path) = &cli.cacert else {
+/// Returns the certificates that are trusted: those of `--cacert`, or else those of the platform.
+fn trust(args: &ConnectionArgs) -> Result<Trust, ConnectionOptionError> {
+    let Some(path) = &args.cacert else {
         return Ok(Trust::Platform);
     };
     let given = certificates("--cacert", path, &read("--cacert", path)?)?;
     let mut roots = RootCertStore::empty();
     for certificate in &given {
         let added = roots.add(certificate.clone());
-        added.map_err(|error| failed("--cacert", path, plain(&error)))?;
+        added.map_err(|_| {
+            let reason = "contains a certificate that cannot be read; check it with openssl x509";
+            failed("--cacert", path, reason.to_owned())
+        })?;
     }
     Ok(Trust::Given {
         roots: Arc::new(roots),
@@ -106,12 +86,13 @@ fn trust(cli: &Cli) -> Result<Trust, ConnectionOptionError> {
     })
 }
 
-fn identity(cli: &Cli) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
-    let Some(cert) = &cli.cert else {
+/// Returns the client certificate of `--cert` with its key.
+fn identity(args: &ConnectionArgs) -> Result<Option<ClientIdentity>, ConnectionOptionError> {
+    let Some(cert) = &args.cert else {
         return Ok(None);
     };
     let chain = read_cert(cert)?;
-    let key = match &cli.key {
+    let key = match &args.key {
         Some(path) => key("--key", path, &read("--key", path)?)?,
         None => key("--cert", cert, &chain)?,
     };
@@ -125,7 +106,8 @@ fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectionOptionEr
     fs::read(path).map_err(|error| failed(option, path, plain(&error)))
 }
 
-/// curl takes `FILE:PASSWORD` as well: what is no file may hold a secret.
+/// Reads the file of `--cert`. curl accepts `FILE:PASSWORD` too, so the message about a file that does not exist leaves
+/// out what stands after a colon.
 fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     fs::read(path).map_err(|error| {
         let shown = path.to_string_lossy();
@@ -134,7 +116,7 @@ fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
                 option: "--cert",
                 path: format!("{file}:***"),
                 reason: format!(
-                    "{}; a password is not supported, the key must not be encrypted",
+                    "{}; a password after the name is not supported: use a key without one",
                     plain(&error)
                 ),
             },
@@ -143,6 +125,7 @@ fn read_cert(path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {
     })
 }
 
+/// Parses the first private key in a PEM file.
 fn key(
     option: &'static str,
     path: &Path,
@@ -150,26 +133,27 @@ fn key(
 ) -> Result<PrivateKeyDer<'static>, ConnectionOptionError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
         let reason = if is_encrypted(pem) {
-            "the key is encrypted, and a password is not supported"
+            "the key is encrypted, which is not supported; decrypt it with openssl pkey"
         } else {
-            reason(&error, "no key in it")
+            reason(&error, "contains no private key in PEM format")
         };
         failed(option, path, reason.to_owned())
     })
 }
 
-/// Whether it holds a key that a password opens (RFC 7468, section 11; RFC 1421).
+/// Whether the file contains an encrypted key (RFC 7468, section 11, or RFC 1421).
 fn is_encrypted(pem: &[u8]) -> bool {
     let has = |words: &str| memchr::memmem::find(pem, words.as_bytes()).is_some();
     has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED")
 }
 
+/// Parses all certificates in a PEM file, of which there must be at least one.
 fn certificates(
     option: &'static str,
     path: &Path,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, ConnectionOptionError> {
-    const NONE: &str = "no certificate in it";
+    const NONE: &str = "contains no certificate in PEM format";
     let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match read {
         Ok(certificates) if certificates.is_empty() => Err(failed(option, path, NONE.to_owned())),
@@ -181,7 +165,7 @@ fn certificates(
 fn reason<'a>(error: &pem::Error, nothing: &'a str) -> &'a str {
     match error {
         pem::Error::NoItemsFound => nothing,
-        _ => "not PEM",
+        _ => "not a valid PEM file",
     }
 }
 

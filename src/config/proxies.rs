@@ -1,4 +1,4 @@
-//! `-x` and the environment → through what connections go.
+//! Options of proxies, from the command line or the environment.
 
 use std::env;
 use std::sync::Arc;
@@ -8,69 +8,69 @@ use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::ServerName;
 use url::Url;
 
-use super::connection::ConnectionOptionError;
-use crate::cli::Cli;
+use super::error::ConnectionOptionError;
+use crate::cli::ConnectionArgs;
 use crate::http::ProxySelector;
 
-/// Through what connections go.
+/// The proxies of a run.
 #[derive(Default)]
-pub(crate) struct Proxies {
-    /// As reqwest uses them.
-    pub(crate) all: Vec<Proxy>,
-    /// As messages name them.
-    pub(crate) via: ProxySelector,
-    /// What those that speak TLS are called there.
-    pub(crate) names: Vec<ServerName<'static>>,
-    /// What named the first of those.
-    pub(crate) over_tls: Option<&'static str>,
+pub(super) struct Proxies {
+    /// The proxies as reqwest takes them; the first one that matches a URL is used.
+    pub(super) all: Vec<Proxy>,
+    /// Tells which proxy reqwest uses for a URL, for error messages.
+    pub(super) via: ProxySelector,
+    /// The names that https proxies must have in their certificates.
+    pub(super) names: Vec<ServerName<'static>>,
+    /// The option or variable that names the first https proxy.
+    pub(super) over_tls: Option<&'static str>,
 }
 
-/// `-x`, or what the environment says, as curl reads it: `http_proxy` counts in lower
-/// case only, because a CGI script gets `HTTP_PROXY` from whoever asks it.
-pub(crate) fn proxies(cli: &Cli) -> Result<Proxies, ConnectionOptionError> {
-    let except = cli.noproxy.clone();
+/// Returns the proxies of `--proxy`, or else of the environment, which is read as curl reads it: `HTTP_PROXY` in upper
+/// case is ignored, because a CGI script receives the header `Proxy` of a request under that name.
+pub(super) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
+    let except = args.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
-    // curl takes blanks between the names as well, and brackets around addresses.
+    // curl allows blanks between the names and brackets around addresses; reqwest does not.
     let except = except.unwrap_or_default().replace(['[', ']'], "");
     let except = except.split_whitespace().collect::<Vec<_>>().join(",");
-    if except == "*" || cli.proxy.as_deref() == Some("") {
+    if except == "*" || args.proxy.as_deref() == Some("") {
         return Ok(Proxies::default());
     }
-    let mut chosen = Chosen {
+    let mut builder = ProxyBuilder {
         except,
         proxies: Vec::new(),
         names: Vec::new(),
         over_tls: None,
         matcher: Matcher::builder(),
     };
-    match &cli.proxy {
-        Some(proxy) => chosen.add("--proxy", proxy, Proxy::all, Builder::all)?,
-        // The socket is nearer than any proxy.
-        None if cli.unix_socket.is_some() => {}
+    match &args.proxy {
+        Some(proxy) => builder.add("--proxy", proxy, Proxy::all, Builder::all)?,
+        // The proxies of the environment do not apply to a Unix socket.
+        None if args.unix_socket.is_some() => {}
         None => {
             if let Some((name, proxy)) = variable(&["http_proxy"]) {
-                chosen.add(name, &proxy, Proxy::http, Builder::http)?;
+                builder.add(name, &proxy, Proxy::http, Builder::http)?;
             }
             if let Some((name, proxy)) = variable(&["https_proxy", "HTTPS_PROXY"]) {
-                chosen.add(name, &proxy, Proxy::https, Builder::https)?;
+                builder.add(name, &proxy, Proxy::https, Builder::https)?;
             }
             if let Some((name, proxy)) = variable(&["all_proxy", "ALL_PROXY"]) {
-                chosen.add(name, &proxy, Proxy::all, Builder::all)?;
+                builder.add(name, &proxy, Proxy::all, Builder::all)?;
             }
         }
     }
-    let matcher = chosen.matcher.no(chosen.except).build();
-    let via = ProxySelector((!chosen.proxies.is_empty()).then(|| Arc::new(matcher)));
+    let matcher = builder.matcher.no(builder.except).build();
+    let via = ProxySelector((!builder.proxies.is_empty()).then(|| Arc::new(matcher)));
     Ok(Proxies {
-        all: chosen.proxies,
+        all: builder.proxies,
         via,
-        names: chosen.names,
-        over_tls: chosen.over_tls,
+        names: builder.names,
+        over_tls: builder.over_tls,
     })
 }
 
-/// Proxies as reqwest uses them, and as messages name them.
-struct Chosen {
+/// Collects the proxies.
+struct ProxyBuilder {
     except: String,
     proxies: Vec<Proxy>,
     names: Vec<ServerName<'static>>,
@@ -78,7 +78,8 @@ struct Chosen {
     matcher: Builder,
 }
 
-impl Chosen {
+impl ProxyBuilder {
+    /// Adds the proxy that `option` names; the two functions say for which URLs.
     fn add(
         &mut self,
         option: &'static str,
@@ -99,7 +100,7 @@ impl Chosen {
     }
 }
 
-/// What TLS calls the proxy at `address`: as reqwest, which parses it like this, has it.
+/// Returns the name that a proxy must have in its certificate. reqwest derives it in the same way.
 fn tls_name(address: &str) -> Option<ServerName<'static>> {
     let url = Url::parse(address).ok()?;
     let bare = url
@@ -109,7 +110,7 @@ fn tls_name(address: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(bare.to_owned()).ok()
 }
 
-/// The first of these that is set, and to something: its name and its value.
+/// Returns name and value of the first of these environment variables that is set and not empty.
 fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
     let set = names
         .iter()
@@ -117,7 +118,8 @@ fn variable(names: &[&'static str]) -> Option<(&'static str, String)> {
     set.into_iter().find(|(_, value)| !value.is_empty())
 }
 
-/// The URL of a proxy; without a scheme it is an HTTP proxy, and without a port it has curl's.
+/// Returns the URL of a proxy. As in curl, the default scheme is http, and the default port is 443 for https and 1080
+/// for all others.
 fn address(proxy: &str) -> Option<String> {
     const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
     let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));

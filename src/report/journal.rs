@@ -161,12 +161,12 @@ impl JournalIndex {
 
     /// Sorts the positions, and keeps of each hash the newest record and the newest `ok` one.
     fn compact(&mut self) {
-        self.positions.sort_unstable_by(|one, other| other.cmp(one));
-        self.positions
-            .dedup_by(|(hash, position), (newer_hash, newer)| {
-                hash == newer_hash && (newer.is_ok() || !position.is_ok())
-            });
-        self.positions.shrink_to_fit();
+        let positions = &mut self.positions;
+        positions.sort_unstable_by(|one, other| other.cmp(one));
+        positions.dedup_by(|(hash, older), (newer_hash, newer)| {
+            hash == newer_hash && (newer.is_ok() || !older.is_ok())
+        });
+        positions.shrink_to_fit();
     }
 }
 

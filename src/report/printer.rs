@@ -314,15 +314,13 @@ impl Printer {
         Ok(())
     }
 
-    /// Whether to write now. Lines that would disturb the bar are collected: redrawing it for
-    /// each line would make it flicker.
+    /// Whether to write now. Lines that the bar has to be hidden for are collected: redrawing it
+    /// after each of them would make it flicker.
     fn is_due(&self) -> bool {
-        let beside_bar =
-            self.bar.is_some() && (self.outputs.shared || !self.batch.messages.is_empty());
-        !beside_bar
-            || self
-                .last_write
-                .is_none_or(|last| last.elapsed() >= REDRAW_INTERVAL)
+        let hides_bar = self.outputs.shared || !self.batch.messages.is_empty();
+        let last = self.last_write;
+        let is_recent = last.is_some_and(|last| last.elapsed() < REDRAW_INTERVAL);
+        !(self.bar.is_some() && hides_bar && is_recent)
     }
 
     fn write(&mut self) -> Result<(), PrintError> {
@@ -336,9 +334,9 @@ impl Printer {
             let _ = write_all(io::stderr(), messages);
             Ok(())
         };
-        let beside_bar = self.outputs.shared || !messages.is_empty();
+        let hides_bar = self.outputs.shared || !messages.is_empty();
         let written = match &self.bar {
-            Some(bar) if beside_bar => bar.hide_during(write),
+            Some(bar) if hides_bar => bar.hide_during(write),
             _ => write(),
         };
         self.backlog

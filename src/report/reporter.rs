@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::escape::escape;
 use super::format::formatter::Formatter;
@@ -90,17 +91,14 @@ impl Reporter {
                 self.write_message(&describe_attempt(input, attempt));
             }
             Event::Redirected { input, status, to } if self.verbosity.shows_steps() => {
-                let location = location(input);
-                self.write_message(&format!(
-                    "{location}: {} redirects to {to}",
-                    status.as_u16()
-                ));
+                let (location, status) = (location(input), status.as_u16());
+                self.write_message(&format!("{location}: {status} redirects to {to}"));
             }
             Event::Retrying { input, made, delay } if self.verbosity.shows_steps() => {
-                let (location, seconds) = (location(input), delay.as_secs_f64());
+                let (location, next) = (location(input), made + 1);
+                let delay = delay.as_secs_f64();
                 self.write_message(&format!(
-                    "{location}: starting attempt {} in {seconds:.3}s",
-                    made + 1
+                    "{location}: starting attempt {next} in {delay:.3}s"
                 ));
             }
             Event::Completed(_)
@@ -175,7 +173,7 @@ impl Reporter {
 
     /// Writes the footer of the format and the summary, then lets the printer end.
     #[must_use]
-    pub fn finish(mut self, ended: RunEnd, elapsed: std::time::Duration) -> Summary {
+    pub fn finish(mut self, ended: RunEnd, elapsed: Duration) -> Summary {
         if ended.list.is_some_and(|list| list.inputs == 0) {
             self.warn("no URLs in the input");
         }
@@ -186,9 +184,8 @@ impl Reporter {
         };
         self.formatter.end(&totals, &mut self.batch.lines);
         if self.verbosity.shows_run() {
-            self.batch
-                .messages
-                .extend_from_slice(totals.text().as_bytes());
+            let messages = &mut self.batch.messages;
+            messages.extend_from_slice(totals.text().as_bytes());
         }
         self.flush();
         self.summary
@@ -219,7 +216,6 @@ mod tests {
     use crate::report::format::choice::Format;
     use crate::report::format::tests::{failed, ok};
     use std::io::{Read as _, Seek as _};
-    use std::time::Duration;
 
     /// A format that ends with a line of totals.
     struct WithFooter;

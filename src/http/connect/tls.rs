@@ -131,9 +131,9 @@ impl ServerCertVerifier for CertificateVerifier {
                 .as_ref()
                 .map_err(Clone::clone)?,
         };
-        let verified =
+        let result =
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
+        match result {
             Err(error) if is_unknown_issuer(&error) => {
                 if self.roots.has(end_entity) {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
@@ -142,7 +142,7 @@ impl ServerCertVerifier for CertificateVerifier {
                     Err(CertificateError::UnknownIssuer.into())
                 }
             }
-            _ => verified,
+            _ => result,
         }
     }
 

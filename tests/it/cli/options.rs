@@ -326,7 +326,47 @@ fn help_shows_every_option_that_is_there() {
         assert!(out.stdout().contains(name), "{name}");
     }
     assert!(out.stderr().is_empty());
-    assert!(!Fetch::new().arg("-h").run().exits(0).stdout().is_empty());
+}
+
+#[test]
+fn the_short_help_fits_on_a_screen_and_leads_to_the_long_one() {
+    let out = Fetch::new().env("COLUMNS", "80").arg("-h").run().exits(0);
+    let lines: Vec<_> = out.stdout().lines().collect();
+    assert!(lines.len() < 60, "{} lines", lines.len());
+    for line in &lines {
+        assert!(line.len() <= 80, "{line}");
+        // What is longer than a line goes on where the texts begin.
+        assert!(!line.starts_with("          "), "a line of its own: {line}");
+    }
+    assert!(lines.last().unwrap().ends_with("fetch --help"), "{lines:?}");
+}
+
+#[test]
+fn the_long_help_is_as_wide_as_it_may_be() {
+    for (columns, most) in [("80", 80), ("120", 100)] {
+        let fetch = Fetch::new().env("COLUMNS", columns).arg("--help");
+        let out = fetch.run().exits(0);
+        let widest = out.stdout().lines().map(str::len).max().unwrap();
+        assert!((most - 5..=most).contains(&widest), "{columns}: {widest}");
+    }
+}
+
+#[test]
+fn the_long_help_names_the_aliases() {
+    let out = Fetch::new().arg("--help").run().exits(0);
+    for alias in [
+        "--parallel-max,",
+        "--max-concurrency",
+        "--parallel-max-host",
+        "--fail-early",
+        "--request",
+        "-m,",
+        "--max-time",
+        "--max-retries",
+        "-s,",
+    ] {
+        assert!(out.stdout().contains(alias), "{alias}");
+    }
 }
 
 #[test]

@@ -93,12 +93,12 @@ fn a_semicolon_sends_an_empty_header_and_a_colon_removes_one() {
 }
 
 #[test]
-fn accept_cannot_be_left_out_and_says_so() {
+fn accept_cannot_be_removed_and_says_so() {
     let out = Fetch::jsonl()
         .args(["-H", "Accept:", "http://127.0.0.1/"])
         .run()
         .exits(2);
-    assert!(out.stderr().contains("Accept cannot be left out"));
+    assert!(out.stderr().contains("Accept cannot be removed"));
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! The whole command line, and the parts of its help that belong to no option.
+//!
+//! `-h` fits on a screen: the options of a first day, one line each. Every other option has `hide_short_help` and
+//! is in `--help` only. The first paragraph of an option ends without a full stop, as clap prints it. Aliases are named in the text of an option, because clap would add them to the line in `-h` too.
+
+use clap::Parser;
+
+use super::concurrency::ConcurrencyArgs;
+use super::connection::ConnectionArgs;
+use super::input::InputArgs;
+use super::request::RequestArgs;
+use super::result::ResultArgs;
+use super::retry::RetryArgs;
+use super::run::RunArgs;
+use super::save::SaveArgs;
+use super::time::TimeArgs;
+
+/// Closes `-h`.
+const AFTER_HELP: &str = "\
+Examples:
+  fetch urls.txt -j 20
+  producer | fetch - --format jsonl | jq .status
+  fetch urls.txt -o pages/ --journal run.jsonl
+
+More options, the keys for --write-out and the exit codes: fetch --help";
+
+/// Closes `--help`. clap wraps the lines, and continues each with the indentation that it begins with.
+const AFTER_LONG_HELP: &str = "\
+Values:
+  DUR is a duration: 5 (seconds), 1.5, 500ms, 2m or 1h; 0 means no limit.
+  SIZE is a number of bytes: 4096, 10M or 1GiB, in powers of 1024.
+  STATUSES is a list such as 404,500..=599 or 404,500-599 or 404,5xx.
+
+Exit codes:
+  0    Every URL is ok or was skipped
+  1    The run finished, and some URL is not ok
+  2    An option is wrong, or a source or the journal cannot be opened
+  3    The run could not go on, for example because the disk is full
+  130  Stopped by SIGINT (Ctrl-C)
+  141  The reader of standard output closed it
+  143  Stopped by SIGTERM
+
+Examples:
+  Fetch the URLs in a file, 20 at a time:
+      fetch urls.txt -j 20
+
+  Read URLs from another program and print JSON, one line per URL:
+      producer | fetch - --format jsonl | jq .status
+
+  Save every body; after an interruption, the same command continues the run:
+      fetch urls.txt -o pages/ --journal run.jsonl";
+
+/// Fetch a list of URLs concurrently and print one record for each as it completes.
+///
+/// The list has one URL per line. A line may also be a JSON object with the key url and, if needed, method, headers,
+/// body, id, meta, name and sha256. Blank lines and lines that begin with # are skipped.
+///
+/// Every URL gets exactly one record. The first request is sent as soon as the first line
+/// arrives, and memory does not grow with the length of the list.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fetch",
+    version,
+    max_term_width = 100,
+    args_override_self = true,
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP
+)]
+pub struct Cli {
+    /// What to read.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// How many requests are in flight, and how fast they follow each other.
+    #[command(flatten)]
+    pub concurrency: ConcurrencyArgs,
+    /// What a request looks like.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// How connections are made.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Time limits of an attempt.
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// What is attempted again, and when.
+    #[command(flatten)]
+    pub retry: RetryArgs,
+    /// What a record contains and how it is printed.
+    #[command(flatten)]
+    pub result: ResultArgs,
+    /// Which files are written for the bodies, and the journal.
+    #[command(flatten)]
+    pub save: SaveArgs,
+    /// The output and the exit of the run as a whole.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,66 @@
+//! Options under the heading Concurrency.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{Limit, duration, jobs, rate};
+
+/// How many requests are in flight, and how fast they follow each other.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Concurrency")]
+pub struct ConcurrencyArgs {
+    /// Requests in flight at a time
+    ///
+    /// A URL that waits for a retry, for its host or for a rate does not count.
+    ///
+    /// Aliases: --parallel-max, --max-concurrency.
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "10",
+        value_parser = jobs,
+        aliases = ["parallel-max", "max-concurrency"]
+    )]
+    pub jobs: NonZeroUsize,
+    /// Requests in flight to one host at a time [default: as --jobs]
+    ///
+    /// A host is a name and a port.
+    ///
+    /// Alias: --parallel-max-host.
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = jobs,
+        alias = "parallel-max-host",
+        hide_short_help = true
+    )]
+    pub max_per_host: Option<NonZeroUsize>,
+    /// Requests per second, minute or hour: 10/s, 100/m, 1000/h
+    ///
+    /// They are evenly spaced.
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub rate: Option<Duration>,
+    /// Requests per second, minute or hour to each host
+    #[arg(long, value_name = "RATE", value_parser = rate, hide_short_help = true)]
+    pub rate_per_host: Option<Duration>,
+    /// Print the records in the order of the input
+    ///
+    /// A record waits until every earlier one is printed.
+    #[arg(long, hide_short_help = true)]
+    pub ordered: bool,
+    /// Stop the run at the first URL that is not ok
+    ///
+    /// URLs that were read and are not fetched by then are reported as cancelled.
+    ///
+    /// Alias: --fail-early.
+    #[arg(long, alias = "fail-early", hide_short_help = true)]
+    pub fail_fast: bool,
+    /// Stop the run after this time
+    ///
+    /// URLs that were read and are not fetched by then are reported as cancelled.
+    #[arg(long, value_name = "DUR", value_parser = duration, hide_short_help = true)]
+    pub deadline: Option<Limit>,
+}

@@ -1,0 +1,72 @@
+//! Options under the heading Input.
+
+use clap::{Args, ValueEnum};
+
+use crate::input::Shard;
+
+/// What to read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// File with one URL per line, - for standard input, or a URL
+    ///
+    /// An argument that contains :// is a URL. Several sources are read one after the other. Without any, URLs are
+    /// read from standard input.
+    #[arg(value_name = "SOURCE", help_heading = None)]
+    pub sources: Vec<String>,
+    /// Scheme of lines without ://, https or http
+    #[arg(
+        long,
+        value_name = "SCHEME",
+        hide_possible_values = true,
+        default_value = "https",
+        hide_short_help = true
+    )]
+    pub default_scheme: SchemeName,
+    /// Fetch only shard K of N; K counts from 0
+    ///
+    /// Every input belongs to exactly one shard. Its host (see --shard-by) decides to which, so that N runs on any
+    /// machines, with 0/N, 1/N and so on, fetch the whole list together.
+    #[arg(long, value_name = "K/N", hide_short_help = true)]
+    pub shard: Option<Shard>,
+    /// What a shard keeps together: host or url
+    ///
+    /// With host, all URLs of a host are in one shard. With url, the URLs of a host are spread over all shards, and
+    /// only equal URLs are kept together.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        hide_possible_values = true,
+        default_value = "host",
+        requires = "shard",
+        hide_short_help = true
+    )]
+    pub shard_by: ShardBy,
+    /// Read and count the input, but send nothing
+    ///
+    /// With --shard, print the size of every shard and the heaviest hosts.
+    #[arg(
+        long,
+        conflicts_with_all = ["results", "summary_file"],
+        hide_short_help = true
+    )]
+    pub dry_run: bool,
+}
+
+/// A value of `--default-scheme`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemeName {
+    /// https://
+    Https,
+    /// http://
+    Http,
+}
+
+/// A value of `--shard-by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShardBy {
+    /// All URLs of a host are in one shard
+    Host,
+    /// Only equal URLs are in one shard
+    Url,
+}

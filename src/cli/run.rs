@@ -1,0 +1,70 @@
+//! Options under the heading Run.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+/// The output and the exit of the run as a whole.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+#[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
+pub struct RunArgs {
+    /// Write the records to this file
+    ///
+    /// Nothing is printed on standard output then. The file appears when the run is over.
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// Print records and errors only
+    ///
+    /// Together with --verbose, attempts and redirects as well.
+    ///
+    /// Aliases: -s, --silent.
+    #[arg(short, long, short_alias = 's', alias = "silent")]
+    pub quiet: bool,
+    /// Show no progress bar
+    #[arg(long, hide_short_help = true)]
+    pub no_progress: bool,
+    /// When to color the text format: auto, always or never
+    ///
+    /// auto means on a terminal, unless the variable NO_COLOR is set.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        default_value = "auto",
+        hide_short_help = true
+    )]
+    pub color: When,
+    /// Write the summary to this file, as JSON
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub summary_file: Option<PathBuf>,
+    /// Merge the summary files of all shards, and print the total
+    ///
+    /// It is an error if a shard is missing or incomplete, or if the files do not belong together. No other option can
+    /// be given.
+    #[arg(
+        long,
+        value_name = "SUMMARY",
+        num_args = 1..,
+        exclusive = true,
+        hide_short_help = true
+    )]
+    pub merge: Vec<PathBuf>,
+    /// Exit with 0 even if some URL is not ok
+    #[arg(long, hide_short_help = true)]
+    pub exit_zero: bool,
+    /// Print attempts and redirects on standard error
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub verbose: bool,
+}
+
+/// A value of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Even where the output is not a terminal
+    Always,
+    /// Without any color
+    Never,
+}

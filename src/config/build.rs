@@ -1,0 +1,86 @@
+//! The configuration of a run, put together from its parts.
+
+use std::sync::Arc;
+
+use super::error::UsageError;
+use super::run::Run;
+use super::save::Save;
+use super::{checks, connection, engine, input, report, request, run, save, time};
+use crate::cli::Cli;
+use crate::engine::EngineOptions;
+use crate::http::HttpOptions;
+use crate::input::{Defaults, ShardFilter, Source};
+use crate::report::ReportOptions;
+
+/// The options of a run, one struct for each part of the program.
+pub struct Config {
+    /// The sources, already open.
+    pub sources: Vec<Source>,
+    /// What a request is where its line does not say otherwise.
+    pub defaults: Defaults,
+    /// Which inputs belong to the shard of this run.
+    pub take: ShardFilter,
+    /// How requests are sent and responses are read.
+    pub http: HttpOptions,
+    /// How requests are scheduled and retried.
+    pub engine: EngineOptions,
+    /// How results are printed.
+    pub report: ReportOptions,
+    /// How bodies are saved; `None` without `--output-dir`.
+    pub save: Option<Save>,
+    /// The files and the output of the run as a whole.
+    pub run: Run,
+}
+
+impl Config {
+    /// Builds the configuration that `cli` and the environment ask for, and opens the sources.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first option or source that is wrong.
+    pub fn new(cli: &Cli) -> Result<Self, UsageError> {
+        let template = report::template(&cli.result)?;
+        checks::check_groups(cli, template.as_ref())?;
+        let capture = report::capture(&cli.result, &cli.save, template.as_ref());
+        let headers = request::headers(&cli.request)?;
+        let names = input::names(&cli.input)?;
+        let read = [
+            request::files(&cli.request),
+            connection::files(&cli.connection),
+        ]
+        .concat();
+        let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read);
+        checks::check_files(&run, &names)?;
+        Ok(Self {
+            defaults: Defaults {
+                scheme: input::scheme(&cli.input),
+                https_only: cli.connection.https_only,
+                method: request::method(&cli.request)?,
+                headers: Arc::new(headers.given),
+                authorization: request::authorization(&cli.request)?,
+                content: request::content(&cli.request)?.map(Into::into),
+            },
+            take: input::filter(&cli.input, cli.run.summary_file.is_some()),
+            http: HttpOptions {
+                headers: Arc::new(headers.own),
+                max_redirects: cli.request.max_redirs,
+                decode: cli.request.compressed,
+                max_size: request::max_size(&cli.request, capture),
+                versions: request::versions(&cli.request),
+                limits: time::limits(&cli.time),
+                capture,
+                accept: cli.result.accept.clone(),
+                connecting: connection::options(&cli.connection)?,
+            },
+            engine: engine::options(&cli.concurrency, &cli.retry, &cli.result),
+            report: ReportOptions {
+                format: report::format(&cli.result, &cli.run, template),
+                keep: capture,
+                notes: report::verbosity(&cli.run),
+            },
+            sources: crate::input::open(&names)?,
+            save: save::save(&cli.save, cli.concurrency.jobs)?,
+            run,
+        })
+    }
+}

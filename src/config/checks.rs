@@ -1,0 +1,70 @@
+//! Checks of options that belong to different groups.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::UsageError;
+use super::run::Run;
+use crate::cli::{Cli, FormatName};
+use crate::report::Template;
+use crate::save::folder_of;
+use crate::sys::FileIdentity;
+
+/// Checks that options of different groups fit together, and that none is without effect.
+pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(), UsageError> {
+    let shows_all = cli.result.json || cli.result.format == FormatName::Jsonl;
+    let shows_all = shows_all || cli.save.journal.is_some() || template.is_some();
+    for (asked, option) in [
+        (cli.result.keep_headers, "--headers"),
+        (cli.result.body, "--body"),
+        (cli.result.sha256, "--sha256"),
+    ] {
+        if asked && !shows_all {
+            return Err(UsageError::NotShown(option));
+        }
+    }
+    let body = cli.result.body || template.is_some_and(|template| template.keep().body);
+    if cli.save.resume && body {
+        return Err(UsageError::ContinuedBody);
+    }
+    Ok(())
+}
+
+/// Returns the canonical path of a file. The file need not exist, its folder must.
+fn place(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok().or_else(|| {
+        let folder = folder_of(path);
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    })
+}
+
+/// Checks that the run does not overwrite a file that it also reads or writes for another purpose.
+pub(super) fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
+    let file = FileIdentity::at;
+    let same = |one: &Path, other: &Path| {
+        one == other
+            || place(one).is_some_and(|one| place(other) == Some(one))
+            || file(one).is_some_and(|one| file(other) == Some(one))
+    };
+    let results = run.results.as_deref();
+    let mut others: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();
+    for (option, file) in [
+        ("--summary-file", &run.summary_file),
+        ("--journal", &run.journal),
+    ] {
+        let Some(file) = file else {
+            continue;
+        };
+        let is_regular = !file.exists() || file.is_file();
+        if is_regular && others.iter().any(|other| same(file, other)) {
+            return Err(UsageError::NamedTwice(option, file.display().to_string()));
+        }
+        others.push(file);
+    }
+    let journal = run.journal.as_deref().and_then(FileIdentity::at);
+    if journal.is_some() && journal == FileIdentity::of(io::stdout()) {
+        let name = "standard output".to_owned();
+        return Err(UsageError::NamedTwice("--journal", name));
+    }
+    Ok(())
+}

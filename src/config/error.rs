@@ -1,0 +1,104 @@
+//! Errors of the options: the messages name the option, say why, and what to write instead.
+
+use std::io;
+
+use crate::input::SourceError;
+use crate::model::error::plain;
+use crate::model::request::RequestError;
+use crate::report::TemplateError;
+use crate::save::NameTemplateError;
+
+/// Options that are wrong or do not fit together.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// No source is named, and standard input is a terminal.
+    #[error(
+        "no SOURCE: standard input is a terminal; name a file or a URL, or pipe a list into fetch"
+    )]
+    NoSource,
+    /// A source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// `--header` is wrong. The message does not contain the value, which may be a secret.
+    #[error("--header: {0}")]
+    Header(String),
+    /// `--method` is wrong.
+    #[error("--method: {0}")]
+    Method(RequestError),
+    /// `--user-agent` contains a control character.
+    #[error("--user-agent: the value contains a control character; remove it")]
+    UserAgent,
+    /// `--user` has no colon.
+    #[error("--user: the value has no colon; write NAME:PASSWORD")]
+    User,
+    /// The file of an option with `@FILE` cannot be read.
+    #[error("{option}: {file}: {}", plain(.error))]
+    File {
+        /// The option.
+        option: &'static str,
+        /// The file.
+        file: String,
+        /// Why it cannot be read.
+        error: io::Error,
+    },
+    /// `--write-out` is no template.
+    #[error("--write-out")]
+    Template(#[from] TemplateError),
+    /// An output file would overwrite a file that the run uses already.
+    #[error("{0}: {1}: this run uses the same file for something else; name another file")]
+    NamedTwice(&'static str, String),
+    /// `--name` is no template.
+    #[error("--name")]
+    Name(#[from] NameTemplateError),
+    /// `--continue` with `--body`: the record would contain only the part that was missing.
+    #[error(
+        "--continue: cannot be used with --body or %{{body}}: the record would not contain the whole body; leave out one of them"
+    )]
+    ContinuedBody,
+    /// An option of connections is wrong.
+    #[error(transparent)]
+    Connection(#[from] ConnectionOptionError),
+    /// `--fsync` without a file to sync.
+    #[error("--fsync: there is nothing to sync; add --output-dir or --journal")]
+    NothingToSync,
+    /// A value is added to the record, but no output in use shows it.
+    #[error(
+        "{0}: the format does not show it; use --format jsonl or --write-out, or add --journal"
+    )]
+    NotShown(&'static str),
+}
+
+/// Options of connections that are wrong or do not fit together.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionOptionError {
+    /// A file of certificates or keys cannot be used.
+    #[error("{option}: {path}: {reason}")]
+    Pem {
+        /// The option.
+        option: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A proxy cannot be used. The message does not contain the value, which may hold a password.
+    #[error(
+        "{0}: not a proxy; write http://, https://, socks4://, socks5:// or socks5h://HOST:PORT"
+    )]
+    Proxy(&'static str),
+    /// `--block-private` with a proxy, which resolves names and connects by itself.
+    #[error(
+        "--block-private: cannot be used with a proxy: fetch does not know to which address the proxy connects; -x '' ignores the proxies of the environment"
+    )]
+    BlockPrivateWithProxy,
+    /// `--block-private` with a socket, which has no address.
+    #[error(
+        "--block-private: cannot be used with --unix-socket: fetch does not know who answers there; leave out one of them"
+    )]
+    BlockPrivateWithSocket,
+    /// `--cert` with an https proxy: one TLS configuration serves both, so that the proxy would receive the certificate.
+    #[error(
+        "--cert: cannot be used with an https proxy ({0}): the proxy would receive the certificate too; use an http or socks proxy"
+    )]
+    CertWithProxy(&'static str),
+}

@@ -1,0 +1,36 @@
+//! Options of the input: the sources, and which of their lines belong to this run.
+
+use std::io::{self, IsTerminal as _};
+
+use super::error::UsageError;
+use crate::cli::{InputArgs, SchemeName, ShardBy};
+use crate::input::{By, Scheme, ShardFilter};
+
+/// Returns the names of the sources: standard input if there is none.
+pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
+    match args.sources.as_slice() {
+        [] if io::stdin().is_terminal() => Err(UsageError::NoSource),
+        [] => Ok(vec!["-".to_owned()]),
+        names => Ok(names.to_vec()),
+    }
+}
+
+/// Returns the scheme of lines that have none.
+pub(super) fn scheme(args: &InputArgs) -> Scheme {
+    match args.default_scheme {
+        SchemeName::Https => Scheme::Https,
+        SchemeName::Http => Scheme::Http,
+    }
+}
+
+/// Returns the filter of the shard. `digest` asks for the digest of the list, with which summaries are merged.
+pub(super) fn filter(args: &InputArgs, digest: bool) -> ShardFilter {
+    ShardFilter {
+        shard: args.shard,
+        by: match args.shard_by {
+            ShardBy::Host => By::Host,
+            ShardBy::Url => By::Url,
+        },
+        digest,
+    }
+}

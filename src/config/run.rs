@@ -1,0 +1,59 @@
+//! Options of the run as a whole.
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use super::terminal::is_dumb;
+use crate::cli::{RunArgs, SaveArgs};
+use crate::sys::{StreamKind, stream_kind};
+
+/// The files and the output of a run.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
+pub struct Run {
+    /// Whether the input is only read and counted.
+    pub dry_run: bool,
+    /// The file for the records, instead of standard output.
+    pub results: Option<PathBuf>,
+    /// The file for the summary.
+    pub summary_file: Option<PathBuf>,
+    /// The journal, which is read first and then appended to.
+    pub journal: Option<PathBuf>,
+    /// Files that options have read, and that must not be overwritten.
+    pub read: Vec<PathBuf>,
+    /// Whether files are synced to the disk before a record is printed.
+    pub fsync: bool,
+    /// Whether there is a progress bar.
+    pub bar: bool,
+    /// Whether records and progress bar share a terminal.
+    pub shared: bool,
+    /// Whether the exit code is 0 even if some URL is not ok.
+    pub exit_zero: bool,
+}
+
+/// Returns the options of the run. `read` are the files that other options have read.
+pub(super) fn run(args: &RunArgs, save: &SaveArgs, dry_run: bool, read: Vec<PathBuf>) -> Run {
+    // The program behind a pipe may use the same terminal, as in `| less`; a bar would spoil its screen.
+    let piped = matches!(
+        stream_kind(io::stdout()),
+        StreamKind::Pipe | StreamKind::Socket
+    );
+    let alone = args.results.is_some() || !piped;
+    let bar = !args.quiet
+        && !args.no_progress
+        && !dry_run
+        && !is_dumb()
+        && alone
+        && io::stderr().is_terminal();
+    Run {
+        dry_run,
+        results: args.results.clone(),
+        summary_file: args.summary_file.clone(),
+        journal: save.journal.clone(),
+        read,
+        fsync: save.fsync,
+        bar,
+        shared: bar && args.results.is_none() && io::stdout().is_terminal(),
+        exit_zero: args.exit_zero,
+    }
+}

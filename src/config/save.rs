@@ -1,0 +1,45 @@
+//! Options of saved bodies.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::error::UsageError;
+use crate::cli::{IfExists, SaveArgs};
+use crate::save::{NameTemplate, SaveOptions};
+
+/// Memory for bodies on their way to the disk. Each request in flight has two buffers: one that is being written and
+/// one that is being filled.
+const BUFFERS: usize = 32 * 1024 * 1024;
+
+/// How bodies are saved.
+#[derive(Clone, Debug)]
+pub struct Save {
+    /// The folder of the files.
+    pub folder: PathBuf,
+    /// The template of their names.
+    pub names: NameTemplate,
+    /// What to do if a file already exists.
+    pub if_exists: IfExists,
+    /// How the files are written.
+    pub options: SaveOptions,
+}
+
+/// Returns how bodies are saved, or `None` without `--output-dir`.
+pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<Save>, UsageError> {
+    let Some(folder) = args.output_dir.clone() else {
+        if args.fsync && args.journal.is_none() {
+            return Err(UsageError::NothingToSync);
+        }
+        return Ok(None);
+    };
+    Ok(Some(Save {
+        folder,
+        names: args.name.as_deref().unwrap_or("{basename}").parse()?,
+        if_exists: args.existing.unwrap_or(IfExists::Fail),
+        options: SaveOptions {
+            fsync: args.fsync,
+            resume: args.resume,
+            batch: (BUFFERS / (2 * jobs.get())).clamp(16 * 1024, 256 * 1024),
+        },
+    }))
+}
