@@ -24,7 +24,7 @@ pub enum SaveError {
     #[error("{0}: is read or written by this run itself; choose another --output-dir")]
     InUse(String),
     /// `NAME.part` exists, but no earlier attempt at this download made it.
-    #[error("{0}: already exists and is not from this download; remove it to start over")]
+    #[error("{0}: already exists and is not from this download; remove or rename it")]
     NotOurs(String),
     /// Another process has locked `NAME.part`.
     #[error("{0}: another process is writing to it")]

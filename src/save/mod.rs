@@ -1,10 +1,10 @@
 //! Saves bodies to files in one folder: each file is whole or absent, and its name is safe.
 //!
-//! [`Names`] assigns every input its name, in the order of the input. A
-//! [`writer`] takes a body as it comes and hands it, in pieces, to a [`unfinished`],
-//! which writes on a thread of the [`Disk`]: the network waits only where the
-//! disk is behind, and then the clock of the wire stands. The [`Folder`] is
-//! opened once, and everything in it is reached through that.
+//! [`Names`] assigns every input its name, in the order of the input. A [`Store`] hands out
+//! sinks for bodies; each is a [`writer`], which gathers the pieces of a body and passes them
+//! to an [`unfinished`] file on a thread of the [`Disk`]. The network waits only while the disk
+//! is behind, and the clock of the exchange stands still meanwhile. The [`Folder`] is opened
+//! once, and everything in it is reached through that.
 //!
 //! A file is made in these steps, so that the process may be killed at any moment:
 //!
