@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use url::Url;
 
-use crate::model::request::Authority;
+use crate::model::authority::Authority;
 
 /// A host as it is connected to: name and port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

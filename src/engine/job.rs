@@ -11,8 +11,10 @@ use super::retry::{self, RetryDecision};
 use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
-use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, StatusSet, Verdict};
-use crate::model::request::{Decision, Input, Request};
+use crate::model::input::{Decision, Input};
+use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, Verdict};
+use crate::model::request::Request;
+use crate::model::status_set::StatusSet;
 
 /// One input between its line and its record.
 #[derive(Debug)]

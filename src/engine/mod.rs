@@ -20,8 +20,6 @@ mod schedule;
 mod tests;
 mod transport;
 mod waiting;
-#[cfg(test)]
-mod waiting_tests;
 
 pub use dispatcher::run;
 pub use options::{EngineOptions, HostLimits, RetryPolicy};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::outcome::StatusSet;
+use crate::model::status_set::StatusSet;
 
 /// What the part needs to know.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use reqwest::Method;
 
 use super::options::RetryPolicy;
 use crate::model::error::Kind;
-use crate::model::outcome::{Attempt, AttemptSummary, StatusSet};
+use crate::model::outcome::{Attempt, AttemptSummary};
+use crate::model::status_set::StatusSet;
 
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
