@@ -1,4 +1,4 @@
-//! The loop: schedule → wire → outcome.
+//! The loop of a run: sends what the schedule yields, and decides what follows each answer.
 
 use std::cell::RefCell;
 use std::future;
@@ -25,20 +25,20 @@ use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Outcome, Verdict};
 
-/// Jobs that are taken off the wire at a time at most.
+/// The number of jobs that are handled before signals and the deadline are looked at again.
 const MAX_BATCH: usize = 64;
 
-/// A job that came off the wire after a hop; `None` when the run was stopped during it.
+/// A job after an exchange. There is no result where the run was aborted during it.
 struct Finished {
     job: Box<Job>,
     result: Option<ExchangeResult>,
 }
 
-/// Runs until every input has its outcome.
+/// Runs until every input has its outcome, and reports what happens to `on_event`.
 ///
-/// `gate` is polled with the number of jobs on the wire before a new input is taken,
-/// and is pending while the caller is behind with what `on_event` gave it. `stops` gives the signals: the
-/// first stops the intake, the second also what is on the wire.
+/// `gate` is polled with the number of requests in flight before an input is taken. It is
+/// pending while the caller is behind with the events, and stops the intake only. `stops` yields
+/// the signals: the first stops the intake, the second also cancels the requests in flight.
 pub async fn run<T: Transport>(
     intake: Intake,
     transport: &T,
@@ -110,13 +110,13 @@ async fn execute<T: Transport>(
     Finished { job, result }
 }
 
-/// The server wants to be left alone for longer than the user waits.
+/// Describes a Retry-After that is longer than `--retry-max-delay`.
 fn pause_too_long(pause: Duration) -> Failure {
     let message = format!("Retry-After is {pause:?}, over --retry-max-delay");
     Failure::new(Kind::Timeout, Phase::Headers, message)
 }
 
-/// Where jobs land: decides what becomes of each.
+/// Decides what follows each exchange, and reports it.
 struct Dispatcher<'a, G, F> {
     options: &'a EngineOptions,
     schedule: &'a RefCell<Schedule<G>>,
@@ -133,8 +133,9 @@ where
     G: FnMut(&mut Context<'_>, usize) -> Poll<()>,
     F: FnMut(Event<'_>),
 {
-    /// Takes everything that has landed, up to a chunk; false after the last. Each
-    /// is dealt with before the next is asked for: what it leads to comes first.
+    /// Handles every job that has finished, up to [`MAX_BATCH`]; returns false after the last.
+    /// Each job is handled before the next is polled for, so that its redirect or retry
+    /// is queued before a new input takes its slot.
     fn poll_finished(
         &mut self,
         cx: &mut Context<'_>,
@@ -188,7 +189,7 @@ where
         }
     }
 
-    /// An attempt ended: it is made again, or it was the last.
+    /// Decides whether the attempt that ended is retried, and pauses its host where it asked for that.
     fn attempt_ended(&mut self, job: Box<Job>) {
         self.report_attempt(&job);
         let EngineOptions { retry, accept, .. } = self.options;
@@ -219,7 +220,7 @@ where
         self.complete(job.into_outcome(self.options, retry_failure));
     }
 
-    /// The run ended before it did.
+    /// Completes a job that the end of the run cancels.
     fn cancel(&mut self, mut job: Box<Job>) {
         let why = self.stopped.unwrap_or(Stop::Interrupted);
         let Some(phase) = job.state.as_deref().map(AttemptState::phase) else {
@@ -265,7 +266,7 @@ where
         }
     }
 
-    /// The first signal lets what is on the wire end; everything else does not.
+    /// Stops the run. The first signal lets the requests in flight end; everything else cancels them.
     fn stop(&mut self, why: Stop) {
         if self.stopped.is_some() || !why.is_signal() {
             self.abort.cancel();

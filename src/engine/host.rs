@@ -1,17 +1,17 @@
-//! The name of a host.
+//! Identifies a host.
 
 use std::rc::Rc;
 
 use url::Url;
 
-use crate::model::request::Authority;
+use crate::model::authority::Authority;
 
-/// A host as it is connected to: name and port.
+/// Identifies a host by name and port: what caps, rates and pauses apply to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Host(Rc<str>);
 
 impl Host {
-    /// The host that `url` leads to.
+    /// Returns the host of `url`.
     pub(super) fn of(url: &Url) -> Self {
         Self(Authority(url).to_string().into())
     }

@@ -1,11 +1,11 @@
-//! The state of one host.
+//! The state of one host, as pure functions: the caller gives the time and the limits.
 
 use tokio::time::Instant;
 
 use super::options::HostLimits;
 use super::pacer::Pacer;
 
-/// What the engine knows of one host. Pure data: callers give the time.
+/// What decides whether a host can be sent a request. Jobs that wait for it are not its concern.
 #[derive(Debug, Default)]
 pub(super) struct HostState {
     in_flight: usize,
@@ -13,19 +13,19 @@ pub(super) struct HostState {
     paused_until: Option<Instant>,
 }
 
-/// Whether a host takes a request now.
+/// Whether a host can be sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readiness {
-    /// It takes one.
+    /// A request can be sent now.
     Ready,
-    /// It is paused, or its rate allows no request, until then.
+    /// No request can be sent until then: the host is paused, or its rate is used up.
     NotBefore(Instant),
-    /// It takes one when another has ended.
+    /// No request can be sent until one in flight has ended.
     Full,
 }
 
 impl HostState {
-    /// Whether the host takes a request at `now`.
+    /// Returns whether the host can be sent a request at `now`.
     pub(super) fn readiness(&self, limits: HostLimits, now: Instant) -> Readiness {
         let next_start = self.pacer.as_ref().map(Pacer::next_start);
         if let Some(at) = next_start.max(self.paused_until).filter(|&at| at > now) {
@@ -42,7 +42,7 @@ impl HostState {
         self.in_flight == 0
     }
 
-    /// Notes that a request starts.
+    /// Counts a request that starts.
     pub(super) fn start(&mut self, limits: HostLimits, now: Instant) {
         if let Some(interval) = limits.interval {
             self.pacer
@@ -52,12 +52,12 @@ impl HostState {
         self.in_flight += 1;
     }
 
-    /// Notes that a request ended.
+    /// Counts a request that ended.
     pub(super) fn finish(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// Notes that no request may start before `until`; an earlier pause is never cut short.
+    /// Pauses the host until `until`. A longer pause that was set before stays.
     pub(super) fn pause_until(&mut self, until: Instant) {
         self.paused_until = self.paused_until.max(Some(until));
     }
@@ -104,7 +104,7 @@ mod tests {
             (limits(None, Some(50)), &[Start, Start], at(100)),
             (limits(None, Some(50)), &[Start, Pause(70)], at(70)),
             (limits(None, Some(50)), &[Start, Pause(30)], at(50)),
-            // The time comes first: only then does it matter how many are in flight.
+            // The pause decides, even while the host is also full: a timer is needed for it.
             (limits(Some(1), Some(50)), &[Start], at(50)),
         ] {
             let mut host = HostState::default();

@@ -1,36 +1,36 @@
-//! Outcomes in the order of the input.
+//! Puts outcomes into the order of the input, for `--ordered`.
 
 use std::collections::BTreeMap;
 
 use crate::model::outcome::Outcome;
 
-/// Holds outcomes back until those before them are there.
+/// Holds outcomes back until all before them have been reported.
 #[derive(Default)]
 pub(super) struct InputOrder {
     next_position: u64,
     waiting: BTreeMap<u64, Box<Outcome>>,
-    /// Bytes of the header fields and bodies among them.
+    /// The size of the header fields and bodies that wait.
     bytes: usize,
 }
 
 impl InputOrder {
-    /// The turn of the outcome that all others wait for.
+    /// Returns the position of the outcome that all others wait for.
     pub(super) fn next_position(&self) -> u64 {
         self.next_position
     }
 
-    /// Bytes that are held back.
+    /// Returns the size of the header fields and bodies that wait, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes one outcome.
+    /// Adds an outcome.
     pub(super) fn push(&mut self, outcome: Box<Outcome>) {
         self.bytes += held_bytes(&outcome);
         self.waiting.insert(outcome.input.turn, outcome);
     }
 
-    /// The next outcome in order, if it is there.
+    /// Removes the next outcome in order, if it has been added.
     pub(super) fn pop(&mut self) -> Option<Box<Outcome>> {
         let outcome = self.waiting.remove(&self.next_position)?;
         self.next_position += 1;

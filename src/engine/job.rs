@@ -11,24 +11,26 @@ use super::retry::{self, RetryDecision};
 use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
-use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, StatusSet, Verdict};
-use crate::model::request::{Decision, Input, Request};
+use crate::model::input::{Decision, Input};
+use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, Verdict};
+use crate::model::request::Request;
+use crate::model::status_set::StatusSet;
 
-/// One input between its line and its record.
+/// One input, from its line to its outcome.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) input: Box<Input>,
-    /// The attempt under way, while it is not on the wire.
+    /// The attempt under way, between two exchanges: a transport has it during one.
     pub(super) state: Option<Box<AttemptState>>,
-    /// The host whose turn it has.
+    /// The host that counts this job among its requests in flight.
     pub(super) counted_at: Option<Host>,
     started: Option<Started>,
     attempts: Vec<AttemptSummary>,
-    /// The last attempt that ended, and when.
+    /// The last attempt that ended, and the time of its end.
     last: Option<(Attempt, Instant)>,
 }
 
-/// When the first attempt went on the wire.
+/// The time at which the first attempt started.
 #[derive(Clone, Copy, Debug)]
 struct Started {
     time: SystemTime,
@@ -45,7 +47,7 @@ impl Started {
 }
 
 impl Job {
-    /// Boxed: it is handed on many times.
+    /// Creates the job of an input. It is boxed because it moves through many queues.
     pub(super) fn new(input: Box<Input>) -> Box<Self> {
         Box::new(Self {
             input,
@@ -57,7 +59,7 @@ impl Job {
         })
     }
 
-    /// The host that its next hop connects to.
+    /// Returns the host that the next exchange is sent to.
     pub(super) fn next_host(&self) -> Host {
         let url = match (&self.state, &self.input.request) {
             (Some(state), _) => Some(state.url()),
@@ -67,18 +69,19 @@ impl Job {
         url.map_or_else(Host::default, Host::of)
     }
 
-    /// The host that the last attempt ended at: not the first one, after redirects.
+    /// Returns the host that the last attempt ended at, after redirects.
     pub(super) fn last_host(&self) -> Option<Host> {
         Some(Host::of(&self.last_attempt()?.final_url))
     }
 
-    /// The attempt that goes on the wire now, a new one where none is under way.
+    /// Hands out the attempt under way for its next exchange, or starts a new attempt.
+    /// Returns `None` where the input holds no request.
     pub(super) fn begin_exchange(&mut self) -> Option<(Arc<Request>, Box<AttemptState>)> {
         let request = self.input.request.as_ref().ok()?;
         if self.state.is_none() {
             self.started.get_or_insert_with(Started::now);
             let delay = self.last.as_ref().map(|(_, ended)| ended.elapsed());
-            // Nearly always the only one.
+            // Nearly always there is only one, and a vector would make room for four.
             self.attempts.reserve_exact(1);
             self.attempts.push(AttemptSummary {
                 delay: delay.unwrap_or_default(),
@@ -90,7 +93,7 @@ impl Job {
         Some((request.clone(), state))
     }
 
-    /// The attempt under way ended so.
+    /// Ends the attempt under way with this answer or failure.
     pub(super) fn end_attempt(&mut self, answer: Option<Box<Answer>>, failure: Option<Failure>) {
         let Some(state) = self.state.take() else {
             return;
@@ -104,7 +107,7 @@ impl Job {
         self.last = Some((attempt, Instant::now()));
     }
 
-    /// What follows the attempt that ended.
+    /// Decides what follows the attempt that ended.
     pub(super) fn decide_retry(&self, policy: &RetryPolicy, accept: &StatusSet) -> RetryDecision {
         match (&self.input.request, &self.last) {
             (Ok(request), Some((last, _))) => retry::decide(
@@ -119,17 +122,18 @@ impl Job {
         }
     }
 
-    /// The attempt that ended.
+    /// Returns the last attempt that ended.
     pub(super) fn last_attempt(&self) -> Option<&Attempt> {
         self.last.as_ref().map(|(last, _)| last)
     }
 
-    /// How many attempts were made.
+    /// Returns how many attempts have been started.
     pub(super) fn attempts_made(&self) -> usize {
         self.attempts.len()
     }
 
-    /// What became of it; `retry_failure` is what the last attempt does not say itself.
+    /// Makes the outcome of the last attempt. `retry_failure` says why there is no further one,
+    /// where the last attempt does not.
     pub(super) fn into_outcome(
         self,
         options: &EngineOptions,
@@ -151,12 +155,12 @@ impl Job {
         self.build_outcome(verdict, slow, failure)
     }
 
-    /// Whether there is a request to be sent.
+    /// Whether a request has to be sent for this input.
     pub(super) fn needs_request(&self) -> bool {
         self.input.request.is_ok() && matches!(self.input.plan, Decision::Send)
     }
 
-    /// No request is sent.
+    /// Makes the outcome of an input that needs no request: it is skipped, refused or invalid.
     pub(super) fn into_unsent_outcome(self) -> Outcome {
         let failure = match (&self.input.request, &self.input.plan) {
             (Err(failure), _) | (Ok(_), Decision::Refuse(failure)) => failure.clone(),
@@ -170,7 +174,7 @@ impl Job {
         self.build_outcome(Verdict::Error, false, Some(failure))
     }
 
-    /// The run ends while it waits, and no attempt is under way.
+    /// Makes the outcome of an input that the end of the run cancels before an attempt is under way.
     pub(super) fn into_cancelled_outcome(self, why: Stop) -> Outcome {
         let failure = cancelled_failure(why, Phase::Input);
         self.build_outcome(Verdict::Cancelled, false, Some(failure))
@@ -198,7 +202,7 @@ impl Job {
     }
 }
 
-/// The failure of what a stop cuts off in `phase`.
+/// Describes the failure of an input that a stop cancels in `phase`.
 pub(super) fn cancelled_failure(why: Stop, phase: Phase) -> Failure {
     let message = match why {
         Stop::Interrupted => "the run was interrupted",

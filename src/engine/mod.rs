@@ -1,11 +1,20 @@
-//! The engine: takes inputs, keeps at most `jobs` requests on the wire, tells what becomes of them.
+//! The engine: takes inputs, keeps up to `jobs` requests in flight, and reports the outcome of each input.
 //!
-//! One stream feeds itself: [`schedule`] yields what may go on the wire now,
-//! `buffer_unordered` carries it, [`dispatcher`] looks at what came back and gives it
-//! either back to the schedule or, as an outcome, to the caller. [`waiting`] holds
-//! what may not go yet (a host's turn or rest, a back-off), [`retry`] says what is
-//! made again, [`pacer`] keeps a rate, [`input_order`] puts the outcomes into the order of
-//! the input where that is asked for.
+//! One stream feeds itself. [`schedule`] yields the jobs whose request may be sent now,
+//! `buffer_unordered` runs them through a [`Transport`], and [`dispatcher`] either returns what
+//! came back to the schedule (a redirect, a retry) or reports its outcome.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`job`] | one input, from its line to its outcome |
+//! | [`waiting`] | jobs that cannot be sent yet: their host is full or paused, or their back-off runs |
+//! | [`host_state`] | what one host takes, as pure functions over its state |
+//! | [`retry`] | whether an attempt is retried, and when, as a pure function |
+//! | [`pacer`] | a rate: of all requests, or of those to one host |
+//! | [`input_order`] | outcomes in the order of the input (`--ordered`) |
+//!
+//! A job that waits holds no slot. The engine knows no HTTP beyond the answer and the failure of
+//! an attempt, so that its tests run with fake hosts and tokio's paused clock.
 
 mod dispatcher;
 mod host;
@@ -20,8 +29,6 @@ mod schedule;
 mod tests;
 mod transport;
 mod waiting;
-#[cfg(test)]
-mod waiting_tests;
 
 pub use dispatcher::run;
 pub use options::{EngineOptions, HostLimits, RetryPolicy};

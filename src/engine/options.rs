@@ -1,58 +1,58 @@
-//! What the engine needs to know.
+//! The options of the engine.
 
 use std::time::Duration;
 
-use crate::model::outcome::StatusSet;
+use crate::model::status_set::StatusSet;
 
-/// What the part needs to know.
+/// The options of the engine.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// Requests on the wire at most.
+    /// The maximum number of requests in flight.
     pub jobs: usize,
-    /// From one request to the next.
+    /// The least time between the starts of two requests.
     pub interval: Option<Duration>,
-    /// What each host takes.
+    /// The limits of each host.
     pub per_host: HostLimits,
-    /// Which attempts are made again.
+    /// Which attempts are retried, and when.
     pub retry: RetryPolicy,
-    /// Outcomes in the order of the input.
+    /// Whether outcomes are reported in the order of the input.
     pub ordered: bool,
-    /// End the run with the first input that is not ok.
+    /// Whether the first input that is not ok ends the run.
     pub fail_fast: bool,
-    /// End the run after this.
+    /// The time after which the run is stopped.
     pub deadline: Option<Duration>,
-    /// Which statuses are ok.
+    /// The statuses that are ok.
     pub accept: StatusSet,
-    /// An attempt that takes longer is slow.
+    /// The duration over which an attempt is marked as slow.
     pub slow: Option<Duration>,
 }
 
-/// What a host takes at a time.
+/// The limits of the requests to one host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostLimits {
-    /// Requests on the wire; `None` where that is no less than those of all.
+    /// The maximum number of requests in flight; `None` where that of the whole run is no higher.
     pub jobs: Option<usize>,
-    /// From one request to the next.
+    /// The least time between the starts of two requests.
     pub interval: Option<Duration>,
 }
 
 impl HostLimits {
-    /// Whether a host gets less than there is.
+    /// Whether there is any limit.
     #[must_use]
     pub fn is_limited(self) -> bool {
         self.jobs.is_some() || self.interval.is_some()
     }
 }
 
-/// What the rules need to know.
+/// Which attempts are retried, and when.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
-    /// Attempts after the first.
+    /// The maximum number of attempts after the first.
     pub max: u32,
     /// The first back-off; each following one is twice as long.
     pub delay: Duration,
-    /// The longest back-off, and the longest Retry-After that is waited for.
+    /// The longest back-off, and the longest Retry-After that is respected.
     pub max_delay: Option<Duration>,
-    /// Statuses that are tried again, unless they are accepted.
+    /// The statuses that are retried, unless they are accepted.
     pub on: StatusSet,
 }

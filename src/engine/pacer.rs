@@ -1,21 +1,21 @@
-//! A rate: turns at even distances.
+//! A rate limit: requests start at even intervals.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How far turns that come late may catch up: timers are a little late, and with
-/// many turns a second that would add up.
+/// How far late starts may catch up: timers fire a little late, and at many starts
+/// a second the delays would add up to a lower rate.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
-/// The same where turns are further apart than that: as late as one timer is.
+/// How far they may catch up where the interval is longer than [`CATCH_UP`]: as late as a single timer is.
 const TIMER_LATENESS: Duration = Duration::from_millis(2);
 
-/// A clock cannot add what is longer than its range.
+/// The longest interval: adding more to an [`Instant`] could overflow.
 const MAX_INTERVAL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// Turns of one rate. Over any time `t` it gives at most `t / interval + 1`, and
-/// what fits into [`CATCH_UP`] more, or into [`TIMER_LATENESS`] where the interval is longer than that.
+/// Spaces the starts of requests. Any time `t` has at most `t / interval + 1` of them, and those
+/// that fit into [`CATCH_UP`], or into [`TIMER_LATENESS`] where the interval is longer than that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacer {
     interval: Duration,
@@ -23,7 +23,7 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// A first turn at once.
+    /// Creates a pacer whose first request may start at `now`.
     pub(super) fn new(interval: Duration, now: Instant) -> Self {
         Self {
             interval,
@@ -31,12 +31,12 @@ impl Pacer {
         }
     }
 
-    /// When the next turn comes.
+    /// Returns when the next request may start.
     pub(super) fn next_start(&self) -> Instant {
         self.next_start
     }
 
-    /// Takes a turn.
+    /// Counts a request that starts at `now`.
     pub(super) fn start(&mut self, now: Instant) {
         let lateness = if self.interval < CATCH_UP {
             CATCH_UP
@@ -56,8 +56,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn turns_are_even_and_lateness_is_caught_up_where_they_are_many() {
-        for (interval_millis, late_micros, turns) in [
+    async fn starts_are_evenly_spaced_and_lateness_is_caught_up_at_high_rates() {
+        for (interval_millis, late_micros, least) in [
             (100, 1_000, 10),
             (100, 0, 10),
             (10, 1_500, 99),
@@ -66,19 +66,22 @@ mod tests {
             let interval = Duration::from_millis(interval_millis);
             let start = Instant::now();
             let mut pacer = Pacer::new(interval, start);
-            let mut taken = 0;
+            let mut started = 0;
             loop {
-                let turn =
+                let at =
                     pacer.next_start().max(Instant::now()) + Duration::from_micros(late_micros);
-                if turn - start >= Duration::from_secs(1) {
+                if at - start >= Duration::from_secs(1) {
                     break;
                 }
-                tokio::time::sleep_until(turn).await;
-                pacer.start(turn);
-                taken += 1;
+                tokio::time::sleep_until(at).await;
+                pacer.start(at);
+                started += 1;
             }
             let most = 1000 / interval_millis + 11;
-            assert!((turns..=most).contains(&taken), "{taken} of {interval:?}");
+            assert!(
+                (least..=most).contains(&started),
+                "{started} at {interval:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which attempts are made again, and when.
+//! Decides which attempts are retried, and when.
 
 use std::time::Duration;
 
@@ -6,22 +6,23 @@ use reqwest::Method;
 
 use super::options::RetryPolicy;
 use crate::model::error::Kind;
-use crate::model::outcome::{Attempt, AttemptSummary, StatusSet};
+use crate::model::outcome::{Attempt, AttemptSummary};
+use crate::model::status_set::StatusSet;
 
-/// What follows an attempt.
+/// What follows an attempt that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryDecision {
-    /// Nothing: it is the last.
+    /// No retry: this attempt was the last.
     GiveUp,
-    /// Another after this back-off.
+    /// A retry after this back-off.
     AfterBackoff(Duration),
-    /// Another when the host has had its rest.
+    /// A retry when the host's pause (Retry-After) is over.
     AfterPause(Duration),
-    /// Nothing: the server asks for a longer rest than is allowed.
+    /// No retry: the server asks for a longer pause than [`RetryPolicy::max_delay`].
     PauseTooLong(Duration),
 }
 
-/// What follows `attempts`, of which `last` is the last. `jitter` is drawn from 0..1.
+/// Decides what follows `last`, the last of `attempts`. `jitter` is drawn from 0..1.
 pub(super) fn decide(
     policy: &RetryPolicy,
     accept: &StatusSet,
@@ -45,8 +46,8 @@ pub(super) fn decide(
     }
 }
 
-/// How long the host that gave this answer rests (RFC 9110, section 10.2.3),
-/// whether or not this request is made again.
+/// Returns how long the host that gave the last answer is paused for its Retry-After
+/// (RFC 9110, section 10.2.3), whether or not this request is retried.
 pub(super) fn host_pause(
     policy: &RetryPolicy,
     accept: &StatusSet,
@@ -56,14 +57,15 @@ pub(super) fn host_pause(
         .answer
         .as_ref()
         .filter(|answer| !accept.contains(answer.status))?;
-    let is_accepted = |pause: &Duration| policy.max_delay.is_none_or(|max| *pause <= max);
+    let is_allowed = |pause: &Duration| policy.max_delay.is_none_or(|max| *pause <= max);
     answer
         .retry_after
-        .filter(is_accepted)
+        .filter(is_allowed)
         .filter(|_| policy.max > 0)
 }
 
-/// A method that may be repeated (RFC 9110, section 9.2.2), or a request that never left.
+/// Whether a request may be sent twice: its method is idempotent (RFC 9110, section 9.2.2),
+/// or the server cannot have received any of it.
 fn is_repeatable(method: &Method, last: &Attempt) -> bool {
     matches!(
         *method,
@@ -71,6 +73,7 @@ fn is_repeatable(method: &Method, last: &Attempt) -> bool {
     ) || !last.sent
 }
 
+/// Whether another attempt may end better.
 fn is_transient(
     policy: &RetryPolicy,
     accept: &StatusSet,
@@ -107,7 +110,7 @@ fn is_transient(
     }
 }
 
-/// The longest that is waited after `made` attempts.
+/// Returns the back-off after `made` attempts, before jitter.
 fn backoff(policy: &RetryPolicy, made: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(made.saturating_sub(1));
     let delay = policy.delay.saturating_mul(doubled);
@@ -145,7 +148,7 @@ mod tests {
         }
     }
 
-    /// What follows `last` after so many attempts that ended the same way.
+    /// Decides what follows `last` after `made` attempts that ended in the same way.
     fn after(made: usize, method: &Method, last: &Attempt) -> RetryDecision {
         let summary = AttemptSummary {
             error: last.failure.clone(),
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn which_failures_are_tried_again() {
+    fn transient_failures_are_retried() {
         use Phase::{Body, Connect, Headers, Resolve};
         for (kind, phase, is_retried) in [
             (Kind::Connect, Connect, true),
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn which_statuses_and_methods_are_tried_again() {
+    fn statuses_of_the_policy_are_retried_for_idempotent_methods() {
         for (status, method, is_retried) in [
             (503, Method::GET, true),
             (503, Method::HEAD, true),
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn back_offs_double_up_to_the_longest_and_end_with_the_attempts() {
+    fn back_offs_double_up_to_the_longest_until_the_attempts_are_used_up() {
         let last = attempt(Some(Answer::of(503)), None);
         for (made, expected) in [
             (1, RetryDecision::AfterBackoff(SECOND)),
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_beats_the_back_off_unless_it_is_too_long() {
+    fn retry_after_replaces_the_back_off_unless_it_is_too_long() {
         for (seconds, expected) in [
             (0, RetryDecision::AfterPause(Duration::ZERO)),
             (60, RetryDecision::AfterPause(60 * SECOND)),

@@ -1,4 +1,4 @@
-//! What may go on the wire now.
+//! Decides which request is sent next.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -14,30 +14,30 @@ use super::pacer::Pacer;
 use super::waiting::WaitingJobs;
 use crate::input::{Intake, ReadError, Totals};
 
-/// How many inputs may wait for their hosts, for back-offs and for rests. While it
-/// is that many, no more are taken: what stands behind them in the list waits too.
+/// The number of jobs that may wait for a host or a back-off. While so many wait, no more
+/// inputs are taken, so that memory stays bounded: what is behind them in the list waits, too.
 pub(super) const LOOK_AHEAD: usize = 4_096;
 
-/// How far the intake may be ahead of the oldest input that is not done, with `--ordered`.
+/// How far the intake may be ahead of the oldest input without an outcome, with `--ordered`.
 pub(super) const ORDERED_WINDOW: u64 = 4_096;
 
-/// Bytes of bodies that may wait for their turn, with `--ordered`.
+/// The size of the header fields and bodies that may wait to be reported in order, with `--ordered`.
 const ORDERED_BYTES: usize = 16 * 1024 * 1024;
 
-/// Inputs without a request to be sent that are set aside at a time at most.
+/// The number of inputs without a request that are collected before the dispatcher takes them.
 const DECIDED_BATCH: usize = 64;
 
-/// Holds everything that is not on the wire.
+/// Holds every job that is not in flight, and the intake that more come from.
 pub(super) struct Schedule<G> {
     intake: Intake,
-    /// Closed while the records written are behind: it stops the intake, nothing else.
+    /// Pending while the writer of records is behind: no input is taken then, while jobs go on.
     gate: G,
     waiting: WaitingJobs,
-    /// Taken from the intake while the rate of all had no turn.
+    /// A job taken from the intake while the rate allowed no request.
     prefetched: Option<Box<Job>>,
-    /// The rate of all, and what wakes for its next turn.
+    /// The rate of the run, and the timer of the next start.
     pacer: Option<(Pacer, Pin<Box<Sleep>>)>,
-    /// Inputs without a request to be sent: they need no slot.
+    /// Inputs whose outcome is known without a request.
     decided: VecDeque<Box<Job>>,
     in_flight: usize,
     inputs_taken: u64,
@@ -68,9 +68,9 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
     }
 
-    /// The next job for the wire; `None` when there will be none. Whoever gets
-    /// `Pending` is woken by the intake, the gate or a timer, or has jobs on the
-    /// wire and polls again when one has come back.
+    /// Polls for the next job to be sent; `None` when there will be no more. A task that gets
+    /// `Pending` is woken by the intake, the gate or a timer. Where all of these are silent,
+    /// jobs are in flight, and the caller polls again when one of them ends.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         self.waiting.poll_timers(cx);
         if self.poll_pacer(cx).is_pending() {
@@ -93,14 +93,15 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
                         return self.send(job);
                     }
                 }
-                // What waits, or is on the wire, may come back.
+                // A job that waits or is in flight may be sent again.
                 None if self.in_flight > 0 || self.waiting.len() > 0 => return Poll::Pending,
                 None => return Poll::Ready(None),
             }
         }
     }
 
-    /// Ready when there will be no more jobs. Until then the next input is kept for later.
+    /// Polls for the end of the jobs while the rate allows no request: without this, the run would
+    /// wait for its next start after the last input. An input that is found is kept for later.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         if self.prefetched.is_none() && self.waiting.len() == 0 {
             match ready!(self.poll_intake(cx)) {
@@ -112,7 +113,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Poll::Pending
     }
 
-    /// Ready when the rate of all has a turn.
+    /// Ready when the rate of the run allows a request.
     fn poll_pacer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some((pacer, timer)) = &mut self.pacer else {
             return Poll::Ready(());
@@ -124,7 +125,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         timer.as_mut().poll(cx)
     }
 
-    /// The next input with a request to be sent; `None` when there will be none.
+    /// Polls for the next input that needs a request; `None` when there will be no more.
     fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         loop {
             if self.intake.totals().is_none() {
@@ -155,7 +156,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
     }
 
-    /// The inputs without a request to be sent, since one last asked.
+    /// Takes the inputs whose outcome is known without a request.
     pub(super) fn take_decided(&mut self) -> VecDeque<Box<Job>> {
         std::mem::take(&mut self.decided)
     }
@@ -168,7 +169,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Poll::Ready(Some(job))
     }
 
-    /// A job came off the wire.
+    /// Counts a job whose exchange ended.
     pub(super) fn finish(&mut self, job: &mut Job) {
         self.in_flight -= 1;
         if let Some(host) = job.counted_at.take() {
@@ -176,8 +177,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
     }
 
-    /// A job that came off the wire goes on it again, before any new one. It is
-    /// given back where it would have to wait although the run is stopped.
+    /// Queues the next exchange of a job that was redirected, before any new job. Returns the
+    /// job where the run is stopped and the exchange could not start at once.
     pub(super) fn requeue(&mut self, job: Box<Job>) -> Option<Box<Job>> {
         if self.stopped && (self.waiting.must_wait(&job) || self.is_rate_exhausted()) {
             return Some(job);
@@ -192,22 +193,23 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             .is_some_and(|(pacer, _)| pacer.next_start() > Instant::now())
     }
 
-    /// An attempt is made again after a back-off.
+    /// Queues the retry of a job, to be sent after a back-off.
     pub(super) fn retry_later(&mut self, job: Box<Job>, backoff: Duration) {
         self.waiting.push_after(job, backoff);
     }
 
-    /// An attempt is made again when its host has a turn.
+    /// Queues the retry of a job, to be sent when its host's pause is over.
     pub(super) fn retry(&mut self, job: Box<Job>) {
         self.waiting.push(job);
     }
 
-    /// Nobody asks this host until it has had its rest.
+    /// Holds all requests to this host back for the duration of `pause`.
     pub(super) fn pause_host(&mut self, host: &Host, pause: Duration) {
         self.waiting.pause_host(host, pause);
     }
 
-    /// All records before the index `oldest` are written; so many bytes wait for it.
+    /// Moves the window of `--ordered`: the outcome at position `oldest` is the next to be reported,
+    /// and `held_bytes` wait for it.
     pub(super) fn advance(&mut self, oldest: u64, held_bytes: usize) {
         let room = if held_bytes < ORDERED_BYTES {
             ORDERED_WINDOW
@@ -217,7 +219,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         self.window = Some(oldest + room);
     }
 
-    /// Takes no more input; gives what was read and not sent, and what waits.
+    /// Stops the intake. Returns every job that is not in flight, in the order of the input.
     pub(super) fn stop(&mut self) -> VecDeque<Box<Job>> {
         let (read, broken) = self.intake.stop();
         self.read_error = self.read_error.take().or(broken);
@@ -229,22 +231,22 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         jobs
     }
 
-    /// Inputs that were taken so far.
+    /// Returns how many inputs have been taken.
     pub(super) fn inputs_taken(&self) -> u64 {
         self.inputs_taken
     }
 
-    /// How the input ended, if it has.
+    /// Returns how the input ended, if it has.
     pub(super) fn totals(&self) -> Option<Totals> {
         self.intake.totals()
     }
 
-    /// The source that broke, once.
+    /// Takes the error of a source that could not be read to its end.
     pub(super) fn take_read_error(&mut self) -> Option<ReadError> {
         self.read_error.take()
     }
 
-    /// Jobs on the wire.
+    /// Returns how many jobs are in flight.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }

@@ -1,4 +1,4 @@
-//! What carries the requests of the engine.
+//! The interface between the engine and what sends requests.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 use crate::http::{AttemptState, ExchangeResult, Workers};
 use crate::model::request::Request;
 
-/// Carries one hop of a request.
+/// Sends requests. The tests of the engine implement it with fake hosts.
 pub trait Transport {
-    /// Sends the next request of `state`, made for `request`. Gives the chain back,
-    /// and what the hop led to: nothing, where `abort` came first.
+    /// Sends the next request of `state`, an attempt at `request`, and waits for the
+    /// end of the answer. Returns the state, and the result unless `abort` came first.
     fn exchange(
         &self,
         request: Arc<Request>,

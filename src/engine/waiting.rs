@@ -1,4 +1,4 @@
-//! What waits and holds no slot: for its host, or for a back-off.
+//! Jobs that wait for their host or for a back-off. They hold no slot.
 
 use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
@@ -12,17 +12,19 @@ use super::host_state::{HostState, Readiness};
 use super::job::Job;
 use super::options::HostLimits;
 
-/// Timers take no longer waits. Whoever waits this long looks again, or is done waiting.
+/// The longest timer: [`DelayQueue`] panics at more than two years. After it, a host is looked
+/// at again and a job sent, early.
 const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Jobs by host, in the order they came, and those that wait for a time.
+/// Queues of jobs by host, in the order in which they came, and the timers of back-offs.
 pub(super) struct WaitingJobs {
     limits: HostLimits,
-    /// Hosts that something waits for, is in flight to, or that are paused.
+    /// Hosts with a job that waits or is in flight, and hosts that are paused. Empty while there
+    /// are no limits and no pauses: then no job pays for the look-up of its host.
     hosts: HashMap<Host, HostQueue>,
-    /// Hosts that have a job and take it now, the one that waits longest first.
+    /// Hosts that have a job and can be sent it now, the longest in this state first.
     ready_hosts: VecDeque<Host>,
-    /// Jobs that nothing holds back.
+    /// Jobs that came while no host had a limit or a pause.
     unrestricted: VecDeque<Box<Job>>,
     timers: DelayQueue<Timer>,
     len: usize,
@@ -32,16 +34,16 @@ pub(super) struct WaitingJobs {
 struct HostQueue {
     jobs: VecDeque<Box<Job>>,
     state: HostState,
-    /// It stands in `ready_hosts`.
+    /// Whether the host is in `ready_hosts`.
     is_listed: bool,
-    /// A timer will look at it.
+    /// Whether a timer of the host runs.
     has_timer: bool,
 }
 
 enum Timer {
-    /// The back-off of this job is over.
+    /// Ends the back-off of a job.
     Backoff(Box<Job>),
-    /// This host may be ready.
+    /// Looks whether a host is ready.
     Host(Host),
 }
 
@@ -57,13 +59,12 @@ impl WaitingJobs {
         }
     }
 
-    /// How many jobs wait.
+    /// Returns how many jobs wait.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Moves what has waited long enough to where it can be taken; wakes when
-    /// there will be more of that.
+    /// Handles the timers that have expired, and registers the task for the next one.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.timers.poll_expired(cx) {
             match expired.into_inner() {
@@ -81,11 +82,11 @@ impl WaitingJobs {
         }
     }
 
-    /// The next job that may be sent now, counted at its host.
+    /// Removes the next job that can be sent now, and counts it as in flight at its host.
     pub(super) fn pop(&mut self) -> Option<Box<Job>> {
         while let Some(job) = self.unrestricted.pop_front() {
             self.len -= 1;
-            // Since it came, its host may have been paused.
+            // Its host may have been paused since the job came.
             if let Some(job) = self.admit(job) {
                 return Some(job);
             }
@@ -108,7 +109,7 @@ impl WaitingJobs {
         None
     }
 
-    /// Gives `job` back, counted at its host, where that takes it now; else it waits.
+    /// Returns `job`, counted as in flight at its host, if it can be sent now; queues it otherwise.
     pub(super) fn admit(&mut self, mut job: Box<Job>) -> Option<Box<Job>> {
         if self.hosts.is_empty() && !self.limits.is_limited() {
             return Some(job);
@@ -128,13 +129,13 @@ impl WaitingJobs {
         }
     }
 
-    /// Whether the host of `job` does not take it now.
+    /// Whether `job` would have to wait for its host.
     pub(super) fn must_wait(&self, job: &Job) -> bool {
         let queue = self.hosts.get(&job.next_host());
         queue.is_some_and(|queue| queue.must_wait(self.limits, Instant::now()))
     }
 
-    /// Takes a job that waits for its host, or for a slot only.
+    /// Queues a job at its host, behind those that wait there already.
     pub(super) fn push(&mut self, job: Box<Job>) {
         if self.hosts.is_empty() && !self.limits.is_limited() {
             self.len += 1;
@@ -144,14 +145,14 @@ impl WaitingJobs {
         }
     }
 
-    /// Takes a job that waits for a back-off.
+    /// Queues a job when this back-off is over.
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
         self.timers
             .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
     }
 
-    /// No request to this host starts for this long.
+    /// Holds all requests to this host back for the duration of `pause`.
     pub(super) fn pause_host(&mut self, host: &Host, pause: Duration) {
         let queue = self.hosts.entry(host.clone()).or_default();
         let until = Instant::now() + pause.min(MAX_TIMER);
@@ -159,7 +160,7 @@ impl WaitingJobs {
         self.update(host);
     }
 
-    /// A request to this host ended.
+    /// Counts a request to this host that ended.
     pub(super) fn finish(&mut self, host: &Host) {
         if let Some(queue) = self.hosts.get_mut(host) {
             queue.state.finish();
@@ -167,7 +168,7 @@ impl WaitingJobs {
         self.update(host);
     }
 
-    /// Everything that waits.
+    /// Removes every job, in the order of the input.
     pub(super) fn drain(&mut self) -> VecDeque<Box<Job>> {
         let mut jobs = std::mem::take(&mut self.unrestricted);
         for queue in self.hosts.values_mut() {
@@ -197,7 +198,8 @@ impl WaitingJobs {
         self.update(host);
     }
 
-    /// Lists a host that has a job and takes it, times one that will take it later, forgets one that has nothing.
+    /// Keeps the books after a change at a host: lists it as ready, starts its timer, or removes it
+    /// where it has no job left.
     fn update(&mut self, host: &Host) {
         let Some(queue) = self.hosts.get_mut(host) else {
             return;
@@ -225,7 +227,7 @@ impl WaitingJobs {
 }
 
 impl HostQueue {
-    /// Whether one more job does not go now.
+    /// Whether one more job would have to wait.
     fn must_wait(&self, limits: HostLimits, now: Instant) -> bool {
         !self.jobs.is_empty() || self.state.readiness(limits, now) != Readiness::Ready
     }
