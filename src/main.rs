@@ -7,7 +7,7 @@ use clap::error::ContextKind;
 use fetch::cli::Cli;
 use fetch::config::Config;
 use fetch::model::exit::Exit;
-use fetch::report::say;
+use fetch::report::print_message;
 use fetch::run::RunError;
 
 fn main() -> ExitCode {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error).code().into(),
     };
     let exit = run(&cli).unwrap_or_else(|error| {
-        say(&format!("{error:#}"));
+        print_message(&format!("{error:#}"));
         error
             .downcast_ref::<RunError>()
             .map_or(Exit::Usage, RunError::exit)
@@ -39,7 +39,7 @@ fn refuse(error: &clap::Error) -> Exit {
         Some(similar) => format!("did you mean {similar}?"),
         None => "see --help".to_owned(),
     };
-    say(&format!(
+    print_message(&format!(
         "{} ({hint})",
         reason.trim_start_matches("error: ")
     ));

@@ -75,8 +75,8 @@ impl Config {
             engine: engine::options(&cli.concurrency, &cli.retry, &cli.result),
             report: ReportOptions {
                 format: report::format(&cli.result, &cli.run, template),
-                keep: capture,
-                notes: report::verbosity(&cli.run),
+                capture,
+                verbosity: report::verbosity(&cli.run),
             },
             sources: crate::input::open(&names)?,
             save: save::save(&cli.save, cli.concurrency.jobs)?,

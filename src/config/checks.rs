@@ -23,7 +23,7 @@ pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(),
             return Err(UsageError::NotShown(option));
         }
     }
-    let body = cli.result.body || template.is_some_and(|template| template.keep().body);
+    let body = cli.result.body || template.is_some_and(|template| template.capture().body);
     if cli.save.resume && body {
         return Err(UsageError::ContinuedBody);
     }

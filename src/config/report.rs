@@ -15,15 +15,15 @@ pub(super) fn template(args: &ResultArgs) -> Result<Option<Template>, UsageError
 
 /// Returns which parts of a response are kept for its record.
 pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, template: Option<&Template>) -> Capture {
-    let keep = template.map(Template::keep).unwrap_or_default();
+    let used = template.map(Template::capture).unwrap_or_default();
     // A template shows the checksum only where it names it.
     let is_jsonl = template.is_none() && (args.json || args.format == FormatName::Jsonl);
     let shows_sha256 = is_jsonl || save.journal.is_some();
     Capture {
-        headers: keep.headers || args.keep_headers,
-        body: keep.body || args.body,
+        headers: used.headers || args.keep_headers,
+        body: used.body || args.body,
         // A record of a saved file has its checksum wherever the checksum is shown.
-        sha256: keep.sha256 || args.sha256 || save.output_dir.is_some() && shows_sha256,
+        sha256: used.sha256 || args.sha256 || save.output_dir.is_some() && shows_sha256,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The options of the reports.
 
 use super::format::choice::Format;
-use crate::http::Capture;
+use crate::model::capture::Capture;
 
 /// How records and messages are written.
 #[derive(Clone, Debug)]
@@ -9,9 +9,9 @@ pub struct ReportOptions {
     /// The format of the records.
     pub format: Format,
     /// Which parts of an answer (headers, body) the records include.
-    pub keep: Capture,
+    pub capture: Capture,
     /// Which messages go to standard error.
-    pub notes: Verbosity,
+    pub verbosity: Verbosity,
 }
 
 /// Which messages go to standard error.

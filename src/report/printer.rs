@@ -103,7 +103,7 @@ impl Queue {
     /// Queues `batch`.
     pub(super) fn push(&self, batch: Batch) {
         self.backlog.bytes.fetch_add(batch.len(), Ordering::Relaxed);
-        // If the printer has ended, the holder of its `Printed` knows why.
+        // If the printer has ended, the holder of its `PrinterHandle` knows why.
         let _ = self.sender.send(batch);
     }
 
@@ -163,14 +163,14 @@ pub enum PrintError {
 }
 
 /// Resolves when the printer has ended, with the error that ended it, if there was one.
-pub type Printed = oneshot::Receiver<Result<(), PrintError>>;
+pub type PrinterHandle = oneshot::Receiver<Result<(), PrintError>>;
 
-/// Turns what [`Printed`] resolved to into one result.
+/// Turns what [`PrinterHandle`] resolved to into one result.
 ///
 /// # Errors
 ///
 /// Something could not be written, or the printer panicked.
-pub fn printed(
+pub fn printer_result(
     result: Result<Result<(), PrintError>, oneshot::error::RecvError>,
 ) -> Result<(), PrintError> {
     result.unwrap_or_else(|_| {
@@ -187,7 +187,7 @@ pub(super) fn start(
     outputs: Outputs,
     total: InputCount,
     pending_files: PendingFiles,
-) -> io::Result<(Queue, Printed)> {
+) -> io::Result<(Queue, PrinterHandle)> {
     let (sender, batches) = mpsc::channel();
     let (end, printed) = oneshot::channel();
     let backlog = Arc::<Backlog>::default();
@@ -355,7 +355,7 @@ impl Printer {
 }
 
 /// Prints a message on standard error, where no printer runs.
-pub fn say(message: &str) {
+pub fn print_message(message: &str) {
     let _ = writeln!(io::stderr(), "fetch: {}", escape(message));
 }
 

@@ -9,10 +9,10 @@ use super::format::formatter::Formatter;
 use super::format::record::Record;
 use super::options::{ReportOptions, Verbosity};
 use super::pending_files::{PendingFiles, UnrecordedFiles};
-use super::printer::{self, Batch, Gate, Outputs, Printed, Queue};
+use super::printer::{self, Batch, Gate, Outputs, PrinterHandle, Queue};
 use super::progress::InputCount;
 use super::summary::{RunTotals, Summary};
-use crate::http::Capture;
+use crate::model::capture::Capture;
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::outcome::{Attempt, Outcome, Verdict};
 use crate::model::request::Input;
@@ -44,7 +44,7 @@ impl Reporter {
         options: ReportOptions,
         outputs: Outputs,
         total: InputCount,
-    ) -> io::Result<(Self, Printed)> {
+    ) -> io::Result<(Self, PrinterHandle)> {
         let (has_bar, has_journal) = (outputs.bar, outputs.journal.is_some());
         let pending_files = PendingFiles::default();
         let (queue, printed) = printer::start(outputs, total.clone(), pending_files.clone())?;
@@ -53,8 +53,8 @@ impl Reporter {
         formatter.begin(&mut batch.lines);
         let mut reporter = Self {
             formatter,
-            capture: options.keep,
-            verbosity: options.notes,
+            capture: options.capture,
+            verbosity: options.verbosity,
             queue,
             batch,
             summary: Summary::new(),
@@ -78,12 +78,12 @@ impl Reporter {
 
     /// Returns a guard that, when dropped, removes the saved files that have no record yet.
     #[must_use]
-    pub fn unwritten(&self) -> UnrecordedFiles {
+    pub fn unrecorded_files(&self) -> UnrecordedFiles {
         UnrecordedFiles(self.pending_files.clone())
     }
 
     /// Reports one event.
-    pub fn take(&mut self, event: Event<'_>) {
+    pub fn report(&mut self, event: Event<'_>) {
         match event {
             Event::Completed(outcome) if self.has_journal => self.append_to_journal(outcome),
             Event::Done(mut outcome) => self.complete(&mut outcome),
@@ -240,8 +240,8 @@ mod tests {
         let mut lines = tempfile::tempfile().unwrap();
         let options = ReportOptions {
             format: Format::Jsonl,
-            keep: Capture::default(),
-            notes: Verbosity::Quiet,
+            capture: Capture::default(),
+            verbosity: Verbosity::Quiet,
         };
         let outputs = Outputs {
             lines: lines.try_clone().unwrap(),
@@ -252,8 +252,8 @@ mod tests {
         let (mut reporter, printed) =
             Reporter::start(options, outputs, InputCount::default()).unwrap();
         reporter.formatter = Box::new(WithFooter);
-        reporter.take(Event::Done(Box::new(ok())));
-        reporter.take(Event::Done(Box::new(failed())));
+        reporter.report(Event::Done(Box::new(ok())));
+        reporter.report(Event::Done(Box::new(failed())));
         let ended = RunEnd {
             list: None,
             broken: false,

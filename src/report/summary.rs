@@ -54,7 +54,7 @@ pub struct Counts {
 
 /// What a summary says about the list, if it was read to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListRead {
+pub struct ListInfo {
     /// The number of inputs of all shards.
     pub inputs: u64,
     /// The number of inputs of this shard.
@@ -67,7 +67,7 @@ pub struct ListRead {
 
 /// Which shard of the list a summary is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShardOf {
+pub struct ShardInfo {
     /// The K of `--shard K/N`.
     pub number: u32,
     /// The N of `--shard K/N`.
@@ -252,13 +252,13 @@ impl Summary {
         ended: RunEnd,
         elapsed: Duration,
         exit: Exit,
-        shard: ShardOf,
+        shard: ShardInfo,
         results: Option<ResultsFile>,
     ) -> String {
         let json = SummaryJson {
             version: env!("CARGO_PKG_VERSION"),
             shard,
-            list: ended.list.map(|list| ListRead {
+            list: ended.list.map(|list| ListInfo {
                 inputs: list.inputs,
                 taken: list.taken,
                 fingerprints: list.fingerprints.map(|sum| format!("{sum:016x}")),
@@ -295,8 +295,8 @@ impl Default for Summary {
 #[derive(Serialize)]
 struct SummaryJson<'a> {
     version: &'static str,
-    shard: ShardOf,
-    list: Option<ListRead>,
+    shard: ShardInfo,
+    list: Option<ListInfo>,
     results: Option<ResultsFile>,
     #[serde(flatten)]
     counts: Counts,

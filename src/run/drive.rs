@@ -10,7 +10,7 @@ use futures::stream::{LocalBoxStream, StreamExt as _};
 use super::error::{RunError, output_ended};
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::exit::Exit;
-use crate::report::{Printed, Reporter, Summary};
+use crate::report::{PrinterHandle, Reporter, Summary};
 use crate::{engine, http, input, report};
 
 /// How long a printer that cannot write is given once the user wants to leave.
@@ -23,7 +23,7 @@ const GRACE_AFTER_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct ActiveRun<'a> {
     pub(super) started: Instant,
     /// Resolves when the printer ends.
-    pub(super) printed: Printed,
+    pub(super) printed: PrinterHandle,
     /// Yields each signal that asks the run to stop.
     pub(super) stops: LocalBoxStream<'a, Stop>,
     /// Resolves when the reader of standard output has left.
@@ -74,14 +74,14 @@ impl ActiveRun<'_> {
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, FinishedRun>, RunError> {
         // However this ends, files without a record are removed.
-        let _unrecorded = reporter.unwritten();
+        let _unrecorded = reporter.unrecorded_files();
         let gate = reporter.gate(options.jobs);
         let gate = |cx: &mut Context<'_>, in_flight| gate.poll_open(cx, in_flight);
-        let tell = |event: Event<'_>| reporter.take(event);
+        let tell = |event: Event<'_>| reporter.report(event);
         let mut ended = tokio::select! {
             ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,
             printed = &mut self.printed => {
-                let exit = output_ended(report::printed(printed), &self.output)?;
+                let exit = output_ended(report::printer_result(printed), &self.output)?;
                 return Ok(ControlFlow::Break(exit.unwrap_or(Exit::CannotGoOn)));
             }
             () = &mut self.reader_left => return Ok(ControlFlow::Break(Exit::ReaderLeft)),
@@ -90,7 +90,7 @@ impl ActiveRun<'_> {
         let summary = reporter.finish(ended, elapsed);
         let left = tokio::select! {
             biased;
-            printed = &mut self.printed => match output_ended(report::printed(printed), &self.output)? {
+            printed = &mut self.printed => match output_ended(report::printer_result(printed), &self.output)? {
                 Some(exit) => return Ok(ControlFlow::Break(exit)),
                 None => None,
             },

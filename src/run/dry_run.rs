@@ -7,7 +7,7 @@ use super::error::{RunError, output_ended};
 use crate::config::Config;
 use crate::input::{By, Shard, ShardLoad, Survey, survey};
 use crate::model::exit::Exit;
-use crate::report::{PrintError, say};
+use crate::report::{PrintError, print_message};
 
 /// Up to how many shards are shown one by one. Of more, the heaviest, the median and the lightest are shown.
 const MAX_SHOWN_SHARDS: usize = 64;
@@ -23,7 +23,7 @@ const HEAVIEST: usize = 10;
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let take = config.take;
     let shard = take.shard.unwrap_or(Shard::ALL);
-    let tell = |failure: &crate::model::error::Failure| say(&failure.to_string());
+    let tell = |failure: &crate::model::error::Failure| print_message(&failure.to_string());
     let survey = survey(config.sources, &config.defaults, shard, take.by, tell)
         .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
     let Survey {

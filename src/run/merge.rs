@@ -15,7 +15,7 @@ use super::output_files::sha256;
 use crate::input::Shard;
 use crate::model::error::plain;
 use crate::model::exit::Exit;
-use crate::report::{Counts, ListRead, PrintError, ResultsFile, ShardOf, say};
+use crate::report::{Counts, ListInfo, PrintError, ResultsFile, ShardInfo, print_message};
 
 /// How many missing shards are named.
 const MAX_NAMED: usize = 20;
@@ -26,8 +26,8 @@ const MAX_SIZE: u64 = 1024 * 1024;
 /// What is needed of the summary of a shard.
 #[derive(Clone, Debug, Deserialize)]
 struct ShardSummary {
-    shard: ShardOf,
-    list: Option<ListRead>,
+    shard: ShardInfo,
+    list: Option<ListInfo>,
     results: Option<ResultsFile>,
     #[serde(flatten)]
     counts: Counts,
@@ -43,7 +43,7 @@ struct ShardSummary {
 #[derive(Debug, Default, Serialize)]
 struct MergedSummary {
     shards: u32,
-    list: Option<ListRead>,
+    list: Option<ListInfo>,
     #[serde(flatten)]
     counts: Counts,
     statuses: BTreeMap<String, u64>,
@@ -76,12 +76,12 @@ pub fn run(files: &[PathBuf]) -> Result<Exit, RunError> {
     }
     if !wrong.is_empty() {
         for what in wrong {
-            say(&what);
+            print_message(&what);
         }
         return Ok(Exit::SomeFailed);
     }
     if unchecked > 0 {
-        say(&format!(
+        print_message(&format!(
             "{unchecked} of {} shards had no --results: their records are not checked",
             summaries.len()
         ));
@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<ShardSummary, MergeError> {
     let summary = serde_json::from_slice(&text);
     let summary: ShardSummary =
         summary.map_err(|error| MergeError::NotASummary(path.to_owned(), error))?;
-    let ShardOf { number, count, .. } = summary.shard;
+    let ShardInfo { number, count, .. } = summary.shard;
     Shard::new(number.into(), count.into())
         .map_err(|error| MergeError::Shard(path.to_owned(), number, count, error))?;
     Ok(ShardSummary {
@@ -113,7 +113,7 @@ fn read(path: &Path) -> Result<ShardSummary, MergeError> {
 impl ShardSummary {
     /// Returns the name of the shard in messages.
     fn name(&self) -> String {
-        let ShardOf { number, count, .. } = self.shard;
+        let ShardInfo { number, count, .. } = self.shard;
         format!("shard {number}/{count} ({})", self.path.display())
     }
 
@@ -143,7 +143,7 @@ impl ShardSummary {
     /// Whether the summary is of the same list, split in the same way, as `other`.
     fn is_of_same_list(&self, other: &Self) -> bool {
         let deal = |summary: &Self| {
-            let ShardOf {
+            let ShardInfo {
                 count, by, hash, ..
             } = summary.shard.clone();
             (count, by, hash)

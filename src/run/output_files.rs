@@ -15,7 +15,7 @@ use crate::input::{HASH, Shard, ShardFilter};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
-use crate::report::{ResultsFile, ShardOf, say};
+use crate::report::{ResultsFile, ShardInfo, print_message};
 use crate::save::folder_of;
 use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, sync_directory};
 
@@ -38,7 +38,7 @@ impl OutputFiles {
             .filter(|path| path.is_file() && !is_standard_stream(path))
         {
             let path = path.display();
-            say(&match &run.summary_file {
+            print_message(&match &run.summary_file {
                 Some(summary) if !summary.exists() => format!(
                     "{path}: already exists, nothing to do; {} does not: to get both, remove {path} and run again",
                     summary.display()
@@ -118,9 +118,9 @@ impl OutputFiles {
     }
 }
 
-fn shard_of(take: ShardFilter) -> ShardOf {
+fn shard_of(take: ShardFilter) -> ShardInfo {
     let Shard { number, count } = take.shard.unwrap_or(Shard::ALL);
-    ShardOf {
+    ShardInfo {
         number,
         count,
         by: take.by.name().to_owned(),
@@ -232,7 +232,7 @@ impl OutputFile {
     fn keep(self, why: &str) -> Result<(), RunError> {
         self.finish(|file, path| {
             let kept = file.keep().map_err(|error| error.error)?.1;
-            say(&format!(
+            print_message(&format!(
                 "{}: not written: {why}; the incomplete records are in {}",
                 path.display(),
                 kept.display()

@@ -6,7 +6,7 @@ use reqwest::Version;
 
 use super::json::{self, ObjectWriter, json_key};
 use super::value::FieldValue;
-use crate::http::Capture;
+use crate::model::capture::Capture;
 use crate::model::outcome::{Answer, Attempt, Outcome};
 use crate::model::request::Request;
 use crate::model::text::hex;

@@ -9,7 +9,7 @@ use super::formatter::Formatter;
 use super::json;
 use super::record::{Getter, KEYS, Record};
 use super::value::{FieldValue, seconds};
-use crate::http::Capture;
+use crate::model::capture::Capture;
 use crate::report::escape::escape;
 
 /// A parsed template of `--write-out`.
@@ -115,7 +115,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
 impl Template {
     /// Which parts of an answer must be kept because the template uses them.
     #[must_use]
-    pub fn keep(&self) -> Capture {
+    pub fn capture(&self) -> Capture {
         let has = |keys: &[&str]| {
             self.0
                 .iter()
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_template_says_what_it_needs() {
-        let keep = "%{sha256}%{headers}".parse::<Template>().unwrap().keep();
-        assert!(keep.sha256 && keep.headers && !keep.body);
+        let capture = "%{sha256}%{headers}".parse::<Template>().unwrap().capture();
+        assert!(capture.sha256 && capture.headers && !capture.body);
     }
 }

@@ -9,7 +9,7 @@ use super::choice::Format;
 use super::record::Record;
 use super::table::Separator;
 use super::text::TextStyle;
-use crate::http::Capture;
+use crate::model::capture::Capture;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::RunEnd;
 use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, Verdict};
