@@ -1,7 +1,8 @@
 //! The whole command line, and the parts of its help that belong to no option.
 //!
 //! `-h` fits on a screen: the options of a first day, one line each. Every other option has `hide_short_help` and
-//! is in `--help` only. The first paragraph of an option ends without a full stop, as clap prints it. Aliases are named in the text of an option, because clap would add them to the line in `-h` too.
+//! is in `--help` only. The first paragraph of an option is its line in `-h`, and ends without a full stop. Aliases
+//! are named in a later paragraph, because clap would add them to the line in `-h` too.
 
 use clap::Parser;
 
@@ -15,7 +16,7 @@ use super::run::RunArgs;
 use super::save::SaveArgs;
 use super::time::TimeArgs;
 
-/// Closes `-h`.
+/// The text after the options in `-h`.
 const AFTER_HELP: &str = "\
 Examples:
   fetch urls.txt -j 20
@@ -24,7 +25,7 @@ Examples:
 
 More options, the keys for --write-out and the exit codes: fetch --help";
 
-/// Closes `--help`. clap wraps the lines, and continues each with the indentation that it begins with.
+/// The text after the options in `--help`. clap wraps each line and keeps its indentation.
 const AFTER_LONG_HELP: &str = "\
 Values:
   DUR is a duration: 5 (seconds), 1.5, 500ms, 2m or 1h; 0 means no limit.
@@ -55,8 +56,8 @@ Examples:
 /// The list has one URL per line. A line may also be a JSON object with the key url and, if needed, method, headers,
 /// body, id, meta, name and sha256. Blank lines and lines that begin with # are skipped.
 ///
-/// Every URL gets exactly one record. The first request is sent as soon as the first line
-/// arrives, and memory does not grow with the length of the list.
+/// Every URL gets exactly one record. The first request is sent as soon as the first line arrives, and memory does
+/// not grow with the length of the list.
 #[derive(Debug, Parser)]
 #[command(
     name = "fetch",

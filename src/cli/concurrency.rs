@@ -40,7 +40,7 @@ pub struct ConcurrencyArgs {
     pub max_per_host: Option<NonZeroUsize>,
     /// Requests per second, minute or hour: 10/s, 100/m, 1000/h
     ///
-    /// They are evenly spaced.
+    /// The requests are evenly spaced.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub rate: Option<Duration>,
     /// Requests per second, minute or hour to each host

@@ -56,9 +56,9 @@ pub struct InputArgs {
 /// A value of `--default-scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemeName {
-    /// https://
+    /// Lines without a scheme are https URLs
     Https,
-    /// http://
+    /// Lines without a scheme are http URLs
     Http,
 }
 

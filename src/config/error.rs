@@ -41,18 +41,18 @@ pub enum UsageError {
         /// Why it cannot be read.
         error: io::Error,
     },
-    /// `--write-out` is no template.
+    /// The template of `--write-out` is wrong.
     #[error("--write-out")]
     Template(#[from] TemplateError),
     /// An output file would overwrite a file that the run uses already.
     #[error("{0}: {1}: this run uses the same file for something else; name another file")]
     NamedTwice(&'static str, String),
-    /// `--name` is no template.
+    /// The template of `--name` is wrong.
     #[error("--name")]
     Name(#[from] NameTemplateError),
     /// `--continue` with `--body`: the record would contain only the part that was missing.
     #[error(
-        "--continue: cannot be used with --body or %{{body}}: the record would not contain the whole body; leave out one of them"
+        "--continue: cannot be used with --body or %{{body}}: a record must hold a whole body; leave one out"
     )]
     ContinuedBody,
     /// An option of connections is wrong.
@@ -88,17 +88,17 @@ pub enum ConnectionOptionError {
     Proxy(&'static str),
     /// `--block-private` with a proxy, which resolves names and connects by itself.
     #[error(
-        "--block-private: cannot be used with a proxy: fetch does not know to which address the proxy connects; -x '' ignores the proxies of the environment"
+        "--block-private: cannot be used with a proxy, which makes the connection itself; -x '' ignores the environment"
     )]
     BlockPrivateWithProxy,
     /// `--block-private` with a socket, which has no address.
     #[error(
-        "--block-private: cannot be used with --unix-socket: fetch does not know who answers there; leave out one of them"
+        "--block-private: cannot be used with --unix-socket, which has no address to check; leave one out"
     )]
     BlockPrivateWithSocket,
-    /// `--cert` with an https proxy: one TLS configuration serves both, so that the proxy would receive the certificate.
+    /// `--cert` with an https proxy. One TLS configuration serves both, so the proxy would receive the certificate.
     #[error(
-        "--cert: cannot be used with an https proxy ({0}): the proxy would receive the certificate too; use an http or socks proxy"
+        "--cert: cannot be used with an https proxy ({0}), which would receive it too; use an http or socks proxy"
     )]
     CertWithProxy(&'static str),
 }

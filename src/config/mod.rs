@@ -1,8 +1,7 @@
 //! From the command line to the options of each part.
 //!
 //! There is one file per part, and each takes only the groups of options that concern it. [`checks`] compares options
-//! of different groups, and [`build`] puts the parts together. No other part of the crate but this one knows `cli`, apart
-//! from the wiring in `run`.
+//! of different groups, and [`build`] puts the parts together. The layers below do not know the command line.
 
 mod build;
 mod checks;

@@ -167,7 +167,7 @@ fn a_certificate_of_the_client_does_not_go_with_a_proxy_over_tls() {
     };
     let refused = |fetch: Fetch, named: &str| {
         let out = refused(fetch, named);
-        assert!(out.stderr().contains("--cert "), "{}", out.stderr());
+        assert!(out.stderr().contains("--cert: "), "{}", out.stderr());
         assert_eq!(out.stderr().lines().count(), 1, "{}", out.stderr());
     };
     let url = server.url("").replace("https://", "HTTPS://u:p@");
