@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::values::{Limit, duration};
-use crate::model::outcome::StatusSet;
+use crate::model::status_set::StatusSet;
 
 /// What a record contains and how it is printed.
 #[derive(Debug, Args)]

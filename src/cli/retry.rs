@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{Limit, count, duration, span};
-use crate::model::outcome::StatusSet;
+use crate::model::status_set::StatusSet;
 
 /// What is attempted again, and when.
 #[derive(Debug, Args)]

@@ -19,7 +19,7 @@ pub struct Config {
     /// What a request is where its line does not say otherwise.
     pub defaults: Defaults,
     /// Which inputs belong to the shard of this run.
-    pub take: ShardFilter,
+    pub shard_filter: ShardFilter,
     /// How requests are sent and responses are read.
     pub http: HttpOptions,
     /// How requests are scheduled and retried.
@@ -60,7 +60,7 @@ impl Config {
                 authorization: request::authorization(&cli.request)?,
                 content: request::content(&cli.request)?.map(Into::into),
             },
-            take: input::filter(&cli.input, cli.run.summary_file.is_some()),
+            shard_filter: input::filter(&cli.input, cli.run.summary_file.is_some()),
             http: HttpOptions {
                 headers: Arc::new(headers.own),
                 max_redirects: cli.request.max_redirs,

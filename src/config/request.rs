@@ -12,7 +12,8 @@ use super::error::UsageError;
 use crate::cli::RequestArgs;
 use crate::http::{CODINGS, Capture, SizeLimit, Versions};
 use crate::input::basic;
-use crate::model::request::{self, RequestError, header, mask_text};
+use crate::model::mask::mask_text;
+use crate::model::request::{self, RequestError, header};
 
 /// The largest body that `--body` keeps in memory without `--max-filesize`.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -149,14 +150,14 @@ fn add_header(
 }
 
 /// Returns the limit for the size of a body.
-pub(super) fn max_size(args: &RequestArgs, keep: Capture) -> Option<SizeLimit> {
+pub(super) fn max_size(args: &RequestArgs, capture: Capture) -> Option<SizeLimit> {
     match args.max_filesize {
         Some(0) => None,
         Some(bytes) => Some(SizeLimit {
             bytes,
             remedy: "--max-filesize",
         }),
-        None if keep.body => Some(SizeLimit {
+        None if capture.body => Some(SizeLimit {
             bytes: MAX_KEPT_BODY,
             remedy: "the limit for bodies in records; --max-filesize raises it",
         }),

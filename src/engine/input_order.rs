@@ -27,7 +27,7 @@ impl InputOrder {
     /// Adds an outcome.
     pub(super) fn push(&mut self, outcome: Box<Outcome>) {
         self.bytes += held_bytes(&outcome);
-        self.waiting.insert(outcome.input.turn, outcome);
+        self.waiting.insert(outcome.input.position, outcome);
     }
 
     /// Removes the next outcome in order, if it has been added.

@@ -180,7 +180,7 @@ impl WaitingJobs {
             }
         }
         self.len = 0;
-        jobs.make_contiguous().sort_by_key(|job| job.input.turn);
+        jobs.make_contiguous().sort_by_key(|job| job.input.position);
         jobs
     }
 

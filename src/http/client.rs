@@ -249,7 +249,7 @@ impl Client {
 
     /// Returns the store and the save target for the body of an answer to `request`.
     fn target<'a>(&'a self, request: &'a Request) -> Option<(&'a dyn BodyStore, &'a SaveTarget)> {
-        Some((self.store.as_deref()?, request.place.as_ref()?))
+        Some((self.store.as_deref()?, request.save_target.as_ref()?))
     }
 
     /// Requests the rest of what an earlier attempt left, or else the whole. Requests the whole

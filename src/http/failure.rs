@@ -11,8 +11,8 @@ use url::Url;
 
 use super::clock::Limits;
 use super::connect::resolver::ResolveError;
+use crate::model::authority::Authority;
 use crate::model::error::{Failure, Kind, Phase, plain};
-use crate::model::request::Authority;
 
 /// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
 pub(super) fn causes<'a>(

@@ -143,7 +143,7 @@ impl<'a> LineParser<'a> {
         }
         let mut input = Box::new(Input {
             index,
-            turn: index,
+            position: index,
             source: source.clone(),
             line: number,
             shown: String::new(),
@@ -271,7 +271,7 @@ fn build_request(
         body: None,
         sha256: None,
         name: None,
-        place: None,
+        save_target: None,
     };
     let mut explicit_method = defaults.method.clone();
     let mut content = defaults.content.clone();

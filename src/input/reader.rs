@@ -69,7 +69,7 @@ fn read_all(
     let walked = walk(sources, defaults, filter.digest, |event| {
         match event {
             ReadEvent::Input(mut input, line) if filter.accepts(&input, &line) => {
-                input.turn = accepted;
+                input.position = accepted;
                 accepted += 1;
                 fingerprint_of_accepted =
                     fingerprint_of_accepted.wrapping_add(fingerprint(input.index));

@@ -13,7 +13,7 @@ pub struct Input {
     /// The 0-based number of the input in the whole list, across all shards.
     pub index: u64,
     /// The 0-based number of the input among the inputs of this run.
-    pub turn: u64,
+    pub position: u64,
     /// The source of the line: a file name, `-` or `args`.
     pub source: Arc<str>,
     /// The 1-based line number in the source.

@@ -10,9 +10,8 @@ use url::Url;
 
 use super::error::Failure;
 use super::input::Input;
+use super::saved_file::{PendingFile, SavedFile};
 // Until every importer names the files that define these.
-pub use super::saved_file::{PendingFile, SavedFile};
-pub use super::status_set::{StatusSet, StatusSetError};
 
 /// The outcome of an input in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,9 @@ use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::saved_file::SaveTarget;
+
 // Until every importer names the files that define these.
-pub use super::authority::Authority;
-pub use super::input::{Decision, Input, Skip};
-pub use super::mask::{mask_text, mask_url};
-pub use super::saved_file::{Existing, SaveTarget};
 
 /// The length of the longest URL in bytes; the `http` crate accepts no longer one.
 pub const MAX_URL: usize = 65_534;
@@ -35,7 +33,7 @@ pub struct Request {
     /// The file name that the input line asks for.
     pub name: Option<String>,
     /// The file to save the body of the answer to.
-    pub place: Option<SaveTarget>,
+    pub save_target: Option<SaveTarget>,
 }
 
 /// The content of a request.

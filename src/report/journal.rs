@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::error::plain;
+use crate::model::input::Input;
 use crate::model::outcome::Verdict;
-use crate::model::request::Input;
 use crate::model::text::hex;
 use crate::save::folder_of;
 use crate::sys::{read_at, sync_directory, try_lock};

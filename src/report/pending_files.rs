@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::outcome::{Outcome, PendingFile};
+use crate::model::outcome::Outcome;
+use crate::model::saved_file::PendingFile;
 
 /// Pending files, in the order of their records.
 #[derive(Clone, Default)]

@@ -14,8 +14,8 @@ use super::progress::InputCount;
 use super::summary::{RunTotals, Summary};
 use crate::model::capture::Capture;
 use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::input::Input;
 use crate::model::outcome::{Attempt, Outcome, Verdict};
-use crate::model::request::Input;
 
 /// Formats the events of a run, and collects the result in batches for the printer.
 pub struct Reporter {

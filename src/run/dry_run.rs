@@ -21,19 +21,25 @@ const HEAVIEST: usize = 10;
 ///
 /// A source or standard output fails.
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
-    let take = config.take;
-    let shard = take.shard.unwrap_or(Shard::ALL);
+    let shard_filter = config.shard_filter;
+    let shard = shard_filter.shard.unwrap_or(Shard::ALL);
     let tell = |failure: &crate::model::error::Failure| print_message(&failure.to_string());
-    let survey = survey(config.sources, &config.defaults, shard, take.by, tell)
-        .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
+    let survey = survey(
+        config.sources,
+        &config.defaults,
+        shard,
+        shard_filter.by,
+        tell,
+    )
+    .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
     let Survey {
         inputs, invalid, ..
     } = survey;
     let valid = inputs - invalid;
     let mut text = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
-    if take.shard.is_some() {
+    if shard_filter.shard.is_some() {
         write_shards(&survey, &mut text);
-        write_hosts(&survey, take.by, &mut text);
+        write_hosts(&survey, shard_filter.by, &mut text);
     }
     let written = io::stdout().write_all(text.as_bytes());
     let written = written.map_err(PrintError::Lines);

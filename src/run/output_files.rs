@@ -26,12 +26,12 @@ const STOPPED_EARLY: &str = "the run stopped early";
 pub(crate) struct OutputFiles {
     results: Option<OutputFile>,
     summary: Option<OutputFile>,
-    take: ShardFilter,
+    shard_filter: ShardFilter,
 }
 
 impl OutputFiles {
     /// Creates the temporary files before the first request. Returns `None` if the results exist already.
-    pub(crate) fn create(run: &Run, take: ShardFilter) -> Result<Option<Self>, RunError> {
+    pub(crate) fn create(run: &Run, shard_filter: ShardFilter) -> Result<Option<Self>, RunError> {
         if let Some(path) = run
             .results
             .as_deref()
@@ -54,7 +54,7 @@ impl OutputFiles {
         Ok(Some(Self {
             results: create("--results", run.results.as_ref())?,
             summary: create("--summary-file", run.summary_file.as_ref())?,
-            take,
+            shard_filter,
         }))
     }
 
@@ -93,14 +93,14 @@ impl OutputFiles {
         let Self {
             results,
             summary,
-            take,
+            shard_filter,
         } = self;
         let summarize = |results: Option<&OutputFile>| {
             let Some(summary) = summary else {
                 return Ok(());
             };
             let results = results.map(OutputFile::describe).transpose()?.flatten();
-            let (ended, elapsed, shard) = (done.ended, done.elapsed, shard_of(take));
+            let (ended, elapsed, shard) = (done.ended, done.elapsed, shard_of(shard_filter));
             summary.replace(&done.summary.json(ended, elapsed, exit, shard, results))
         };
         match results {
@@ -118,12 +118,12 @@ impl OutputFiles {
     }
 }
 
-fn shard_of(take: ShardFilter) -> ShardInfo {
-    let Shard { number, count } = take.shard.unwrap_or(Shard::ALL);
+fn shard_of(shard_filter: ShardFilter) -> ShardInfo {
+    let Shard { number, count } = shard_filter.shard.unwrap_or(Shard::ALL);
     ShardInfo {
         number,
         count,
-        by: take.by.name().to_owned(),
+        by: shard_filter.by.name().to_owned(),
         hash: HASH.to_owned(),
     }
 }

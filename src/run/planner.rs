@@ -103,7 +103,7 @@ impl Files {
             }
             _ => Existing::Keep,
         };
-        request.place = Some(SaveTarget { name, existing });
+        request.save_target = Some(SaveTarget { name, existing });
         Ok(Decision::Send)
     }
 }

@@ -66,7 +66,7 @@ async fn fetch(
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
     sys::survive_file_size_limit()?;
-    let Some(output_files) = OutputFiles::create(&config.run, config.take)? else {
+    let Some(output_files) = OutputFiles::create(&config.run, config.shard_filter)? else {
         return Ok(Exit::Success);
     };
     let Restored {
@@ -76,7 +76,7 @@ async fn fetch(
     } = Restored::open(&config, disk)?;
     let (client, warnings) = http_client(&mut config, &fit, store)?;
     let total = InputCount::default();
-    if config.run.bar && config.take.shard.is_none() {
+    if config.run.bar && config.shard_filter.shard.is_none() {
         count(&config.sources, &total)?;
     }
     let streams = Outputs {
@@ -97,7 +97,7 @@ async fn fetch(
         output: output_files.output_name(),
     };
     let plan = move |input: &mut Input| planner.plan(input);
-    let intake = input::read(config.sources, config.defaults, config.take, plan)?;
+    let intake = input::read(config.sources, config.defaults, config.shard_filter, plan)?;
     match run.drive(intake, &client, &config.engine, reporter).await {
         Err(error) => output_files.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),

@@ -12,8 +12,8 @@ use super::text::TextStyle;
 use crate::model::capture::Capture;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::RunEnd;
+use crate::model::input::{Decision, Input};
 use crate::model::outcome::{Answer, Attempt, AttemptSummary, Outcome, Verdict};
-use crate::model::request::{Decision, Input};
 use crate::report::summary::{RunTotals, Summary};
 
 /// An input that was answered with 200.
@@ -58,7 +58,7 @@ fn untried(index: u64, shown: &str) -> Outcome {
     Outcome {
         input: Box::new(Input {
             index,
-            turn: index,
+            position: index,
             source: "list".into(),
             line: index + 1,
             shown: shown.to_owned(),

@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::formatter::Formatter;
 use super::record::Record;
+use crate::model::input::{Decision, Skip};
 use crate::model::outcome::{Outcome, Verdict};
-use crate::model::request::{Decision, Skip};
 use crate::report::escape::{escape, escape_field};
 
 const GOOD: Style = AnsiColor::Green.on_default();
