@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::error::UsageError;
-use super::run::Run;
-use super::save::Save;
+use super::run::RunOptions;
+use super::save::SaveConfig;
 use super::{checks, connection, engine, input, report, request, run, save, time};
 use crate::cli::Cli;
 use crate::engine::EngineOptions;
@@ -27,9 +27,9 @@ pub struct Config {
     /// How results are printed.
     pub report: ReportOptions,
     /// How bodies are saved; `None` without `--output-dir`.
-    pub save: Option<Save>,
+    pub save: Option<SaveConfig>,
     /// The files and the output of the run as a whole.
-    pub run: Run,
+    pub run: RunOptions,
 }
 
 impl Config {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::UsageError;
-use super::run::Run;
+use super::run::RunOptions;
 use crate::cli::{Cli, FormatName};
 use crate::report::Template;
 use crate::save::folder_of;
@@ -39,7 +39,7 @@ fn place(path: &Path) -> Option<PathBuf> {
 }
 
 /// Checks that the run does not overwrite a file that it also reads or writes for another purpose.
-pub(super) fn check_files(run: &Run, sources: &[String]) -> Result<(), UsageError> {
+pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), UsageError> {
     let file = FileIdentity::at;
     let same = |one: &Path, other: &Path| {
         one == other

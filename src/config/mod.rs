@@ -19,5 +19,5 @@ mod time;
 
 pub use build::Config;
 pub use error::{ConnectionOptionError, UsageError};
-pub use run::Run;
-pub use save::Save;
+pub use run::RunOptions;
+pub use save::SaveConfig;

@@ -10,7 +10,7 @@ use crate::sys::{StreamKind, stream_kind};
 /// The files and the output of a run.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "every flag is one")]
-pub struct Run {
+pub struct RunOptions {
     /// Whether the input is only read and counted.
     pub dry_run: bool,
     /// The file for the records, instead of standard output.
@@ -32,7 +32,12 @@ pub struct Run {
 }
 
 /// Returns the options of the run. `read` are the files that other options have read.
-pub(super) fn run(args: &RunArgs, save: &SaveArgs, dry_run: bool, read: Vec<PathBuf>) -> Run {
+pub(super) fn run(
+    args: &RunArgs,
+    save: &SaveArgs,
+    dry_run: bool,
+    read: Vec<PathBuf>,
+) -> RunOptions {
     // The program behind a pipe may use the same terminal, as in `| less`; a bar would spoil its screen.
     let piped = matches!(
         stream_kind(io::stdout()),
@@ -45,7 +50,7 @@ pub(super) fn run(args: &RunArgs, save: &SaveArgs, dry_run: bool, read: Vec<Path
         && !is_dumb()
         && alone
         && io::stderr().is_terminal();
-    Run {
+    RunOptions {
         dry_run,
         results: args.results.clone(),
         summary_file: args.summary_file.clone(),

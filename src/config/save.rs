@@ -13,7 +13,7 @@ const BUFFERS: usize = 32 * 1024 * 1024;
 
 /// How bodies are saved.
 #[derive(Clone, Debug)]
-pub struct Save {
+pub struct SaveConfig {
     /// The folder of the files.
     pub folder: PathBuf,
     /// The template of their names.
@@ -25,14 +25,14 @@ pub struct Save {
 }
 
 /// Returns how bodies are saved, or `None` without `--output-dir`.
-pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<Save>, UsageError> {
+pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<SaveConfig>, UsageError> {
     let Some(folder) = args.output_dir.clone() else {
         if args.fsync && args.journal.is_none() {
             return Err(UsageError::NothingToSync);
         }
         return Ok(None);
     };
-    Ok(Some(Save {
+    Ok(Some(SaveConfig {
         folder,
         names: args.name.as_deref().unwrap_or("{basename}").parse()?,
         if_exists: args.existing.unwrap_or(IfExists::Fail),

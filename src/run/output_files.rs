@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::drive::FinishedRun;
 use super::error::RunError;
-use crate::config::Run;
+use crate::config::RunOptions;
 use crate::input::{HASH, Shard, ShardFilter};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
@@ -31,7 +31,10 @@ pub(crate) struct OutputFiles {
 
 impl OutputFiles {
     /// Creates the temporary files before the first request. Returns `None` if the results exist already.
-    pub(crate) fn create(run: &Run, shard_filter: ShardFilter) -> Result<Option<Self>, RunError> {
+    pub(crate) fn create(
+        run: &RunOptions,
+        shard_filter: ShardFilter,
+    ) -> Result<Option<Self>, RunError> {
         if let Some(path) = run
             .results
             .as_deref()
