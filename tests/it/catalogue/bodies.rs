@@ -1,11 +1,11 @@
-//! Bodies that are too much, too little, or not what was asked for, and the files that they do not become.
+//! Bodies that are too long, too short, or not what was asked for, and that become no files.
 
 use serde_json::json;
 
-use super::{answered, beside, cases, raw};
+use super::{LIMIT, answered, beside, cases, raw};
 use crate::support::{Folder, Script, Server, begin, ok, record::RecordExt as _, redirect, reply};
 
-/// An answer without a length, and this again and again.
+/// An endless answer without a length.
 fn endless(piece: &[u8]) -> Script {
     Script::new()
         .send("HTTP/1.1 200 OK\r\n\r\n")
@@ -15,7 +15,7 @@ fn endless(piece: &[u8]) -> Script {
 cases! {
     c137_a_body_without_end_is_too_large ["--max-filesize", "100k"]:
         endless(&[b'x'; 4096]) => "error too_large/body", "--max-filesize";
-    c138_a_body_without_end_ends_at_the_timeout ["-t", "1"]:
+    c138_a_body_without_end_ends_at_the_timeout ["-t", LIMIT]:
         endless(&[b'x'; 4096]) => "error timeout/body", "--timeout";
     c139_a_length_over_the_limit_is_too_large_before_it_comes ["--max-filesize", "100k"]:
         Script::new().send("HTTP/1.1 200 OK\r\nContent-Length: 102401\r\n\r\n").silence()
@@ -27,7 +27,7 @@ cases! {
         endless(&[b'x'; 4096]) => "error too_large/body", "--max-filesize allows more";
 }
 
-/// What the server does leaves no file of its own, and the neighbours have theirs.
+/// Asserts that the URL leaves no file, and that its neighbours have theirs.
 #[track_caller]
 fn leaves_no_file(script: Script, args: &[&str], verdict: &str) {
     let folder = Folder::new();

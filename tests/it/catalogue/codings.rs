@@ -1,6 +1,6 @@
-//! Bodies that are packed to do harm, or packed badly.
+//! Compressed bodies that are malicious or malformed.
 
-use super::{answered, beside, cases, raw};
+use super::{LIMIT, answered, beside, cases, raw};
 use crate::{
     http::codings::coded,
     support::{Folder, Script, Server, record::RecordExt as _, reply},
@@ -8,12 +8,12 @@ use crate::{
 
 const PLAIN: &[u8] = b"hello, world; hello, world; hello, world; hello";
 
-/// An answer that says it is coded so.
+/// An answer with this Content-Encoding.
 fn said(coding: &str, body: &[u8]) -> Script {
     reply(200, &[("Content-Encoding", coding)], body)
 }
 
-/// 50 MB of nothing in 50 KB at most.
+/// 50 MB of zeros in 50 KB at most.
 fn bomb(coding: &str) -> Script {
     let body = coded(coding, &vec![0; 50_000_000]);
     assert!(body.len() < 100_000, "{coding}: {}", body.len());
@@ -26,7 +26,7 @@ fn half(coding: &str) -> Script {
     said(coding, &body[..body.len() / 2])
 }
 
-/// With one bit of it turned.
+/// An answer with one bit flipped.
 fn turned(coding: &str, from_end: usize) -> Script {
     let mut body = coded(coding, PLAIN);
     let at = body.len() - from_end;
@@ -38,7 +38,7 @@ fn trailing(coding: &str, what: &[u8]) -> Script {
     said(coding, &[&coded(coding, PLAIN), what].concat())
 }
 
-/// The beginning of a body, and what comes after it for ever.
+/// A body that starts with `beginning` and repeats `piece` for ever.
 fn for_ever(coding: &str, beginning: &[u8], piece: &[u8]) -> Script {
     Script::new()
         .send(format!(
@@ -100,22 +100,22 @@ cases! {
     c173_a_window_of_zstd_that_asks_for_2_gib_is_a_failed_body ["--compressed"]:
         // No single segment, exponent 21: 2^31 bytes; then a raw block of one byte.
         said("zstd", b"\x28\xb5\x2f\xfd\x00\xa8\x09\x00\x00x") => "error body/body", "zstd";
-    c174_members_of_gzip_without_end_and_content_end_at_the_timeout ["--compressed", "-t", "1"]:
+    c174_members_of_gzip_without_end_and_content_end_at_the_timeout ["--compressed", "-t", LIMIT]:
         for_ever("gzip", b"", &coded("gzip", b"")) => "error timeout/body", "--timeout";
-    c175_a_name_in_gzip_without_end_ends_at_the_timeout ["--compressed", "-t", "1"]:
+    c175_a_name_in_gzip_without_end_ends_at_the_timeout ["--compressed", "-t", LIMIT]:
         for_ever("gzip", b"\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"name") => "error timeout/body", "--timeout";
-    c176_empty_blocks_of_deflate_without_end_end_at_the_timeout ["--compressed", "-t", "1"]:
+    c176_empty_blocks_of_deflate_without_end_end_at_the_timeout ["--compressed", "-t", LIMIT]:
         for_ever("deflate", b"\x78\x9c", b"\0\0\0\xff\xff") => "error timeout/body", "--timeout";
-    c177_empty_blocks_of_zstd_without_end_end_at_the_timeout ["--compressed", "-t", "1"]:
+    c177_empty_blocks_of_zstd_without_end_end_at_the_timeout ["--compressed", "-t", LIMIT]:
         for_ever("zstd", b"\x28\xb5\x2f\xfd\x00\x58", b"\0\0\0") => "error timeout/body", "--timeout";
-    c178_frames_of_zstd_to_be_skipped_without_end_end_at_the_timeout ["--compressed", "-t", "1"]:
+    c178_frames_of_zstd_to_be_skipped_without_end_end_at_the_timeout ["--compressed", "-t", LIMIT]:
         for_ever("zstd", b"", b"\x50\x2a\x4d\x18\x04\0\0\0skip") => "error timeout/body", "--timeout";
-    c179_empty_blocks_of_brotli_without_end_end_at_the_timeout ["--compressed", "-t", "1"]:
+    c179_empty_blocks_of_brotli_without_end_end_at_the_timeout ["--compressed", "-t", LIMIT]:
         // Window 2^16 and the first empty block of metadata; each byte 0x06 is one more.
         for_ever("br", b"\x0c", b"\x06") => "error timeout/body", "--timeout";
 }
 
-/// A whole body in this coding, in an answer that is not whole.
+/// A complete body in this coding, in a truncated answer.
 fn cut_off(coding: &str, framing: &str) -> Script {
     let body = coded(coding, PLAIN);
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n{framing}\r\n\r\n");
@@ -141,7 +141,7 @@ cases! {
         cut_off("zstd", "Content-Length: 500") => "error body/body", "before the end of the body";
     c184_chunks_without_a_last_one_after_the_end_of_deflate_are_a_failed_body ["--compressed"]:
         cut_off("deflate", "Transfer-Encoding: chunked") => "error body/body", "before the end of the body";
-    c185_content_over_the_length_of_the_coding_without_end_ends_as_an_error ["--compressed", "-t", "1"]:
+    c185_content_over_the_length_of_the_coding_without_end_ends_as_an_error ["--compressed", "-t", LIMIT]:
         for_ever("br", &coded("br", PLAIN), b"garbage") => "error body/body", "br";
 }
 

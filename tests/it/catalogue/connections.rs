@@ -1,12 +1,12 @@
-//! Connections that break, stall, go stale, or say what no one asked.
+//! Connections that break, stall, go stale, or carry unrequested answers.
 
 use std::{io::Write as _, net::TcpListener, thread};
 
 use serde_json::Value;
 
-use super::{beside, cases, raw, unharmed};
+use super::{LIMIT, beside, beside_with_a_limit, cases, raw, unharmed};
 use crate::support::{
-    Fetch, PATIENCE, Script, Server,
+    Fetch, Limit, PATIENCE, Script, Server,
     port::{Overrun, Refusing},
     record::RecordExt as _,
 };
@@ -23,18 +23,18 @@ cases! {
         Script::new().reset() => "error connect/headers", "connection reset";
     c037_a_connection_closed_within_the_head_is_a_failed_connection:
         raw("HTTP/1.1 200 OK\r\nContent-Le") => "error connect/headers", "closed before an answer";
-    c038_silence_before_the_head_ends_at_the_read_timeout ["--read-timeout", "1"]:
+    c038_silence_before_the_head_ends_at_the_read_timeout ["--read-timeout", LIMIT]:
         Script::new().silence() => "error timeout/headers", "--read-timeout";
-    c039_silence_within_the_head_ends_at_the_read_timeout ["--read-timeout", "1"]:
+    c039_silence_within_the_head_ends_at_the_read_timeout ["--read-timeout", LIMIT]:
         Script::new().send("HTTP/1.1 200 OK\r\nContent-").silence() => "error timeout/headers", "--read-timeout";
-    c040_silence_within_the_body_ends_at_the_read_timeout ["--read-timeout", "1"]:
+    c040_silence_within_the_body_ends_at_the_read_timeout ["--read-timeout", LIMIT]:
         Script::new().send(HEAD).send("some").silence() => "error timeout/body", "--read-timeout";
-    c041_a_head_that_drips_ends_at_the_timeout ["-t", "1"]:
+    c041_a_head_that_drips_ends_at_the_timeout ["-t", LIMIT]:
         Script::new().drip(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(1000)), 20)
             => "error timeout/headers", "--timeout";
-    c042_a_body_that_drips_ends_at_the_timeout ["-t", "1"]:
+    c042_a_body_that_drips_ends_at_the_timeout ["-t", LIMIT]:
         Script::new().send(HEAD).drip([b'x'; 1000], 20) => "error timeout/body", "--timeout";
-    c043_interim_answers_without_end_end_at_the_timeout ["-t", "1"]:
+    c043_interim_answers_without_end_end_at_the_timeout ["-t", LIMIT]:
         Script::new().repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", 20)
             => "error timeout/headers", "--timeout";
     c044_interim_answers_of_every_kind_before_the_answer_do_no_harm:
@@ -43,12 +43,12 @@ cases! {
     c045_protocols_that_are_switched_unasked_are_an_error:
         raw("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n") => "http_error 101";
     c046_a_body_that_is_reset_is_a_failed_body:
-        // A reset overtakes what was sent before it.
+        // The reset must not overtake what was sent before it.
         Script::new().send(HEAD).send("some").pause(200).reset() => "error body/body", "connection reset";
 }
 
 cases! {
-    c047_a_flood_of_interim_answers_ends_at_the_timeout ["-t", "1"]:
+    c047_a_flood_of_interim_answers_ends_at_the_timeout ["-t", LIMIT]:
         Script::new().repeat("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(50), 1)
             => "error timeout/headers", "--timeout";
 }
@@ -81,8 +81,8 @@ fn c049_a_port_where_no_one_listens_is_said_in_words() {
 fn c050_a_server_that_accepts_no_one_ends_at_the_connect_timeout() {
     let overrun = Overrun::new();
     let url = format!("http://{}/", overrun.address());
-    let fetch = Fetch::jsonl().args(["--connect-timeout", "1"]);
-    let record = beside(fetch, &url, "error timeout/connect");
+    let fetch = |limit: Limit| Fetch::jsonl().args(["--connect-timeout", &limit.to_string()]);
+    let record = beside_with_a_limit(fetch, &url, "error timeout/connect");
     assert!(
         record.message().contains("--connect-timeout"),
         "{}",
@@ -96,10 +96,12 @@ fn c051_a_server_that_takes_no_content_ends_at_the_read_timeout() {
         .blind_to_bodies()
         .otherwise(Script::new().run(|_, _| thread::park_timeout(PATIENCE / 2)))
         .start();
-    // More than the system holds for a server that does not read.
-    let fetch = Fetch::jsonl().file("data", vec![b'x'; 20_000_000]);
-    let fetch = fetch.args(["-d", "@data", "--read-timeout", "1"]);
-    beside(fetch, &server.url("/a"), "error timeout/request");
+    // More than the system buffers for a server that does not read.
+    let fetch = |limit: Limit| {
+        let fetch = Fetch::jsonl().file("data", vec![b'x'; 20_000_000]);
+        fetch.args(["-d", "@data", "--read-timeout", &limit.to_string()])
+    };
+    beside_with_a_limit(fetch, &server.url("/a"), "error timeout/request");
 }
 
 #[test]
@@ -110,11 +112,11 @@ fn c052_an_answer_before_all_content_was_taken_is_the_answer() {
         .otherwise(Script::new().send(head).silence())
         .start();
     let fetch = Fetch::jsonl().file("data", vec![b'x'; 5_000_000]);
-    let fetch = fetch.args(["-d", "@data", "-t", "5"]);
+    let fetch = fetch.args(["-d", "@data"]);
     beside(fetch, &server.url("/a"), "http_error 413");
 }
 
-/// Answers the first request of a connection, and reads the second without answering it.
+/// Answers the first request of a connection and reads the second one without answering it.
 fn stale() -> Script {
     Script::new().send(OK).run(|_, stream| {
         stream.read_until(b"\r\n\r\n");
@@ -216,7 +218,7 @@ fn c059_content_after_an_answer_to_head_answers_no_other_request() {
 fn c060_a_server_that_speaks_first_does_not_speak_http() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a\n", listener.local_addr().unwrap());
-    // It is there before the request or after it, as it happens.
+    // It may arrive before the request or after it.
     thread::spawn(move || {
         for tcp in listener.incoming() {
             let mut tcp = tcp.unwrap();

@@ -1,9 +1,9 @@
-//! Bodies of which it is not clear where they end.
+//! Bodies whose end is unclear.
 
 use super::{answered, cases, raw};
-use crate::support::{PATIENCE, Script};
+use crate::support::Script;
 
-/// An answer with these header lines and what comes after them.
+/// An answer with these header lines and this body.
 fn with(fields: &str, rest: &str) -> Script {
     raw(format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{rest}"))
 }
@@ -62,7 +62,7 @@ cases! {
             => "error protocol/headers", "transfer-encoding";
 }
 
-/// The body of an answer that is one.
+/// Asserts that the answer is ok and has this body.
 #[track_caller]
 fn reads(script: Script, args: &[&str], body: &str) {
     let args = [args, &["--body"]].concat();
@@ -115,7 +115,6 @@ fn c121_a_hundred_thousand_chunks_of_a_byte_are_a_body() {
     let chunks = "1\r\nx\r\n".repeat(100_000) + "0\r\n\r\n";
     let record = answered(chunked(chunks), &[], "ok");
     assert_eq!(record["size"], 100_000);
-    assert!(record["time_total"].as_f64().unwrap() < PATIENCE.as_secs_f64() / 3.0);
 }
 
 #[test]

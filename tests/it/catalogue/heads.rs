@@ -1,4 +1,4 @@
-//! Heads of answers that are too much, or none.
+//! Heads of answers that are too large or malformed.
 
 use std::fmt::Write as _;
 

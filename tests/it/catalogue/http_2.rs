@@ -1,21 +1,21 @@
-//! Servers that agree to HTTP/2 and do not keep to it.
+//! Servers that agree to HTTP/2 and then break the protocol.
 
 use std::io::Write as _;
 
-use super::cases;
+use super::{LIMIT, cases};
 use crate::support::{Script, Stream};
 
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
-/// Headers of stream 1 with `:status: 200`, after which content comes.
+/// HEADERS of stream 1 with `:status: 200`, without the end of the stream.
 const HEADERS: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x01\x88";
 
-/// Frames that are sent once the request is there.
+/// Sends frames once the request has arrived.
 fn frames(frames: &[&[u8]]) -> Script {
     let bytes = frames.concat();
     asked(Script::new()).send(bytes)
 }
 
-/// Reads up to the headers of the request; its settings are answered with ours.
+/// Exchanges settings and reads up to the headers of the request.
 fn asked(script: Script) -> Script {
     script.run(|_, stream| {
         let _ = stream.write_all(SETTINGS);
@@ -64,10 +64,10 @@ cases! {
             => "error protocol/body";
     c133_a_push_that_no_one_wanted_is_no_answer ["--http2-prior-knowledge"]:
         frames(&[b"\0\0\x05\x05\x04\0\0\0\x01\0\0\0\x02\x88"]).silence() => "error protocol/headers";
-    c134_silence_after_the_settings_ends_with_a_ping_that_no_one_answers ["--http2-prior-knowledge", "--read-timeout", "1"]:
+    c134_silence_after_the_settings_ends_with_a_ping_that_no_one_answers ["--http2-prior-knowledge", "--read-timeout", LIMIT]:
         frames(&[]).silence() => "error timeout/headers", "ping";
-    c135_pings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", "1"]:
+    c135_pings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", LIMIT]:
         frames(&[]).repeat(b"\0\0\x08\x06\0\0\0\0\0pingpong", 10) => "error timeout/headers", "--timeout";
-    c136_settings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", "1"]:
+    c136_settings_without_end_end_at_the_timeout ["--http2-prior-knowledge", "-t", LIMIT]:
         frames(&[]).repeat(SETTINGS, 10) => "error timeout/headers", "--timeout";
 }

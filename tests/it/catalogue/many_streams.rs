@@ -1,4 +1,4 @@
-//! Connections of HTTP/2 that carry many requests, and break.
+//! HTTP/2 connections that break while they carry many requests.
 
 use std::{
     iter,
@@ -19,7 +19,7 @@ use crate::support::{
     tls,
 };
 
-/// A server that talks so on its first connection, and is in good health on the others.
+/// A server that runs the script on its first connection, and answers well on the others.
 fn first(script: Script) -> Server {
     Server::build()
         .route_in_turn("*", [script, answer(b"well")])
@@ -45,10 +45,10 @@ fn assert_all_at_once(out: &Output, count: usize) {
     }
 }
 
-/// The methods that are never sent twice where they may have been read.
+/// An idempotent method, and one that must not be sent twice if the server may have read it.
 const METHODS: [&[&str]; 2] = [&[], &["-X", "POST", "-d", "x"]];
 
-/// Waits for so many requests.
+/// Waits for `count` requests.
 fn gather(peer: &mut Peer<'_>, count: usize) -> Option<Vec<u32>> {
     iter::repeat_with(|| peer.request()).take(count).collect()
 }
@@ -114,7 +114,7 @@ fn c232_a_connection_that_breaks_takes_no_request_with_it() {
         })
         .close(),
     );
-    // The first answer makes it a connection that has served.
+    // After its first answer, the connection counts as one that works.
     let out = fetch(&server, 11, &["-j", "10"]);
     assert_all_at_once(&out, 11);
     assert_eq!(server.connections(), 2);
@@ -175,7 +175,7 @@ fn c235_a_server_that_thinks_long_but_lives_is_waited_for() {
 fn c236_more_than_a_hundred_at_a_time_take_a_second_connection() {
     let together = Arc::new(Barrier::new(2));
     let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-    // Which of them has a hundred, and comes first, is not told: both have fifty.
+    // Either of them may be the one with a hundred requests, but both get fifty.
     let connection = |number: usize| {
         let (together, asked) = (together.clone(), asked.clone());
         peer(move |peer| {
@@ -195,7 +195,7 @@ fn c236_more_than_a_hundred_at_a_time_take_a_second_connection() {
     let server = Server::build()
         .route_in_turn("*", [connection(0), connection(1)])
         .start();
-    let out = fetch(&server, 150, &["-j", "150", "-t", "20"]);
+    let out = fetch(&server, 150, &["-j", "150"]);
     assert_all_at_once(&out, 150);
     assert_eq!(server.connections(), 2);
     let mut asked = [0, 1].map(|number| asked[number].load(Ordering::Relaxed));
@@ -206,7 +206,7 @@ fn c236_more_than_a_hundred_at_a_time_take_a_second_connection() {
 #[test]
 fn c237_a_server_that_takes_few_requests_on_each_connection_gets_all_of_them() {
     for method in METHODS {
-        // Two of what comes, and then no more.
+        // Takes two requests, and then refuses.
         let server = Server::always(peer(|peer| {
             let first = peer.request()?;
             peer.ok(first, b"")?;

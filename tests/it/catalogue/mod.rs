@@ -1,8 +1,8 @@
-//! What a server, a list, or someone on the way may do to us, and what comes of it: our promise, by number.
+//! What servers, lists, and attackers on the network may do, and what `fetch` promises to make of it, by number.
 //!
-//! Each line is a case, each case a test whose name begins with its number: the bytes are sent over a loopback socket,
-//! and the outcome is exact. Wherever there is one hostile URL, healthy ones of the same run stand beside it, and must
-//! be none the worse for it; and every run must end soon. A number is never given to another case.
+//! Each line is a case, and each case is a test whose name begins with its number. The bytes are sent over a loopback
+//! socket, and the outcome is exact. Healthy URLs are fetched in the same run and must be ok, and every run must end
+//! before the default time limits. A number is never given to another case.
 //!
 //! # Redirects
 //!
@@ -303,7 +303,7 @@ mod secrets;
 mod terminal;
 mod tls;
 
-use case::{answered, beside, beside_with, cases, raw, unharmed};
+use case::{LIMIT, answered, beside, beside_with, beside_with_a_limit, cases, raw, unharmed};
 
 #[test]
 fn the_index_names_every_case_and_no_other() {

@@ -1,6 +1,6 @@
-//! Redirects that lead nowhere, for ever, or where no one wants to go.
+//! Redirects that lead nowhere, never end, or lead where they must not.
 
-use super::{answered, beside, cases, raw};
+use super::{LIMIT, answered, beside, cases, raw};
 use crate::support::{Fetch, Script, Server, ok, record::RecordExt as _, redirect, reply};
 
 cases! {
@@ -44,7 +44,7 @@ fn c012_a_loop_ends_after_ten_redirects() {
     assert_eq!(server.requests().len(), 11);
 }
 
-/// Where a redirect leads, on the same server.
+/// A server whose `/a` redirects to this location.
 #[track_caller]
 fn leads(location: &[u8]) -> Server {
     let head = [
@@ -100,7 +100,7 @@ fn c017_slow_redirects_share_one_timeout() {
     let again = "HTTP/1.1 302 X\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
     let record = answered(
         Script::new().pause(300).send(again),
-        &["-t", "1"],
+        &["-t", LIMIT, "--max-redirs", "1000"],
         "error timeout/headers",
     );
     assert!(

@@ -1,4 +1,4 @@
-//! Servers that would like to have what is not theirs.
+//! Servers that try to get secrets of other origins.
 
 use std::{
     io::Write as _,
@@ -10,7 +10,7 @@ use crate::support::{
     CANARY, Fetch, Folder, Request, Script, Server, ok, redirect, reply, text::canary_in, tls,
 };
 
-/// A request with every secret there is. What comes of it is searched for them.
+/// A run with every kind of secret. The harness searches its output for them.
 fn secretive() -> Fetch {
     Fetch::jsonl().trusting().arg("-v").args([
         "-u",
@@ -27,15 +27,15 @@ fn secrets(request: &Request) -> usize {
     values.filter(|value| canary_in(value)).count()
 }
 
-/// How many secrets came with each request.
+/// The number of secrets in each request.
 fn carried(server: &Server) -> Vec<usize> {
     server.requests().iter().map(secrets).collect()
 }
 
-/// Follows a redirect from one server, which gets all three secrets, to another, which gets none.
+/// Asserts that a redirect from one server to another leaves all three secrets with the first.
 #[track_caller]
 fn keeps_from(first: &Server, second: &Server) {
-    // The neighbour is the origin that was asked for: it gets its own.
+    // The neighbour is the origin of its own URL, so it gets the secrets.
     beside(secretive(), &first.url("/a"), "ok");
     assert_eq!(carried(first), [3], "{:#?}", first.requests());
     assert_eq!(carried(second), [0], "{:#?}", second.requests());
@@ -94,7 +94,7 @@ fn c025_a_location_whose_userinfo_looks_like_the_origin_is_another_one() {
     assert_eq!(second.request().header("authorization"), None);
 }
 
-/// A redirect to where is only known once the servers stand.
+/// A redirect whose location is known only after all servers have started.
 fn later(location: &Arc<OnceLock<String>>) -> Script {
     let location = Arc::clone(location);
     Script::new().run(move |_, stream| {

@@ -1,15 +1,15 @@
-//! Text that would make a terminal do something, or a person read something else.
+//! Text that would control a terminal or mislead a reader.
 //!
-//! The runner looks for what a terminal obeys in each output that is no terminal's; here a terminal is drawn too.
+//! The harness searches all output to pipes for control characters. Here the output to a terminal is checked, too.
 
 use crate::support::{Fetch, Folder, Output, Server, ok, redirect, reply, screen::rendered};
 
-/// Colour, a title, the clipboard (OSC 52), the C1 forms of both, an answer-back, a line drawn over.
+/// Colour, a title, the clipboard (OSC 52), the C1 forms of both, a request for an answer, an overwritten line.
 const ESCAPES: &str =
     "\u{1b}[31m\u{1b}]0;owned\u{7}\u{1b}]52;c;aGk=\u{7}\u{9b}2J\u{9d}52;c;aGk=\u{9c}\u{5}\r\u{8}";
-/// Right to left, isolates, zero width, a line of its own.
+/// Right-to-left overrides, isolates, zero-width characters, line separators.
 const TRICKS: &str = "\u{202e}\u{2066}\u{200b}\u{200f}\u{2028}\u{feff}\u{61c}";
-/// What a field of a header may hold of it.
+/// The part of it that may stand in a header field.
 const IN_HEADER: &str = "\u{9b}2J\u{9d}52;c;aGk=\u{9c}\u{202e}\u{2066}\u{200b}";
 
 const FORMATS: [&[&str]; 5] = [
@@ -23,14 +23,14 @@ const FORMATS: [&[&str]; 5] = [
     ],
 ];
 
-/// Runs it with every format, to a pipe and to a terminal.
+/// Runs the list with every format, to a pipe and to a terminal.
 #[track_caller]
 fn shown(list: &str, code: i32) -> Vec<Output> {
     let runs = FORMATS.iter().flat_map(|args| {
         let fetch = || Fetch::new().args(*args).args(["-v", "-"]).stdin(list);
         let piped = fetch().run().exits(code);
         let drawn = fetch().terminal().run().exits(code);
-        // Anything but a colour, or a movement of our own, fails here.
+        // Any control sequence but colours and cursor movements fails here.
         rendered(drawn.screen());
         for bad in [
             "\u{1b}]", "\u{9b}", "\u{9d}", "\u{7}", "\u{202e}", "\u{2066}", "\u{200b}",

@@ -1,4 +1,4 @@
-//! Servers that are not who they say they are, or do not speak TLS as they should.
+//! Servers with wrong certificates, or that break the TLS protocol.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,12 +10,12 @@ use std::{
 use rcgen::{DnType, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::beside;
-use crate::support::{CANARY, Fetch, Script, Server, ok, record::RecordExt as _, tls};
+use super::{beside, beside_with_a_limit};
+use crate::support::{CANARY, Fetch, Limit, Script, Server, ok, record::RecordExt as _, tls};
 
 const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// A server with such a certificate is told nothing.
+/// Asserts that a server with this configuration is not trusted and gets no request.
 #[track_caller]
 fn distrusts(config: Arc<ServerConfig>, fetch: Fetch, said: &str) {
     let server = Server::build().tls(config).otherwise(ok("x")).start();
@@ -79,7 +79,7 @@ fn c195_a_certificate_that_signed_itself_is_not_trusted() {
 
 #[test]
 fn c196_a_certificate_of_the_right_name_with_the_key_of_another_is_not_trusted() {
-    // The authority's name is in it, its signature is not.
+    // The certificate names the authority, but another key signed it.
     let (key, forger) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let mut authority = tls::named(&[]);
     authority
@@ -94,7 +94,7 @@ fn c196_a_certificate_of_the_right_name_with_the_key_of_another_is_not_trusted()
     );
 }
 
-/// Accepts one connection and does this to it.
+/// Accepts one connection and passes it to `serve`.
 fn accepting(serve: impl FnOnce(TcpStream) + Send + 'static) -> (String, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/a", listener.local_addr().unwrap());
@@ -104,7 +104,7 @@ fn accepting(serve: impl FnOnce(TcpStream) + Send + 'static) -> (String, thread:
     )
 }
 
-/// What comes of a server that reads the greeting of TLS, answers with these bytes, and leaves.
+/// Asserts the message about a server that reads the `ClientHello`, answers with these bytes, and closes the connection.
 #[track_caller]
 fn greeted_with(answer: &'static [u8], said: &str) {
     let (url, serving) = accepting(move |mut tcp| {
@@ -116,11 +116,11 @@ fn greeted_with(answer: &'static [u8], said: &str) {
     assert!(record.message().contains(said), "{}", record.message());
 }
 
-/// A record of TLS 1.0 to 1.2 with a greeting that chooses a version.
+/// A `ServerHello` that chooses a version from TLS 1.0 to 1.2.
 fn hello(version: u8) -> &'static [u8] {
     let mut body = vec![3, version];
     body.extend([7; 32]);
-    // No session, a suite of that time, no compression.
+    // No session ID, an old cipher suite, no compression.
     body.extend([0, 0xc0, 0x13, 0]);
     let mut bytes = vec![22, 3, version, 0, 42, 2, 0, 0, 38];
     bytes.extend(body);
@@ -180,8 +180,8 @@ fn c205_a_record_beyond_all_bounds_is_an_error_of_tls() {
 fn c206_silence_in_the_handshake_ends_at_the_connect_timeout() {
     let server = Server::always(Script::new().silence());
     let url = server.url("/a").replace("http:", "https:");
-    let fetch = trusting().args(["--connect-timeout", "1"]);
-    let record = beside(fetch, &url, "error timeout/connect");
+    let fetch = |limit: Limit| trusting().args(["--connect-timeout", &limit.to_string()]);
+    let record = beside_with_a_limit(fetch, &url, "error timeout/connect");
     assert!(
         record.message().contains("--connect-timeout"),
         "{}",
@@ -189,8 +189,8 @@ fn c206_silence_in_the_handshake_ends_at_the_connect_timeout() {
     );
 }
 
-/// What comes of an answer over TLS after which the connection ends without the end of TLS: someone on the way may
-/// have cut it off.
+/// Asserts the verdict about an answer over TLS that ends without `close_notify`, as if an attacker on the network had
+/// truncated it.
 #[track_caller]
 fn cut_off(answer: &'static str, verdict: &str) {
     let (url, serving) = accepting(move |tcp| {
@@ -222,7 +222,7 @@ fn c209_no_answer_and_no_end_of_tls_is_a_failed_connection() {
 #[test]
 fn c210_a_server_that_speaks_first_does_not_speak_http() {
     let mut config = ServerConfig::clone(&tls::here());
-    // So that it comes with the handshake, and not a moment too late.
+    // The server may send data together with its part of the handshake.
     config.send_half_rtt_data = true;
     let (url, serving) = accepting(move |mut tcp| {
         let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
@@ -234,7 +234,7 @@ fn c210_a_server_that_speaks_first_does_not_speak_http() {
         while connection.wants_write() {
             connection.write_tls(&mut tcp).unwrap();
         }
-        // Until the client leaves.
+        // Reads until the client closes the connection.
         let _ = std::io::copy(&mut tcp, &mut std::io::sink());
     });
     let record = beside(trusting(), &url, "error protocol/headers");

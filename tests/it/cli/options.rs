@@ -1,8 +1,8 @@
-//! The command line: aliases, what is not there, and what a mistake looks like.
+//! The command line: aliases, unknown options, and the messages about mistakes.
 
 use crate::support::{CANARY, Fetch, Gate, Output, PATIENCE, Script, Server, answer, ok};
 
-/// The message about a mistake begins with a line that names what it is about.
+/// A usage error: the first line of the message names `named`.
 #[track_caller]
 pub(crate) fn refused(fetch: Fetch, named: &str) -> Output {
     let out = fetch.run().exits(2);
@@ -24,7 +24,7 @@ fn accepted(args: &[&str]) {
 }
 
 #[test]
-fn the_names_of_other_tools_for_jobs_work() {
+fn aliases_of_other_tools_for_jobs_work() {
     for alias in ["--parallel-max", "--max-concurrency"] {
         let gate = Gate::new();
         let script = Script::new()
@@ -43,7 +43,7 @@ fn the_names_of_other_tools_for_jobs_work() {
 }
 
 #[test]
-fn the_names_of_other_tools_for_the_timeout_work() {
+fn aliases_of_other_tools_for_the_timeout_work() {
     let server = Server::at("/a", Script::new().silence());
     for alias in ["-m", "--max-time"] {
         let out = Fetch::new()
@@ -55,7 +55,7 @@ fn the_names_of_other_tools_for_the_timeout_work() {
 }
 
 #[test]
-fn the_names_of_other_tools_for_the_rest_work() {
+fn other_aliases_of_other_tools_work() {
     let server = Server::always(ok("x"));
     Fetch::new()
         .args(["--request", "PUT", &server.url("/a")])
@@ -77,12 +77,12 @@ fn the_names_of_other_tools_for_the_rest_work() {
 }
 
 #[test]
-fn following_redirects_may_be_asked_for() {
+fn the_option_to_follow_redirects_is_accepted() {
     accepted(&["-L"]);
     accepted(&["-sL"]);
 }
 
-/// What curl has to be told, and what is so here.
+/// Options that curl needs for what is the default here.
 #[test]
 fn the_habits_of_curl_are_accepted() {
     for habit in [
@@ -118,7 +118,7 @@ fn short_options_can_be_joined_with_each_other_and_their_values() {
 }
 
 #[test]
-fn what_is_not_there_yet_does_not_parse() {
+fn options_that_do_not_exist_are_refused() {
     let args = ["--generate", "man", "http://127.0.0.1/"];
     refused(Fetch::new().args(args), args[0]);
 }
@@ -169,7 +169,7 @@ fn a_mistake_in_a_value_names_the_option() {
 }
 
 #[test]
-fn a_value_that_is_missing_names_the_option() {
+fn a_missing_value_names_the_option() {
     for option in [
         "-j",
         "-t",
@@ -194,7 +194,7 @@ fn a_value_that_is_missing_names_the_option() {
 }
 
 #[test]
-fn a_mistake_is_told_in_one_line() {
+fn a_mistake_is_reported_in_one_line() {
     for args in [
         &["--nope"][..],
         &["-j0"],
@@ -255,7 +255,7 @@ fn without_a_source_a_terminal_is_a_usage_error() {
 }
 
 #[test]
-fn help_shows_every_option_that_is_there() {
+fn help_lists_every_option() {
     let out = Fetch::new().arg("--help").run().exits(0);
     for name in [
         "--default-scheme",
@@ -370,7 +370,7 @@ fn the_long_help_names_the_aliases() {
 }
 
 #[test]
-fn version_is_said() {
+fn the_version_is_printed() {
     for option in ["-V", "--version"] {
         assert_eq!(
             Fetch::new().arg(option).run().exits(0).stdout(),
@@ -380,7 +380,7 @@ fn version_is_said() {
 }
 
 #[test]
-fn the_values_of_secrets_are_not_in_usage_errors() {
+fn usage_errors_show_no_secrets() {
     let user = format!("user:{CANARY}");
     for args in [
         &["-u", &user, "--nope"][..],

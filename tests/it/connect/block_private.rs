@@ -1,4 +1,4 @@
-//! `--block-private`: no connection to what is not public, however it is spelled, whoever leads there.
+//! `--block-private`: no connection to an address that is not public, in any spelling.
 
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ fn this_machine_is_blocked_in_every_spelling_of_ipv6() {
 }
 
 #[test]
-fn what_other_machines_keep_to_themselves_is_blocked() {
+fn networks_that_are_not_public_are_blocked() {
     let addresses = [
         "10.0.0.1",
         "10.255.255.255",
@@ -115,16 +115,16 @@ fn what_other_machines_keep_to_themselves_is_blocked() {
 }
 
 #[test]
-fn an_address_within_an_address_is_blocked() {
+fn an_ipv4_address_within_an_ipv6_address_is_blocked() {
     let addresses = [
-        // Mapped.
+        // IPv4-mapped.
         "[::ffff:10.0.0.1]",
         "[::ffff:169.254.169.254]",
         "[::ffff:c0a8:1]",
-        // Compatible.
+        // IPv4-compatible.
         "[::10.0.0.1]",
         "[::169.254.169.254]",
-        // NAT64, for everyone and for one network.
+        // NAT64: the well-known prefix and the one for local use.
         "[64:ff9b::7f00:1]",
         "[64:ff9b::127.0.0.1]",
         "[64:ff9b::a9fe:a9fe]",
@@ -148,9 +148,9 @@ fn https_is_blocked_too() {
     server.assert_untouched();
 }
 
-/// Some systems have no name with a dot at its end; none may be asked under it.
+/// Some systems cannot look up a name with a trailing dot, which is fine as long as no request is sent.
 #[test]
-fn a_dot_at_the_end_of_a_name_does_not_help() {
+fn a_trailing_dot_does_not_get_around_it() {
     let server = Server::always(ok(""));
     let record = Fetch::jsonl()
         .args(["--block-private", "-t", "20s"])
@@ -167,7 +167,7 @@ fn a_dot_at_the_end_of_a_name_does_not_help() {
 }
 
 #[test]
-fn it_is_told_what_was_blocked() {
+fn the_message_names_the_blocked_address() {
     let port = Refusing::new().address().port();
     for (host, shown) in [("localhost", "127.0.0.1"), ("2130706433", "127.0.0.1")] {
         let record = Fetch::jsonl()

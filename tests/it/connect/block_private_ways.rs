@@ -1,4 +1,4 @@
-//! `--block-private`: what leads to a host, and what it is used with.
+//! `--block-private` with other options, with redirects and with retries.
 
 use serde_json::{Value, json};
 
@@ -7,11 +7,11 @@ use crate::{
     support::{Fetch, Folder, Server, ok, record::RecordExt as _, redirect, unix::Door},
 };
 
-/// Nobody's, but of the kind that is allowed.
+/// A public address that belongs to nobody.
 const PUBLIC: &str = "2a10:ffff:ffff::1";
 
 #[test]
-fn it_is_not_tried_again() {
+fn a_blocked_request_is_not_retried() {
     let server = Server::always(ok(""));
     let record = Fetch::jsonl()
         .args(["--block-private", "--retry", "3", "--retry-delay", "1ms"])
@@ -25,7 +25,7 @@ fn it_is_not_tried_again() {
 }
 
 #[test]
-fn resolve_does_not_lead_past_it() {
+fn resolve_does_not_get_around_it() {
     let server = Server::always(ok(""));
     let port = server.port();
     for address in ["127.0.0.1", "[::1]", "::ffff:127.0.0.1", "10.0.0.1,fe80::1"] {
@@ -68,7 +68,7 @@ fn of_a_name_with_both_only_the_public_addresses_are_used() {
 }
 
 #[test]
-fn the_family_that_is_left_is_what_counts() {
+fn only_addresses_of_the_chosen_family_are_checked() {
     let server = Server::always(ok(""));
     let port = server.port();
     let record = Fetch::jsonl()
@@ -83,7 +83,7 @@ fn the_family_that_is_left_is_what_counts() {
 }
 
 #[test]
-fn nothing_is_saved_of_what_is_blocked() {
+fn a_blocked_request_saves_no_file() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     folder
@@ -95,10 +95,11 @@ fn nothing_is_saved_of_what_is_blocked() {
     server.assert_untouched();
 }
 
-/// The only way to a public address of our own is a network of our own, which sockets in the file system lead out of.
+/// A public address of this machine exists only in a network namespace, so the run reaches the test through Unix
+/// sockets.
 #[test]
 #[ignore = "needs root, unshare, ip and socat"]
-fn a_redirect_does_not_lead_past_it() {
+fn a_redirect_does_not_get_around_it() {
     let private = Server::always(ok("private"));
     let public = Server::build()
         .route("/in", redirect(302, "http://127.0.0.1:81/"))
@@ -114,7 +115,7 @@ fn a_redirect_does_not_lead_past_it() {
         outside.path().display(),
         inside.path().display()
     );
-    // The retries wait for the one who listens; what is blocked gets none.
+    // Retries bridge the time until the server listens. A blocked request is not retried.
     let out = Fetch::jsonl()
         .args(["--block-private", "--retry", "20", "--retry-delay", "100ms"])
         .stdin(
@@ -139,7 +140,7 @@ fn a_redirect_does_not_lead_past_it() {
 }
 
 #[test]
-fn with_a_proxy_it_refuses_to_run() {
+fn it_cannot_be_used_with_a_proxy() {
     let server = Server::always(ok(""));
     let proxy = server.url("");
     for scheme in ["http", "https", "socks4", "socks5", "socks5h"] {
@@ -165,13 +166,13 @@ fn with_a_proxy_it_refuses_to_run() {
 }
 
 #[test]
-fn with_a_unix_socket_it_refuses_to_run() {
+fn it_cannot_be_used_with_a_unix_socket() {
     let fetch = Fetch::new().args(["--block-private", "--unix-socket", "x", "http://a.test/"]);
     refused(fetch, "--block-private");
 }
 
 #[test]
-fn a_proxy_that_is_not_used_does_no_harm() {
+fn it_can_be_used_where_no_proxy_applies() {
     let server = Server::always(ok(""));
     let fetches = [
         Fetch::jsonl().env("HTTP_PROXY", server.url("")),

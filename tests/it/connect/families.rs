@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn one_family_is_asked_for_of_several_addresses() {
+fn only_addresses_of_the_family_are_connected_to() {
     let four = Server::always(ok("x"));
     let (port, six) = (four.port(), Server::build().on_ipv6().start());
     let entries = |port: u16| format!("name.test:{port}:127.0.0.1,[::1]");
@@ -22,7 +22,7 @@ fn one_family_is_asked_for_of_several_addresses() {
     assert_eq!(record["remote_addr"], format!("127.0.0.1:{port}"));
     let record = asked(leading(&entries(six.port())), "-6", &six);
     assert_eq!(record["remote_addr"], format!("[::1]:{}", six.port()));
-    // The other family is not a way out.
+    // There is no fallback to the other family.
     let record = asked(leading(&entries(six.port())), "-4", &six);
     assert_eq!(record.verdict(), "error connect/connect");
     let record = asked(leading(&entries(port)), "-6", &four);
@@ -30,7 +30,7 @@ fn one_family_is_asked_for_of_several_addresses() {
 }
 
 #[test]
-fn an_address_of_the_other_family_is_no_address() {
+fn a_url_with_an_address_of_the_other_family_fails() {
     let four = Server::build().start();
     let six = Server::build().on_ipv6().start();
     for (option, server) in [("-6", &four), ("-4", &six)] {
@@ -51,7 +51,7 @@ fn an_address_of_the_other_family_is_no_address() {
 }
 
 #[test]
-fn a_redirect_to_the_other_family_leads_nowhere() {
+fn a_redirect_to_the_other_family_fails() {
     let six = Server::build().on_ipv6().start();
     let four = Server::at("/a", redirect(302, &six.url("/b")));
     let record = Fetch::jsonl()
@@ -65,18 +65,18 @@ fn a_redirect_to_the_other_family_leads_nowhere() {
 }
 
 #[test]
-fn of_this_machine_the_family_that_is_asked_for_is_used() {
+fn localhost_is_reached_by_the_chosen_family() {
     let four = Server::always(ok("x"));
     let url = four.url_as("localhost", "/a");
     let record = Fetch::jsonl().args(["-4", &url]).run().exits(0).record();
     assert_eq!(record["remote_addr"], format!("127.0.0.1:{}", four.port()));
-    // Whether this machine has the other is its own business.
+    // Not every machine has the other family.
     Fetch::jsonl().args(["-6", &url]).run().exits(1);
     assert_eq!(four.requests().len(), 1);
 }
 
 #[test]
-fn the_last_family_wins() {
+fn the_last_of_both_options_counts() {
     let four = Server::always(ok("x"));
     for (options, code) in [
         (["-6", "-4"], 0),
@@ -94,7 +94,7 @@ fn the_last_family_wins() {
 }
 
 #[test]
-fn an_address_within_an_address_of_ipv6_is_one_of_ipv6() {
+fn an_ipv4_mapped_address_counts_as_ipv6() {
     let four = Server::always(ok("x"));
     let url = four.url_as("[::ffff:127.0.0.1]", "/a");
     let record = Fetch::jsonl().args(["-4", &url]).run().exits(1).record();

@@ -1,4 +1,4 @@
-//! `--resolve`: where a name leads.
+//! `--resolve`: addresses for names.
 
 use crate::{
     cli::options::refused,
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// With `--resolve`, and a time limit for what leads nowhere.
+/// A run with `--resolve`, and a time limit for addresses that do not answer.
 pub(crate) fn leading(entry: &str) -> Fetch {
     Fetch::jsonl()
         .args(["--connect-timeout", "5s", "--resolve"])
@@ -20,7 +20,7 @@ pub(crate) fn leading(entry: &str) -> Fetch {
 }
 
 #[test]
-fn a_name_leads_where_it_is_told_and_stays_the_name_of_the_host() {
+fn a_name_connects_to_the_given_address_and_stays_in_the_host_header() {
     let server = Server::always(ok("x"));
     let port = server.port();
     let record = leading(&format!("name.test:{port}:127.0.0.1"))
@@ -35,7 +35,7 @@ fn a_name_leads_where_it_is_told_and_stays_the_name_of_the_host() {
 }
 
 #[test]
-fn an_address_of_ipv6_may_be_in_brackets() {
+fn an_ipv6_address_may_be_in_brackets() {
     let server = Server::build().on_ipv6().otherwise(ok("x")).start();
     let port = server.port();
     for address in ["::1", "[::1]", "0:0:0:0:0:0:0:1"] {
@@ -49,7 +49,7 @@ fn an_address_of_ipv6_may_be_in_brackets() {
 }
 
 #[test]
-fn names_are_the_same_in_any_case() {
+fn names_are_compared_without_case() {
     let server = Server::always(ok("x"));
     let port = server.port();
     for (told, asked) in [("NAME.Test", "name.test"), ("name.test", "NAME.TEST")] {
@@ -61,7 +61,7 @@ fn names_are_the_same_in_any_case() {
 }
 
 #[test]
-fn a_name_that_is_known_leads_where_it_is_told_all_the_same() {
+fn an_entry_beats_the_name_service() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))
@@ -76,7 +76,7 @@ fn a_name_that_is_known_leads_where_it_is_told_all_the_same() {
 }
 
 #[test]
-fn another_port_of_the_name_leads_where_it_would() {
+fn an_entry_does_not_apply_to_another_port() {
     let server = Server::always(ok("x"));
     let other = Server::always(ok("y"));
     let port = other.port();
@@ -94,9 +94,9 @@ fn another_port_of_the_name_leads_where_it_would() {
 }
 
 #[test]
-fn the_port_of_the_scheme_counts_where_the_url_has_none() {
+fn a_url_without_a_port_uses_the_entry_for_the_default_port() {
     for (url, port) in [("http://name.test/", 80), ("https://name.test/", 443)] {
-        // No test listens there; that it was led to where it may not go shows that it was led.
+        // No test listens at this port. That the address is blocked shows that the entry was used.
         let record = leading(&format!("name.test:{port}:127.0.0.1"))
             .args(["--block-private", url])
             .run()
@@ -126,7 +126,7 @@ fn of_several_addresses_one_that_answers_is_enough() {
 }
 
 #[test]
-fn where_none_answers_it_is_an_error_of_the_connection() {
+fn if_no_address_answers_it_is_a_connect_error() {
     let server = Server::always(ok("x"));
     let port = server.port();
     let record = leading(&format!("name.test:{port}:127.0.0.2,127.0.0.3"))
@@ -139,7 +139,7 @@ fn where_none_answers_it_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn it_may_be_given_for_many_names() {
+fn it_may_be_given_several_times() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))
@@ -161,7 +161,7 @@ fn it_may_be_given_for_many_names() {
 }
 
 #[test]
-fn it_holds_for_the_name_that_a_redirect_leads_to() {
+fn it_applies_to_the_target_of_a_redirect() {
     let last = Server::always(ok("x"));
     let port = last.port();
     let first = Server::at("/a", redirect(302, &last.url_as("name.test", "/b")));
@@ -173,7 +173,7 @@ fn it_holds_for_the_name_that_a_redirect_leads_to() {
 }
 
 #[test]
-fn a_certificate_is_that_of_the_name() {
+fn the_certificate_is_checked_against_the_name() {
     let server = Server::build()
         .tls(tls::server(&["name.test"], &["http/1.1"]))
         .otherwise(ok("x"))
@@ -192,7 +192,7 @@ fn a_certificate_is_that_of_the_name() {
 }
 
 #[test]
-fn nonsense_is_a_mistake() {
+fn a_malformed_entry_is_a_usage_error() {
     for entry in [
         "",
         ":",
@@ -228,7 +228,7 @@ fn nonsense_is_a_mistake() {
     }
 }
 
-/// That this was led, and not looked up, shows by the name: nobody knows it.
+/// The name does not exist, so a request that arrives was not looked up.
 #[test]
 fn a_star_stands_for_any_name() {
     let server = Server::always(ok("x"));
@@ -246,7 +246,7 @@ fn a_star_stands_for_any_name() {
 }
 
 #[test]
-fn a_star_is_for_its_port_only() {
+fn a_star_applies_to_its_port_only() {
     let server = Server::always(ok("x"));
     let other = Server::always(ok("y"));
     let record = leading(&format!("*:{}:127.0.0.1", other.port()))
@@ -261,7 +261,7 @@ fn a_star_is_for_its_port_only() {
 }
 
 #[test]
-fn a_name_of_its_own_beats_the_star_wherever_it_stands() {
+fn an_entry_for_the_name_beats_the_star_in_any_order() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))
@@ -285,7 +285,7 @@ fn a_name_of_its_own_beats_the_star_wherever_it_stands() {
 }
 
 #[test]
-fn a_star_leads_no_address_elsewhere() {
+fn a_star_does_not_apply_to_ip_addresses() {
     let server = Server::always(ok("x"));
     let port = server.port();
     leading(&format!("*:{port}:127.0.0.9"))
@@ -303,13 +303,13 @@ fn a_star_leads_no_address_elsewhere() {
 }
 
 #[test]
-fn a_star_leads_to_a_proxy_too() {
+fn a_star_applies_to_the_name_of_a_proxy() {
     let server = Server::always(proxy());
     leading(&format!("*:{}:127.0.0.1", server.port()))
         .args(["-x", &server.url_as("proxy.test", ""), "http://a.invalid/"])
         .run()
         .exits(0);
-    // What is for the port of the origin is not for that of the proxy.
+    // An entry for the port of the origin does not apply to the port of the proxy.
     leading("*:80:127.0.0.9")
         .args(["-4", "-x", &server.url_as("localhost", "")])
         .arg("http://a.invalid/")
@@ -319,7 +319,7 @@ fn a_star_leads_to_a_proxy_too() {
 }
 
 #[test]
-fn a_star_leads_nowhere_that_is_forbidden() {
+fn a_star_does_not_get_around_block_private() {
     let server = Server::always(ok("x"));
     let record = leading(&format!("*:{}:127.0.0.1", server.port()))
         .args(["--block-private", &server.url_as("a.test", "/a")])
@@ -330,9 +330,9 @@ fn a_star_leads_nowhere_that_is_forbidden() {
     server.assert_untouched();
 }
 
-/// curl lets such an entry expire; ours lasts for the run.
+/// In curl, such an entry expires. Here every entry lasts for the whole run.
 #[test]
-fn a_plus_in_front_changes_nothing() {
+fn a_leading_plus_changes_nothing() {
     let server = Server::always(ok("x"));
     let port = server.port();
     for host in ["+name.test", "+*"] {

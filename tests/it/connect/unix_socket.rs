@@ -1,4 +1,4 @@
-//! `--unix-socket`: every connection goes there.
+//! `--unix-socket`: every connection goes to the socket.
 
 use std::os::unix::net::UnixListener;
 
@@ -9,7 +9,7 @@ use crate::{
     cli::options::refused,
     support::{
         Fetch, Gate, PATIENCE, Script, Server, answer, ok, record::RecordExt as _, redirect, tls,
-        unix::Door,
+        unix::Door, with_time_enough,
     },
 };
 
@@ -18,7 +18,7 @@ fn through(door: &Door) -> Fetch {
 }
 
 #[test]
-fn a_name_is_asked_for_there_and_looked_up_nowhere() {
+fn requests_go_to_the_socket_without_a_look_up() {
     let server = Server::always(ok("hello"));
     let door = Door::to(&server);
     let record = through(&door)
@@ -39,7 +39,7 @@ fn a_name_is_asked_for_there_and_looked_up_nowhere() {
 }
 
 #[test]
-fn every_host_is_there() {
+fn every_host_is_reached_through_the_socket() {
     let server = Server::always(ok("x"));
     let other = Server::always(ok("y"));
     let door = Door::to(&server);
@@ -60,7 +60,7 @@ fn every_host_is_there() {
 }
 
 #[test]
-fn a_redirect_leads_there_too() {
+fn redirects_go_through_the_socket() {
     let other = Server::always(ok("y"));
     let server = Server::build()
         .route("/a", redirect(302, &other.url("/b")))
@@ -81,7 +81,7 @@ fn a_redirect_leads_there_too() {
 }
 
 #[test]
-fn secrets_stay_with_their_origin_though_the_socket_is_one() {
+fn secrets_stay_with_their_origin() {
     let server = Server::build()
         .route("/a", redirect(302, "http://b.invalid/b"))
         .otherwise(ok("x"))
@@ -100,7 +100,7 @@ fn secrets_stay_with_their_origin_though_the_socket_is_one() {
 }
 
 #[test]
-fn tls_is_spoken_there_with_the_name_of_the_url() {
+fn https_uses_tls_with_the_name_of_the_url() {
     let server = Server::build()
         .tls(tls::server(&["a.invalid"], &["http/1.1"]))
         .otherwise(ok("x"))
@@ -123,7 +123,7 @@ fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[test]
-fn many_at_a_time_are_many_connections() {
+fn parallel_requests_use_parallel_connections() {
     let gate = Gate::new();
     let held = Script::new()
         .wait(&gate)
@@ -138,7 +138,7 @@ fn many_at_a_time_are_many_connections() {
 }
 
 #[test]
-fn a_body_is_sent_and_a_status_is_a_status() {
+fn bodies_and_statuses_work_as_over_tcp() {
     let server = Server::always(answer(404, "no"));
     let door = Door::to(&server);
     let record = through(&door)
@@ -151,12 +151,12 @@ fn a_body_is_sent_and_a_status_is_a_status() {
 }
 
 #[test]
-fn a_socket_without_a_server_is_an_error_of_the_connection() {
+fn a_socket_without_a_server_is_a_connect_error() {
     let folder = TempDir::new().unwrap();
     let left = folder.path().join("left");
-    // Its end does not take the name away.
+    // The file stays when its listener is closed.
     drop(UnixListener::bind(&left).unwrap());
-    // Nothing there; a file that is no socket; a socket that no one listens at.
+    // A missing file, a file that is not a socket, and a socket without a listener.
     for path in ["nothing", "file", left.to_str().unwrap()] {
         let record = Fetch::jsonl()
             .file("file", "x")
@@ -170,19 +170,22 @@ fn a_socket_without_a_server_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn one_that_says_nothing_meets_its_time_limit() {
+fn a_silent_server_ends_at_the_timeout() {
     let server = Server::always(Script::new().silence());
     let door = Door::to(&server);
-    let record = through(&door)
-        .args(["-t", "300ms", "http://a.invalid/"])
-        .run()
-        .exits(1)
-        .record();
-    assert_eq!(record.verdict(), "error timeout/headers");
+    with_time_enough(|limit| {
+        let record = through(&door)
+            .args(["-t", &limit.to_string(), "http://a.invalid/"])
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record["error"]["kind"], "timeout", "{record}");
+        (record["error"]["phase"] == "headers").then_some(())
+    });
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_not_asked() {
+fn proxies_from_the_environment_are_ignored() {
     let server = Server::always(ok("x"));
     let proxy = Server::always(ok("y"));
     let door = Door::to(&server);
@@ -196,7 +199,7 @@ fn a_proxy_of_the_environment_is_not_asked() {
 }
 
 #[test]
-fn a_path_that_is_empty_is_a_mistake() {
+fn an_empty_path_is_a_usage_error() {
     let fetch = Fetch::new().args(["--unix-socket", "", "http://a.invalid/"]);
     refused(fetch, "--unix-socket");
 }

@@ -1,4 +1,4 @@
-//! Kubernetes: the manifest as its schema has it, and its command line as a pod of it would run it.
+//! Kubernetes: the manifest is valid by its schema, and its command line runs as in a pod.
 
 use std::{
     fs::{self, Permissions},
@@ -15,7 +15,7 @@ use crate::support::{daemon::Site, text::commands};
 const README: &str = include_str!("../../../examples/kubernetes/README.md");
 const DOCKERFILE: &str = include_str!("../../../examples/kubernetes/Dockerfile");
 
-/// Those that `gcr.io/distroless/cc-debian12` has of what a Rust program may need.
+/// The libraries of `gcr.io/distroless/cc-debian12` that a Rust program may need.
 const LIBRARIES: [&str; 4] = [
     "libc.so.6",
     "libm.so.6",
@@ -23,10 +23,10 @@ const LIBRARIES: [&str; 4] = [
     "ld-linux-x86-64.so.2",
 ];
 
-/// Its user `nonroot`.
+/// The user `nonroot` of that image.
 const NONROOT: &str = "65532";
 
-/// The Job, as what the API server reads.
+/// The Job as JSON, as the API server reads it.
 fn job() -> Value {
     let read = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
     let manifest = example("kubernetes").join("job.yaml");
@@ -34,7 +34,7 @@ fn job() -> Value {
     serde_json::from_str(&json).unwrap()
 }
 
-/// The rest of the only line of the Dockerfile that begins so.
+/// The arguments of the only such instruction of the Dockerfile.
 #[track_caller]
 fn instruction(name: &str) -> &'static str {
     let mut lines = DOCKERFILE
@@ -45,7 +45,7 @@ fn instruction(name: &str) -> &'static str {
     rest.trim()
 }
 
-/// What the image holds: the binary where the Dockerfile puts it, and the libraries of its base.
+/// The files of the image: the binary where the Dockerfile puts it, and the libraries of its base.
 fn image() -> Site {
     let (image, fetch) = (Site::new(), env!("CARGO_BIN_EXE_fetch"));
     let copied = instruction("COPY --from=build /installed/bin/fetch ");
@@ -117,7 +117,7 @@ fn the_manifest_and_the_dockerfile_are_well_formed() {
     said(command("hadolint").arg(example("kubernetes").join("Dockerfile")));
 }
 
-/// Its `cargo install` is that of `.ci/run`; here the compiler only looks whether it is given all that it needs.
+/// `.ci/run` runs the same `cargo install`. Here `cargo check` shows whether every needed file is copied.
 #[test]
 #[ignore = "slow; .ci/run runs it"]
 fn what_the_dockerfile_copies_is_enough_to_build() {
@@ -137,7 +137,7 @@ fn what_the_dockerfile_copies_is_enough_to_build() {
             );
         }
     }
-    // Where what it depends on has been looked at.
+    // The folder in which the dependencies have been checked.
     let target = Path::new(env!("CARGO_BIN_EXE_fetch")).ancestors().nth(2);
     let mut cargo = command(env!("CARGO"));
     cargo
@@ -168,7 +168,7 @@ fn each_index_runs_its_shard() {
         panic!("{lines:?}")
     };
     work.shell(make, &[]);
-    // What `fsGroup` does for a volume.
+    // As `fsGroup` does for a volume.
     for folder in ["", "results"] {
         fs::set_permissions(work.path(folder), Permissions::from_mode(0o777)).unwrap();
     }

@@ -1,7 +1,7 @@
-//! The engines of `examples`, as they are installed: each runs its example, Spark and Slurm lose some of it on the
-//! way, and nothing is missing or there twice.
+//! The engines of `examples`, as they are installed. Each runs its example, Spark and Slurm lose processes on the way,
+//! and no record is missing or doubled.
 //!
-//! They are not on every machine, so all of this is ignored unless asked for; `.ci/run` installs them, and asks.
+//! They are not on every machine, so these tests are ignored by default. `.ci/run` installs and runs them.
 
 mod namespace;
 mod work;
@@ -20,13 +20,13 @@ use std::{
 
 use crate::support::daemon::program;
 
-/// Where `.ci/run` installs what pip brings.
+/// The virtual environment into which `.ci/run` installs Python packages.
 const VIRTUALENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/engines");
 
-/// How long anything may take: an engine may have to start three Java machines, on a busy one of two cores.
+/// The limit for everything. An engine may have to start three Java machines on two busy cores.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until it is there. Only looking again tells what other processes do.
+/// Polls until `look` returns something.
 #[track_caller]
 fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
@@ -49,14 +49,14 @@ fn engine(name: &str) -> Command {
     command
 }
 
-/// The same, and it comes to an end.
+/// As [`engine`], killed after [`PATIENCE`].
 fn command(name: &str) -> Command {
     let mut command = engine("timeout");
     command.args(["--kill-after=1", &PATIENCE.as_secs().to_string(), name]);
     command
 }
 
-/// What a command says, that ends well.
+/// The output of a command that must succeed.
 #[track_caller]
 fn said(command: &mut Command) -> String {
     let out = command.output().unwrap();
@@ -64,7 +64,7 @@ fn said(command: &mut Command) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// All that came of a command.
+/// The status and the output of a command, for messages.
 fn told(out: &Output) -> String {
     let text = String::from_utf8_lossy;
     format!("{}\n{}{}", out.status, text(&out.stdout), text(&out.stderr))

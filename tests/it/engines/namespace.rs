@@ -1,4 +1,4 @@
-//! A PID namespace: what an engine starts does not outlive it, however its test ends.
+//! A PID namespace, so that no process of an engine outlives its test.
 
 use std::{
     fs,
@@ -16,10 +16,10 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// Starts a shell script as its first process. `prepare` says where, and with what environment.
+    /// Starts a shell script as the first process. `prepare` sets the folder and the environment.
     pub(crate) fn start(script: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = engine("unshare");
-        // A shell that runs something after it stays, and sees to the orphans.
+        // The shell runs something after the script, so it stays and reaps orphans.
         let script = format!("{script}\nexit $?");
         command
             .args(["--pid", "--mount-proc", "--kill-child", "sh", "-c", &script])
@@ -31,13 +31,13 @@ impl Namespace {
         let id = wait_for("the namespace", || {
             let ended = unshare.try_wait().unwrap();
             assert!(ended.is_none(), "{command:?}: {ended:?}");
-            // There is none until its first process is there.
+            // The namespace exists once its first process does.
             fs::read_link(&link).ok().filter(|id| *id != ours)
         });
         Self { unshare, id }
     }
 
-    /// What runs in it.
+    /// The processes in the namespace.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let entries = fs::read_dir("/proc").unwrap().flatten();
         let inside = entries
@@ -46,14 +46,14 @@ impl Namespace {
         inside.filter_map(|path| Process::at(&path)).collect()
     }
 
-    /// Those of this name.
+    /// The processes of this name.
     pub(crate) fn named(&self, name: &str) -> Vec<Process> {
         let mut processes = self.processes();
         processes.retain(|process| process.name == name);
         processes
     }
 
-    /// The nearest of this name that the process came from.
+    /// The nearest ancestor of this name.
     #[track_caller]
     pub(crate) fn ancestor(&self, process: &Process, name: &str) -> Process {
         let mut processes = self.processes();
@@ -77,7 +77,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // Its first process goes with it, and with that all others.
+        // The first process is killed with it, and all others with the first.
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
         if !std::thread::panicking() {
@@ -92,12 +92,12 @@ pub(crate) struct Process {
     id: i32,
     parent: i32,
     name: String,
-    /// Its arguments, with blanks between them.
+    /// The arguments, separated by blanks.
     pub(crate) command: String,
 }
 
 impl Process {
-    /// `None` if it has ended, though nobody may have asked how.
+    /// `None` if the process has ended or is a zombie.
     fn at(path: &Path) -> Option<Self> {
         let read = |name: &str| fs::read_to_string(path.join(name)).ok();
         let (command, status) = (read("cmdline")?, read("status")?);
@@ -117,7 +117,7 @@ impl Process {
         Self::at(Path::new(&format!("/proc/{}", self.id))).is_none()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) fn kill(&self) {
         kill_process(Pid::from_raw(self.id).unwrap(), Signal::KILL).unwrap();
     }

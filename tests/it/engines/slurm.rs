@@ -15,7 +15,7 @@ use crate::support::{daemon::Site, record::RecordExt as _, text::commands};
 const README: &str = include_str!("../../../examples/slurm/README.md");
 const SHARDS: usize = 4;
 
-/// All of Slurm, on one node that can run every shard at a time.
+/// A complete Slurm on one node that can run all shards at a time.
 struct Slurm {
     namespace: Namespace,
     site: Site,
@@ -99,7 +99,7 @@ impl Slurm {
         shards
     }
 
-    /// Submits the array as the README does. Its number.
+    /// Submits the array as the README does, and returns its number.
     #[track_caller]
     fn submit(&self, work: &Work) -> String {
         let mut said = String::new();
@@ -121,7 +121,7 @@ impl Slurm {
         });
     }
 
-    /// Requeues a task, and spares it the two minutes that Slurm lets it wait.
+    /// Requeues a task without the two minutes that Slurm makes it wait.
     #[track_caller]
     fn requeue(&self, task: &str) {
         self.scontrol(&["requeue", task]);
@@ -146,7 +146,7 @@ impl Drop for Slurm {
     }
 }
 
-/// What became of each input, whichever shard says so.
+/// The result of each input, from any shard.
 #[track_caller]
 fn result(work: &Work) -> BTreeMap<u64, (String, String, Value)> {
     let records = work.records("results", ".jsonl");
@@ -171,7 +171,7 @@ fn shards_that_are_killed_and_requeued_change_nothing() {
         (shards.len() == SHARDS && work.all_wait()).then_some(shards)
     });
 
-    // One dies, and is requeued by hand; one is requeued while it runs, as Slurm does by itself if a node fails.
+    // One is killed and requeued. The other is requeued while it runs, as Slurm does if a node fails.
     let (dead, running) = (format!("{job}_1"), format!("{job}_2"));
     shards[1].kill();
     wait_for("a task that failed", || {
@@ -198,7 +198,7 @@ fn shards_that_are_killed_and_requeued_change_nothing() {
     let (disturbed, merged) = (result(&work), work.merged());
     let sent = work.server().requests().len();
 
-    // What is there is not fetched again.
+    // Existing results are not fetched again.
     slurm.submit(&work);
     slurm.wait_until_done();
     assert_eq!(work.server().requests().len(), sent);

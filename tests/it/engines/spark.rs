@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::symlink};
 use super::{VIRTUALENV, command, namespace::Namespace, said, wait_for, work::Work};
 use crate::support::daemon::Site;
 
-/// What a user gets from `pip install pyspark`, in a folder of its own: executors write beside it.
+/// The Spark of `pip install pyspark`, in a folder of its own, because executors write next to it.
 fn home() -> Site {
     let home = Site::new();
     let find = "import os, pyspark; print(os.path.dirname(pyspark.__file__))";
@@ -25,7 +25,7 @@ fn an_executor_that_is_killed_changes_nothing() {
             --conf spark.ui.enabled=false --files {} fetch.py urls.txt records 6 >said 2>log",
         env!("CARGO_BIN_EXE_fetch")
     );
-    // What is killed leaves its temporary files.
+    // A process that is killed leaves its temporary files.
     let java = format!(
         "-XX:-UsePerfData -Djava.io.tmpdir={}",
         home.folder("tmp").display()
@@ -48,7 +48,7 @@ fn an_executor_that_is_killed_changes_nothing() {
         fetch.filter(|_| both && work.some_wait())
     });
     spark.ancestor(&fetch, "java").kill();
-    // Nobody reads what it says any more: it ends, though its server is silent.
+    // Nobody reads its output any more, so it ends although its server is silent.
     wait_for("the end of what it started", || {
         fetch.has_ended().then_some(())
     });

@@ -1,4 +1,4 @@
-//! A list to be fetched, in a folder that every shard sees, and what came of it.
+//! A list in a folder that every shard sees, and checks of the results.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::support::{
 const HOSTS: u8 = 12;
 const EACH: usize = 20;
 
-/// Of each host, the URL that waits, the one that is not there, and the one that not everybody can read.
+/// For each host, the number of the URL that waits, of the 404, and of the one with special characters.
 const HELD: usize = 10;
 const MISSING: usize = 3;
 const ODD: usize = 5;
@@ -33,7 +33,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Copies an example into the folder, beside a list of which one URL of every host waits for [`Self::let_go`].
+    /// Copies an example into the folder, with a list in which one URL of every host waits for [`Self::let_go`].
     pub(crate) fn held(example: &str) -> Self {
         let gate = Gate::new();
         let held = Script::new().wait(&gate);
@@ -45,7 +45,7 @@ impl Work {
                 .route(&path(host, MISSING), answer(404, "no"));
         }
         let server = server.start();
-        // Not host by host, as a list of a crawler is.
+        // Unlike the list of a crawler, this one is not sorted by host.
         let urls = (0..EACH).flat_map(|number| (1..=HOSTS).map(move |host| (host, number)));
         let url = |(host, number)| {
             let odd = if number == ODD { "?a|%zz" } else { "" };
@@ -66,7 +66,7 @@ impl Work {
         }
     }
 
-    /// The same, and nothing waits.
+    /// As [`Self::held`], but no URL waits.
     pub(crate) fn new(example: &str) -> Self {
         let work = Self::held(example);
         work.let_go();
@@ -81,22 +81,22 @@ impl Work {
         &self.server
     }
 
-    /// How many there are.
+    /// The number of URLs.
     pub(crate) fn urls(&self) -> usize {
         self.urls.len()
     }
 
-    /// Whether every URL that waits does so.
+    /// Whether all URLs that are to wait are waiting.
     pub(crate) fn all_wait(&self) -> bool {
         self.server.come_together(HOSTS.into(), Duration::ZERO)
     }
 
-    /// Whether any URL waits.
+    /// Whether any URL is waiting.
     pub(crate) fn some_wait(&self) -> bool {
         self.server.come_together(1, Duration::ZERO)
     }
 
-    /// The files of a folder whose names end so.
+    /// The files of a folder whose names have this ending.
     pub(crate) fn names(&self, folder: &str, end: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path(folder)).unwrap();
         let files = entries.map(|entry| entry.unwrap().path());
@@ -109,14 +109,14 @@ impl Work {
         self.folder.path().join(name)
     }
 
-    /// Runs a line of a README there.
+    /// Runs a line of a README in the folder.
     pub(crate) fn shell(&self, line: &str, env: &[(&str, &Path)]) -> Output {
         let mut shell = command("sh");
         shell.args(["-c", line]).current_dir(&self.folder);
         shell.envs(env.iter().copied()).output().unwrap()
     }
 
-    /// What `fetch --merge` says.
+    /// The output of `fetch --merge`.
     #[track_caller]
     pub(crate) fn merged(&self) -> String {
         let out = self.shell("fetch --merge results/*.json", &[]);
@@ -124,7 +124,7 @@ impl Work {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// The records in the files of a folder whose names end so; and that no host is in two of them.
+    /// The records in the files with this ending, after checking that no host is in two of them.
     #[track_caller]
     pub(crate) fn records(&self, folder: &str, end: &str) -> Vec<Value> {
         let mut homes = BTreeMap::<String, PathBuf>::new();
@@ -144,7 +144,7 @@ impl Work {
         records
     }
 
-    /// There is a record for every URL, that says what became of it, and no other.
+    /// Asserts that there is exactly one record for every URL, with the right outcome.
     #[track_caller]
     pub(crate) fn assert_complete(&self, records: &[Value]) {
         let said = |record: &Value| (record.text("url").to_owned(), record.verdict());

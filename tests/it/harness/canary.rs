@@ -1,4 +1,4 @@
-//! Every run is given a secret, and fails its test wherever the secret shows up.
+//! Every run is given a secret, and its test fails if the secret appears anywhere.
 
 use std::{
     io::{Read as _, Write as _},
@@ -9,14 +9,14 @@ use std::{
 
 use crate::support::{CANARY, Fetch, Folder, Server, ok};
 
-/// What the harness says of a run in which a secret got out.
+/// The panic message of the harness about a run that reveals a secret.
 #[track_caller]
 fn caught(run: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("nobody noticed");
     panic.downcast_ref::<String>().unwrap().clone()
 }
 
-/// What it sends, to the byte.
+/// The exact head of the request that a run sends.
 fn head(fetch: Fetch) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let authority = listener.local_addr().unwrap().to_string();
@@ -36,7 +36,7 @@ fn head(fetch: Fetch) -> String {
 }
 
 #[test]
-fn every_run_sends_it_and_the_server_hides_it() {
+fn every_run_sends_the_canary_and_the_server_hides_it() {
     let bare = Fetch::new().without_canary("it is what the test is about");
     let version = env!("CARGO_PKG_VERSION");
     let rest = format!("host: HOST\r\naccept: */*\r\nuser-agent: fetch/{version}\r\n\r\n");
@@ -51,7 +51,7 @@ fn every_run_sends_it_and_the_server_hides_it() {
 }
 
 #[test]
-fn what_is_printed_is_searched() {
+fn output_is_searched_for_the_canary() {
     let server = Server::always(ok(""));
     let url = server.url(&format!("/{CANARY}"));
     let said = caught(|| drop(Fetch::new().arg(&url).run()));
@@ -65,7 +65,7 @@ fn what_is_printed_is_searched() {
 }
 
 #[test]
-fn what_is_left_in_the_folder_is_searched() {
+fn files_and_their_names_are_searched_for_the_canary() {
     let server = Server::always(ok(CANARY));
     let url = server.url("/a");
     let line = format!(r#"{{"url":"{url}","id":"{CANARY}"}}"#);
@@ -85,7 +85,7 @@ fn what_is_left_in_the_folder_is_searched() {
 }
 
 #[test]
-fn a_folder_that_outlives_its_runs_is_searched() {
+fn a_folder_that_outlives_its_runs_is_searched_for_the_canary() {
     let server = Server::always(ok(CANARY));
     let folder = Folder::new();
     folder.fetch().arg(server.url("/a")).run().exits(0);

@@ -1,4 +1,4 @@
-//! The scripted proxies and the door keep their own promises.
+//! The scripted proxies and the Unix socket keep their own promises.
 
 use std::{
     io::{Read, Write},
@@ -19,7 +19,7 @@ fn connect(port: u16) -> TcpStream {
     tcp
 }
 
-/// What comes back, up to and with `end`.
+/// Sends `question` and reads the answer up to and including `end`.
 #[track_caller]
 fn answer_to(stream: &mut (impl Read + Write), question: &[u8], end: &[u8]) -> Vec<u8> {
     stream.write_all(question).unwrap();
@@ -52,7 +52,7 @@ fn a_tunnel_leads_to_the_port_of_the_name() {
 }
 
 #[test]
-fn a_tunnel_to_nowhere_is_closed() {
+fn a_tunnel_without_a_port_is_closed() {
     let server = Server::always(proxy());
     let mut tcp = connect(server.port());
     tcp.write_all(b"CONNECT a.invalid:x HTTP/1.1\r\n\r\n")
@@ -61,7 +61,7 @@ fn a_tunnel_to_nowhere_is_closed() {
 }
 
 #[test]
-fn what_needs_no_tunnel_is_answered() {
+fn a_plain_request_is_answered() {
     let server = Server::always(proxy());
     let mut tcp = connect(server.port());
     for _ in 0..2 {
@@ -75,7 +75,7 @@ fn what_needs_no_tunnel_is_answered() {
 }
 
 #[test]
-fn socks_5_asks_and_leads() {
+fn socks_5_asks_for_a_password_and_connects() {
     let origin = Server::always(ok("origin"));
     let port = origin.port().to_be_bytes();
     let socks = Socks::new(Manner::AsksWho);
@@ -95,7 +95,7 @@ fn socks_5_asks_and_leads() {
 }
 
 #[test]
-fn socks_4_leads_and_refuses() {
+fn socks_4_connects_or_refuses() {
     let origin = Server::always(ok("origin"));
     let port = origin.port().to_be_bytes();
     let wanted = [&[4, 1][..], &port, &[127, 0, 0, 1], b"me\0"].concat();
@@ -111,7 +111,7 @@ fn socks_4_leads_and_refuses() {
 }
 
 #[test]
-fn a_door_leads_to_its_server() {
+fn a_unix_socket_leads_to_its_server() {
     let server = Server::always(ok("x"));
     let door = Door::to(&server);
     for _ in 0..2 {
@@ -122,7 +122,7 @@ fn a_door_leads_to_its_server() {
 }
 
 #[test]
-fn a_server_that_no_one_asked_says_so() {
+fn assert_untouched_tells_whether_a_server_was_asked() {
     Server::build().start().assert_untouched();
     let asked = Server::always(ok("x"));
     answer_to(&mut connect(asked.port()), GET, b"x");

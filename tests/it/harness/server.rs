@@ -56,7 +56,7 @@ fn it_answers_by_path_in_turn_and_remembers() {
 }
 
 #[test]
-fn a_gate_holds_and_a_close_closes() {
+fn a_gate_holds_an_answer_and_close_closes_the_connection() {
     let gate = Gate::new();
     let server = Server::at(
         "/a",
@@ -73,7 +73,7 @@ fn a_gate_holds_and_a_close_closes() {
 }
 
 #[test]
-fn a_reset_is_a_reset() {
+fn reset_resets_the_connection() {
     let server = Server::at("/a", Script::new().reset());
     let mut tcp = connect(&server);
     ask(&mut tcp, "/a");
@@ -84,7 +84,7 @@ fn a_reset_is_a_reset() {
 }
 
 #[test]
-fn its_end_ends_who_waits() {
+fn dropping_the_server_ends_open_connections() {
     let server = Server::at("/a", Script::new().silence());
     let mut tcp = connect(&server);
     ask(&mut tcp, "/a");
@@ -95,7 +95,7 @@ fn its_end_ends_who_waits() {
 
 #[test]
 #[should_panic(expected = "no one asked")]
-fn unasked_it_fails_the_test() {
+fn a_server_without_requests_fails_its_test() {
     drop(Server::always(ok("")));
 }
 

@@ -1,4 +1,4 @@
-//! Bodies: how long, how whole, what sum, and where they are shown.
+//! Bodies: their length, whether they are complete, their checksum, and where they are shown.
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ fn a_large_body_is_counted() {
 }
 
 #[test]
-fn a_body_that_ends_too_early_is_an_error_of_the_body() {
+fn a_truncated_body_is_a_body_error() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
@@ -83,7 +83,7 @@ fn a_body_that_ends_too_early_is_an_error_of_the_body() {
 }
 
 #[test]
-fn a_body_that_is_reset_is_an_error_of_the_body() {
+fn a_reset_within_the_body_is_a_body_error() {
     let record = fetched(
         Script::new()
             .send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
@@ -100,7 +100,7 @@ fn a_body_that_is_reset_is_an_error_of_the_body() {
 }
 
 #[test]
-fn chunks_that_are_none_are_an_error() {
+fn malformed_chunks_are_an_error() {
     for chunks in [
         "xyz\r\nhello\r\n0\r\n\r\n",
         "5\r\nhelloNO\r\n0\r\n\r\n",
@@ -163,13 +163,13 @@ fn a_body_of_the_limit_is_not_too_large() {
 }
 
 #[test]
-fn a_limit_of_0_is_none_as_with_curl() {
+fn max_filesize_0_is_no_limit_as_with_curl() {
     let record = fetched(ok("x".repeat(1000)), &["--max-filesize", "0"]);
     assert_eq!(record.verdict(), "ok");
 }
 
 #[test]
-fn the_limit_is_not_about_what_a_head_request_hears_of() {
+fn the_limit_does_not_apply_to_the_length_in_an_answer_to_head() {
     let head = Script::new().send("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
     assert_eq!(
         fetched(head, &["-I", "--max-filesize", "10"]).verdict(),
@@ -178,7 +178,7 @@ fn the_limit_is_not_about_what_a_head_request_hears_of() {
 }
 
 #[test]
-fn the_sum_is_of_the_body() {
+fn sha256_is_the_checksum_of_the_body() {
     assert!(fetched(ok("hello"), &[])["sha256"].is_null());
     assert_eq!(fetched(ok("hello"), &["--sha256"])["sha256"], SUM_OF_HELLO);
     assert_eq!(fetched(ok(""), &["--sha256"])["sha256"], SUM_OF_NOTHING);
@@ -194,7 +194,7 @@ fn expecting(sum: &str) -> Value {
 }
 
 #[test]
-fn the_expected_sum_is_ok_and_in_the_record() {
+fn a_matching_checksum_is_ok_and_in_the_record() {
     for sum in [SUM_OF_HELLO.to_owned(), SUM_OF_HELLO.to_uppercase()] {
         let record = expecting(&sum);
         assert_eq!(
@@ -205,7 +205,7 @@ fn the_expected_sum_is_ok_and_in_the_record() {
 }
 
 #[test]
-fn another_sum_is_an_error_and_the_one_that_was_found_is_in_the_record() {
+fn a_wrong_checksum_is_an_error_and_the_record_has_the_actual_one() {
     let record = expecting(SUM_OF_NOTHING);
     assert_eq!(record.verdict(), "error checksum/body");
     assert_eq!(
@@ -215,7 +215,7 @@ fn another_sum_is_an_error_and_the_one_that_was_found_is_in_the_record() {
 }
 
 #[test]
-fn a_status_that_is_not_accepted_beats_the_sum() {
+fn a_status_that_is_not_accepted_comes_before_a_wrong_checksum() {
     let server = Server::build().start();
     let line = json!({"url": server.url("/a"), "sha256": SUM_OF_HELLO}).to_string();
     assert_eq!(
@@ -265,7 +265,7 @@ fn a_body_of_an_error_is_shown_too() {
 }
 
 #[test]
-fn bodies_to_be_shown_have_a_limit_of_their_own() {
+fn bodies_in_records_have_a_default_limit() {
     let body = vec![b'x'; (16 << 20) + 1];
     assert_eq!(
         fetched(ok(&body), &["--body"]).verdict(),
@@ -319,7 +319,7 @@ fn headers_of_the_last_answer_are_shown() {
 }
 
 #[test]
-fn what_a_format_cannot_show_is_a_usage_error() {
+fn body_and_headers_need_a_format_that_can_show_them() {
     for option in ["--headers", "--body", "--sha256"] {
         for format in ["text", "csv", "tsv"] {
             let out = Fetch::new()

@@ -1,4 +1,4 @@
-//! `--compressed`: decoded, bounded, and believed only when whole.
+//! `--compressed`: bodies are decoded within limits, and a truncated one is an error.
 
 use std::io::Write as _;
 
@@ -13,7 +13,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::support::{Fetch, Server, record::RecordExt as _, reply};
 
-/// A body in this coding.
+/// Encodes a body.
 pub(crate) fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
     macro_rules! with {
         ($encoder:ident) => {{
@@ -53,7 +53,7 @@ fn fetched(coding: &str, body: &[u8], args: &[&str]) -> Value {
 }
 
 #[test]
-fn every_coding_it_asks_for_is_decoded() {
+fn every_offered_coding_is_decoded() {
     let body = "hello, hello, hello ".repeat(5000);
     for coding in [
         "gzip", "deflate", "br", "zstd", "x-gzip", "GZIP", "identity",
@@ -73,7 +73,7 @@ fn every_coding_it_asks_for_is_decoded() {
 }
 
 #[test]
-fn deflate_without_its_envelope_is_decoded_as_browsers_do() {
+fn raw_deflate_is_decoded_as_browsers_do() {
     let record = fetched(
         "deflate",
         &coded("raw deflate", b"hello"),
@@ -86,7 +86,7 @@ fn deflate_without_its_envelope_is_decoded_as_browsers_do() {
 }
 
 #[test]
-fn the_sum_is_of_what_was_decoded() {
+fn the_checksum_is_of_the_decoded_body() {
     let plain = fetched("identity", b"hello", &["--sha256"]);
     let record = fetched(
         "gzip",
@@ -97,14 +97,14 @@ fn the_sum_is_of_what_was_decoded() {
 }
 
 #[test]
-fn without_the_option_a_body_is_left_as_it_is() {
+fn without_the_option_a_body_is_not_decoded() {
     let body = coded("gzip", &[b'x'; 10_000]);
     assert_eq!(fetched("gzip", &body, &[])["size"], body.len());
     assert_eq!(fetched("unheard-of", b"hello", &[]).verdict(), "ok");
 }
 
 #[test]
-fn a_coding_that_is_unknown_is_an_error_of_the_body() {
+fn an_unknown_coding_is_a_body_error() {
     let record = fetched("unheard-of", b"hello", &["--compressed"]);
     assert_eq!(record.verdict(), "error body/body");
     assert!(
@@ -115,7 +115,7 @@ fn a_coding_that_is_unknown_is_an_error_of_the_body() {
 }
 
 #[test]
-fn a_bomb_is_too_large_before_it_is_unpacked() {
+fn a_decompression_bomb_is_too_large() {
     for coding in ["gzip", "deflate", "br", "zstd"] {
         let bomb = coded(coding, &vec![0; 50_000_000]);
         assert!(bomb.len() < 100_000, "{coding}: {}", bomb.len());
@@ -130,7 +130,7 @@ fn a_bomb_is_too_large_before_it_is_unpacked() {
 }
 
 #[test]
-fn the_limit_counts_what_was_decoded() {
+fn the_limit_counts_decoded_bytes() {
     let body = coded("gzip", &[b'x'; 1000]);
     assert_eq!(
         fetched("gzip", &body, &["--compressed", "--max-filesize", "1000"]).verdict(),
@@ -140,7 +140,7 @@ fn the_limit_counts_what_was_decoded() {
         fetched("gzip", &body, &["--compressed", "--max-filesize", "999"]).verdict(),
         "error too_large/body"
     );
-    // Packed it is larger than unpacked.
+    // The encoded body is larger than the decoded one.
     let noise: Vec<u8> = (0..=255).collect();
     let packed = coded("gzip", &noise);
     assert!(packed.len() > noise.len());
@@ -151,7 +151,7 @@ fn the_limit_counts_what_was_decoded() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_within_its_coding_is_an_error_of_the_body() {
+fn a_truncated_compressed_body_is_a_body_error() {
     for coding in ["gzip", "deflate", "br", "zstd"] {
         let body = coded(coding, "hello, world; ".repeat(1000).as_bytes());
         for length in [1, body.len() / 2, body.len() - 1] {
@@ -167,7 +167,7 @@ fn a_body_that_is_cut_off_within_its_coding_is_an_error_of_the_body() {
 }
 
 #[test]
-fn a_body_that_is_not_in_its_coding_is_an_error_of_the_body() {
+fn a_body_that_is_not_in_its_coding_is_a_body_error() {
     for coding in ["gzip", "deflate", "br", "zstd"] {
         let record = fetched(
             coding,
@@ -187,7 +187,7 @@ fn a_body_that_is_not_in_its_coding_is_an_error_of_the_body() {
 }
 
 #[test]
-fn nothing_is_nothing_in_every_coding() {
+fn an_empty_body_is_empty_in_every_coding() {
     for coding in ["gzip", "deflate", "br", "zstd"] {
         let record = fetched(coding, b"", &["--compressed"]);
         assert_eq!(

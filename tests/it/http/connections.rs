@@ -9,10 +9,10 @@ use crate::support::{Fetch, Script, Server, record::RecordExt as _};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// Every request that was read but not answered, by its target.
+/// The targets of all requests that were read but not answered.
 type Swallowed = Arc<Mutex<Vec<String>>>;
 
-/// Answers one request of a connection, and reads the next without answering it.
+/// Answers the first request of a connection and reads the second one without answering it.
 fn once_a_connection(swallowed: &Swallowed) -> Script {
     let swallowed = Arc::clone(swallowed);
     Script::new().send(OK).run(move |_, stream| {

@@ -1,4 +1,4 @@
-//! Header fields: what is sent by itself, with `-H`, `-A`, `-u`.
+//! Header fields: the default ones, and those of `-H`, `-A` and `-u`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -21,7 +21,7 @@ fn basic(userinfo: &str) -> String {
 }
 
 #[test]
-fn by_itself_it_sends_what_it_must_and_who_it_is() {
+fn the_default_headers_are_few_and_name_the_user_agent() {
     let server = Server::always(ok("x"));
     Fetch::new().arg(server.url("/a")).run().exits(0);
     let request = server.request();
@@ -69,7 +69,7 @@ fn a_header_given_twice_is_sent_twice() {
 }
 
 #[test]
-fn a_header_takes_the_place_of_a_default_one() {
+fn a_header_replaces_a_default_one() {
     let request = asked(&[
         "-H",
         "accept: text/html",

@@ -1,11 +1,11 @@
-//! `--https-only`: in the list and on every hop.
+//! `--https-only`: for the URLs of the list and for every redirect.
 
 use serde_json::{Value, json};
 
 use crate::support::{Fetch, Server, ok, record::RecordExt as _, redirect, tls};
 
 #[test]
-fn a_line_without_tls_is_blocked_and_nothing_is_sent() {
+fn an_http_url_is_blocked_and_nothing_is_sent() {
     let plain = Server::always(ok(""));
     let bare = format!("127.0.0.1:{}/c", plain.port());
     let list = format!(
@@ -33,7 +33,7 @@ fn a_line_without_tls_is_blocked_and_nothing_is_sent() {
 }
 
 #[test]
-fn what_has_tls_is_fetched() {
+fn https_urls_are_fetched() {
     let safe = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let bare = format!("127.0.0.1:{}/b", safe.port());
     let out = Fetch::jsonl()
@@ -117,7 +117,7 @@ fn without_it_a_redirect_out_of_tls_is_followed() {
 }
 
 #[test]
-fn a_redirect_that_is_not_to_be_followed_is_an_answer() {
+fn a_redirect_that_is_not_followed_is_an_answer() {
     let safe = Server::build()
         .tls(tls::here())
         .otherwise(redirect(302, "http://127.0.0.1:9/"))

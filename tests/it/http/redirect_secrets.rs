@@ -1,4 +1,4 @@
-//! Once a chain has left the origin that was asked, every secret stays behind, on return too.
+//! Once redirects have left the origin of the URL, no secret is sent any more, not even on return to it.
 
 use std::{
     io::Write as _,
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{CANARY, Fetch, Request, Script, Server, ok, redirect, text::canary_in, tls};
 
-/// Everything that is a secret, in every way to pass it.
+/// A run for each kind of secret and for each way to pass it.
 fn secrets(url: &str) -> Vec<Fetch> {
     let user = format!("user:{CANARY}");
     let with_userinfo = url.replacen("://", &format!("://{user}@"), 1);
@@ -47,7 +47,7 @@ fn carried(server: &Server) -> Vec<bool> {
 }
 
 #[test]
-fn within_the_origin_they_go_along() {
+fn secrets_are_sent_within_the_origin() {
     let server = Server::build()
         .route("/a", redirect(302, "/b"))
         .route("/b", redirect(307, "c"))
@@ -64,7 +64,7 @@ fn within_the_origin_they_go_along() {
 }
 
 #[test]
-fn to_another_host_they_do_not_go() {
+fn secrets_are_not_sent_to_another_host() {
     let server = Server::build().on_all_addresses().otherwise(ok("")).start();
     let first = Server::at("/a", redirect(302, &server.url_as("127.0.0.2", "/b")));
     for (round, fetch) in secrets(&first.url("/a")).into_iter().enumerate() {
@@ -125,7 +125,7 @@ fn another_scheme_is_another_origin() {
 
 /// Two servers that send each other on: A `/a` → B `/b` → A `/c` → A `/d` → the end.
 #[test]
-fn on_return_they_stay_behind() {
+fn secrets_are_not_sent_again_on_return() {
     let known_later = Arc::new(OnceLock::<String>::new());
     let back = Arc::clone(&known_later);
     let b = Server::at(
@@ -154,7 +154,7 @@ fn on_return_they_stay_behind() {
 }
 
 #[test]
-fn what_is_no_secret_goes_along() {
+fn headers_that_are_no_secret_are_sent_to_every_origin() {
     let second = Server::always(ok(""));
     let first = Server::at("/a", redirect(302, &second.url("/b")));
     Fetch::new()

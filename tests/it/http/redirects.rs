@@ -1,4 +1,4 @@
-//! Where redirects lead, and with which method. What stays behind is in [`super::redirect_secrets`].
+//! Where redirects lead, and with which method. What they do to secrets is tested in [`super::redirect_secrets`].
 
 use crate::support::{Fetch, Script, Server, ok, record::RecordExt as _, redirect, reply, tls};
 
@@ -165,7 +165,7 @@ fn a_redirect_without_a_location_is_an_error() {
 }
 
 #[test]
-fn other_statuses_of_300_are_answers() {
+fn other_3xx_statuses_are_answers() {
     for status in [300, 304, 305, 306] {
         let server = Server::at(
             "/a",
@@ -237,7 +237,8 @@ fn two_different_locations_are_not_guessed_about() {
         .run()
         .record()
         .verdict();
-    // Both are sound: curl and browsers take one of them, the standard knows only one.
+    // An error and either location are acceptable: curl and browsers follow one of the two, and the standard allows
+    // only one.
     assert!(
         ["ok", "error redirect/headers"].contains(&verdict.as_str()),
         "{verdict}"
@@ -305,7 +306,7 @@ fn with_max_redirs_0_a_redirect_is_an_answer() {
 }
 
 #[test]
-fn the_last_answer_decides() {
+fn the_outcome_is_that_of_the_last_answer() {
     let server = Server::build().route("/a", redirect(302, "/b")).start();
     let record = Fetch::jsonl().arg(server.url("/a")).run().exits(1).record();
     assert_eq!(
@@ -329,7 +330,7 @@ fn an_error_behind_a_redirect_names_where_it_happened() {
 }
 
 #[test]
-fn the_body_of_a_redirect_holds_nothing_up() {
+fn the_body_of_a_redirect_is_not_waited_for() {
     let endless = "HTTP/1.1 302 X\r\nLocation: /b\r\nContent-Length: 1000000000\r\n\r\n";
     for script in [
         Script::new().send(endless).silence(),
@@ -339,16 +340,16 @@ fn the_body_of_a_redirect_holds_nothing_up() {
             .route("/a", script)
             .otherwise(ok(""))
             .start();
-        let out = Fetch::jsonl()
-            .args(["-t", "10", &server.url("/a")])
+        // A run that waited for the body would end at this limit, and not with 0.
+        Fetch::jsonl()
+            .args(["-t", "50", &server.url("/a")])
             .run()
             .exits(0);
-        assert!(out.elapsed.as_secs() < 9, "{:?}", out.elapsed);
     }
 }
 
 #[test]
-fn https_may_lead_to_http_and_back() {
+fn redirects_between_https_and_http_are_followed() {
     let plain = Server::build().otherwise(ok("end")).start();
     let safe = Server::build()
         .tls(tls::here())
@@ -376,7 +377,7 @@ fn https_may_lead_to_http_and_back() {
 }
 
 #[test]
-fn a_location_that_is_too_long_is_a_dead_redirect() {
+fn a_location_that_is_too_long_is_a_redirect_error() {
     let server = Server::build()
         .route("/a", redirect(302, &format!("/{}", "b".repeat(200_000))))
         .otherwise(ok("x"))

@@ -1,8 +1,8 @@
-//! Method, content, protocol: what the server sees of the options.
+//! Method, content and protocol: what the server sees of the options.
 
 use crate::support::{Fetch, Request, Script, Server, http2, ok, record::RecordExt as _, tls};
 
-/// What a server was asked by a run with these arguments and the URL.
+/// The request that a server gets from a run with these arguments.
 #[track_caller]
 fn asked(args: &[&str]) -> Request {
     asked_by(Fetch::jsonl().args(args))
@@ -217,7 +217,7 @@ fn https_is_spoken_to_a_server_that_is_trusted() {
     );
 }
 
-/// A TLS server that speaks HTTP/2 if it is asked to, else HTTP/1.1.
+/// A TLS server that speaks HTTP/2 if the client offers it, and HTTP/1.1 otherwise.
 fn either() -> Server {
     let config = tls::server(&["127.0.0.1"], &["h2", "http/1.1"]);
     Server::build()

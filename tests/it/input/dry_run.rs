@@ -4,11 +4,11 @@ use std::io::Write as _;
 
 use crate::support::{Fetch, Output, Server};
 
-/// A dry run whose reader has left before there was anything to say.
+/// A dry run whose reader leaves before anything is printed.
 fn dry_run_unread(list: &str) -> Output {
     let mut run = Fetch::new().args(["--dry-run", "-"]).stdin_open().spawn();
     run.close_stdout();
-    // Who leaves early does not read it all.
+    // A run that ends early does not read all of the list.
     let _ = run.take_stdin().write_all(list.as_bytes());
     run.wait()
 }
@@ -38,7 +38,7 @@ fn a_dry_run_whose_reader_left_ends_quietly() {
 }
 
 #[test]
-fn a_dry_run_may_exit_with_zero_too() {
+fn exit_zero_applies_to_a_dry_run() {
     let list = "http://127.0.0.1/\nhttp://[\n";
     let dry = || Fetch::new().args(["--dry-run", "-"]).stdin(list);
     let out = dry().arg("--exit-zero").run().exits(0);

@@ -9,7 +9,7 @@ fn fetched(line: &str) -> Value {
     Fetch::jsonl().stdin(line).run().exits(0).record()
 }
 
-/// The verdict about a line in the place of which `URL` is asked for.
+/// Asserts that a line is invalid. `URL` in it stands for the URL of a server that must not be asked.
 #[track_caller]
 fn refused(line: &str) {
     let server = Server::build().may_stay_unasked().start();
@@ -22,7 +22,7 @@ fn refused(line: &str) {
 }
 
 #[test]
-fn an_object_says_what_to_ask() {
+fn an_object_sets_the_request() {
     let server = Server::at("/a", ok("x"));
     let line = json!({
         "url": server.url("/a"), "method": "PUT", "headers": {"X-One": "1", "content-type": "text/x"},
@@ -78,7 +78,7 @@ fn meta_is_echoed_as_it_is() {
 }
 
 #[test]
-fn an_object_may_go_without_a_scheme() {
+fn the_url_of_an_object_may_lack_a_scheme() {
     let server = Server::at("/a", ok("x"));
     let line = format!("{{\"url\":\"127.0.0.1:{}/a\"}}", server.port());
     Fetch::jsonl()
@@ -90,7 +90,7 @@ fn an_object_may_go_without_a_scheme() {
 }
 
 #[test]
-fn an_object_and_the_options_go_together() {
+fn an_object_adds_to_the_options() {
     let server = Server::at("/a", ok("x"));
     let line =
         json!({"url": server.url("/a"), "method": "PATCH", "headers": {"X-Line": "1"}}).to_string();
@@ -176,7 +176,7 @@ fn an_object_without_a_url_is_an_error_that_says_so() {
 }
 
 #[test]
-fn what_is_no_object_of_the_right_types_is_an_error() {
+fn values_of_the_wrong_type_are_an_error() {
     for line in [
         r"{",
         r#"{"url": "URL""#,
@@ -229,7 +229,7 @@ fn deep_nesting_is_refused_or_echoed_and_never_a_crash() {
 }
 
 #[test]
-fn numbers_of_meta_are_echoed_as_they_are() {
+fn numbers_in_meta_are_echoed_unchanged() {
     let server = Server::always(ok("x"));
     let (url, meta) = (
         server.url("/a"),
@@ -251,7 +251,7 @@ fn numbers_of_meta_are_echoed_as_they_are() {
 }
 
 #[test]
-fn a_meta_that_no_one_could_read_back_is_refused() {
+fn meta_that_is_nested_too_deeply_to_be_read_back_is_refused() {
     let server = Server::always(ok("x"));
     let (open, close) = ("[".repeat(20_000), "]".repeat(20_000));
     let line = format!(r#"{{"url":"http://h/","meta":{open}{close}}}"#);
@@ -259,7 +259,7 @@ fn a_meta_that_no_one_could_read_back_is_refused() {
         .stdin(format!("{line}\n{}\n", server.url("/b")))
         .run()
         .exits(1);
-    // A reader with a limit of its own has to be able to read the record that says so.
+    // JSON parsers have limits on nesting of their own, and must be able to read the record of this line.
     assert_eq!(
         out.in_order()[0].verdict(),
         "error invalid_input/input",

@@ -1,12 +1,13 @@
-//! Sources and plain lines.
+//! Sources, and how they are split into lines.
 
 use std::{io::Write as _, thread};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{Fetch, Gate, Script, Server, ok, record::RecordExt as _};
 
-/// The records of this list, in its order.
+/// The records of a list, in input order.
 #[track_caller]
 pub(super) fn listed(list: impl AsRef<[u8]>) -> Vec<Value> {
     Fetch::jsonl().stdin(list).run().in_order()
@@ -16,7 +17,8 @@ pub(super) fn verdicts(records: &[Value]) -> Vec<String> {
     records.iter().map(Value::verdict).collect()
 }
 
-/// A line of so many blanks that they are over the limit alone, and text: the list goes on behind it.
+/// Asserts that a line of more white space than a line may have, with text at its end, is an invalid line, and that the
+/// next line is read.
 #[track_caller]
 fn blanks_and_text(blank: &str) {
     let server = Server::always(ok("x"));
@@ -251,7 +253,7 @@ fn a_source_that_is_missing_is_found_before_the_first_request() {
 }
 
 #[test]
-fn a_folder_is_no_source() {
+fn a_folder_as_a_source_is_a_usage_error() {
     let out = Fetch::new().arg("/tmp").run().exits(2);
     assert!(out.stderr().contains("/tmp"), "{}", out.stderr());
 }
@@ -280,17 +282,20 @@ fn the_first_result_is_there_while_the_input_is_still_open() {
 }
 
 #[test]
-fn no_more_than_a_bounded_look_ahead_is_read() {
+fn reading_ahead_is_bounded() {
     let gate = Gate::new();
     let server = Server::always(Script::new().wait(&gate).close());
     let line = server.url("/a\n");
-    let mut run = Fetch::jsonl()
-        .args(["-j1", "--deadline", "1s"])
-        .stdin_open()
-        .spawn();
+    let mut run = Fetch::jsonl().arg("-j1").stdin_open().spawn();
     let mut stdin = run.take_stdin();
     let writer = thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
-    let out = run.wait().exits(1);
+    server.wait_for_requests(1);
+    // Time to read on, if it does.
+    server.requests_once_quiet();
+    run.signal(Signal::INT);
+    run.stderr.wait_for("interrupted");
+    run.signal(Signal::INT);
+    let out = run.wait().exits(130);
     writer.join().unwrap();
     gate.open();
     let records = out.records();
@@ -313,14 +318,14 @@ fn a_line_of_more_blanks_than_fit_and_then_text_gets_its_record() {
 }
 
 #[test]
-fn so_does_one_of_blanks_that_are_not_those_of_ascii() {
+fn a_line_of_more_unicode_blanks_than_fit_and_then_text_gets_its_record() {
     for blank in ["\u{b}", "\u{a0}", "\u{2003}"] {
         blanks_and_text(blank);
     }
 }
 
 #[test]
-fn a_comment_may_stand_behind_any_blank() {
+fn a_comment_may_follow_any_white_space() {
     let server = Server::always(ok("x"));
     let mut list: String = [" ", "\t", "\u{b}", "\u{c}", "\u{a0}", "\u{b} \u{a0}"]
         .iter()

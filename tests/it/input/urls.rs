@@ -1,4 +1,4 @@
-//! Which lines are URLs, which are none, and how both are shown.
+//! Which lines are URLs, which are not, and how both are shown.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn the_default_scheme_is_https() {
 }
 
 #[test]
-fn what_is_no_url_becomes_a_record_and_the_run_goes_on() {
+fn a_line_that_is_not_a_url_becomes_a_record_and_the_run_goes_on() {
     let server = Server::always(ok("x"));
     for bad in [
         "http://",
@@ -90,7 +90,7 @@ fn userinfo_of_a_url_is_masked() {
 }
 
 #[test]
-fn passwords_in_lines_that_are_nearly_urls_are_not_shown() {
+fn passwords_in_malformed_urls_are_not_shown() {
     let lines = [
         format!("\"http://u:{CANARY}@h/\""),
         format!("git+https://u:{CANARY}@h/"),
@@ -101,7 +101,7 @@ fn passwords_in_lines_that_are_nearly_urls_are_not_shown() {
         let object = json!({ "url": line }).to_string();
         for line in [line, &object] {
             for format in ["text", "jsonl", "csv", "tsv"] {
-                // The runner looks for the secret in whatever comes out.
+                // The harness searches all output for the secret.
                 Fetch::new()
                     .args(["--format", format, "-v", "--summary-file", "sum.json", "-"])
                     .stdin(line)
@@ -116,7 +116,7 @@ fn passwords_in_lines_that_are_nearly_urls_are_not_shown() {
 }
 
 #[test]
-fn the_password_in_a_source_that_is_no_file_is_not_shown() {
+fn the_password_in_the_name_of_a_missing_source_is_not_shown() {
     for source in [
         format!("u:{CANARY}@h/x"),
         format!("u:{CANARY}@h"),
@@ -129,7 +129,7 @@ fn the_password_in_a_source_that_is_no_file_is_not_shown() {
 }
 
 #[test]
-fn a_line_without_a_host_is_no_url_and_no_one_is_asked() {
+fn a_line_without_a_host_is_not_a_url_and_sends_nothing() {
     let server = Server::build().may_stay_unasked().start();
     let port = server.port();
     for scheme in ["http", "https"] {
@@ -151,7 +151,7 @@ fn a_line_without_a_host_is_no_url_and_no_one_is_asked() {
 }
 
 #[test]
-fn a_url_that_is_too_long_to_be_sent_is_no_url() {
+fn a_url_that_is_too_long_to_be_sent_is_invalid() {
     let server = Server::always(ok("x"));
     let url = |length: usize| {
         let start = server.url("/");

@@ -1,4 +1,4 @@
-//! What a crash leaves of a journal and of files is gone on from, and what is not ours stays.
+//! A run resumes from what a crash leaves of a journal and of files, and never touches files of others.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn body(target: &str) -> String {
     format!("this is {target}")
 }
 
-/// A run that is over, and its journal.
+/// A finished run and its journal.
 struct Past {
     folder: Folder,
     run: fn(&Folder) -> Fetch,
@@ -56,7 +56,7 @@ impl Past {
         }
     }
 
-    /// Where each record ends, without its end of line.
+    /// The offset of the end of each record, not counting its line end.
     fn ends(&self) -> Vec<usize> {
         let bytes = self.journal.iter().enumerate();
         bytes
@@ -65,7 +65,7 @@ impl Past {
             .collect()
     }
 
-    /// Goes on with so many bytes of the journal, and comes to the same end.
+    /// Asserts that a run with the first `length` bytes of the journal ends with the same result.
     #[track_caller]
     fn goes_on_from(&self, length: usize) {
         self.folder.set_journal(&self.journal[..length]);
@@ -92,7 +92,7 @@ impl Past {
     }
 }
 
-/// By which one knows whether files are the same as before.
+/// The inode numbers, which show whether files were replaced.
 fn inodes(folder: &Folder) -> Vec<u64> {
     let names = folder.tree();
     names
@@ -101,7 +101,7 @@ fn inodes(folder: &Folder) -> Vec<u64> {
         .collect()
 }
 
-/// The end of the journal is lost, at each byte of the last record and near each end of a line.
+/// Cuts the journal at each byte of the last record and around the end of each line.
 fn a_journal_cut_in_its_last_record(run: fn(&Folder) -> Fetch) {
     let past = Past::new(run);
     let ends = past.ends();
@@ -125,7 +125,7 @@ fn a_journal_cut_anywhere(run: fn(&Folder) -> Fetch) {
     }
 }
 
-/// What a run leaves that died between a file and its record.
+/// Creates what a run leaves that died between publishing a file and writing its record.
 fn leave_unrecorded(folder: &Folder, name: &str, content: &str) {
     folder.write(name, content);
     let temporary = folder.path(".fetch-0123456789abcdef.tmp");
@@ -133,24 +133,24 @@ fn leave_unrecorded(folder: &Folder, name: &str, content: &str) {
 }
 
 #[test]
-fn a_journal_cut_in_its_last_record_is_gone_on_with() {
+fn a_journal_cut_within_its_last_record_can_be_resumed() {
     a_journal_cut_in_its_last_record(Folder::noting);
 }
 
 #[test]
-fn a_journal_cut_in_its_last_record_is_gone_on_with_among_its_files() {
+fn a_journal_cut_within_its_last_record_can_be_resumed_with_its_files() {
     a_journal_cut_in_its_last_record(Folder::keeping);
 }
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn a_journal_cut_at_any_byte_is_gone_on_with() {
+fn a_journal_cut_at_any_byte_can_be_resumed() {
     a_journal_cut_anywhere(Folder::noting);
 }
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn a_journal_cut_at_any_byte_is_gone_on_with_among_its_files() {
+fn a_journal_cut_at_any_byte_can_be_resumed_with_its_files() {
     a_journal_cut_anywhere(Folder::keeping);
 }
 
@@ -170,7 +170,7 @@ fn a_file_cut_short_with_its_journal_is_fetched_again() {
     }
 }
 
-/// Fetches again, twice, and leaves what is there under the name `1` alone both times.
+/// Fetches twice more, and asserts that whatever is at the name `1` is left alone both times.
 #[track_caller]
 fn refuses(folder: &Folder, server: &Server, what: &str) {
     for _ in 0..2 {
@@ -204,10 +204,10 @@ fn a_file_that_was_replaced_by_another_is_not_overwritten() {
 }
 
 #[test]
-fn what_took_the_place_of_a_file_and_is_none_is_left_alone() {
+fn something_else_in_the_place_of_a_file_is_left_alone() {
     let body = bytes(10_000);
     let server = Server::always(ok(&body));
-    // With the very bytes, because it is not what is in it that counts.
+    // The content is identical, because it must not matter.
     for content in [&body[..], &body[..5_000], b"theirs"] {
         let folder = Folder::new();
         folder.keeping().stdin(server.list(2)).run().exits(0);
@@ -244,7 +244,7 @@ fn a_file_that_the_journal_does_not_know_is_not_overwritten() {
 }
 
 #[test]
-fn a_file_that_the_journal_does_not_know_is_no_error_where_it_is_the_same() {
+fn a_file_that_the_journal_does_not_know_is_accepted_if_it_is_identical() {
     let body = bytes(10_000);
     let server = Server::always(ok(&body));
     let (folder, list) = (Folder::new(), server.list(2));
@@ -260,7 +260,7 @@ fn a_file_that_the_journal_does_not_know_is_no_error_where_it_is_the_same() {
 }
 
 #[test]
-fn a_journal_cut_short_does_not_make_theirs_ours() {
+fn a_truncated_journal_does_not_claim_files_of_others() {
     for run in BOTH {
         let past = Past::new(run);
         past.folder.set_journal("");
@@ -280,7 +280,7 @@ fn a_journal_cut_short_does_not_make_theirs_ours() {
 }
 
 #[test]
-fn what_was_cut_by_a_crash_is_no_file_to_be_content_with() {
+fn a_file_truncated_by_a_crash_is_fetched_again_despite_existing_skip() {
     let server = Server::always(ok("all of it"));
     let folder = Folder::new();
     let args = ["--existing", "skip", &server.url("/a")];
@@ -316,7 +316,7 @@ fn a_file_without_a_record_is_fetched_again_whatever_the_options() {
 }
 
 #[test]
-fn a_file_without_a_record_waits_for_its_own_list() {
+fn a_file_without_a_record_is_replaced_only_by_its_own_url() {
     let server = Server::always(ok("new"));
     let folder = Folder::new();
     leave_unrecorded(&folder, "a", "old");

@@ -1,4 +1,4 @@
-//! `--journal` when a run does not get to its end, and what it never does.
+//! `--journal`: runs that do not get to their end, and what is never written.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::{
     text::{assert_no_canary, bytes},
 };
 
-/// Enough to be on the disk before it is whole.
+/// Enough bytes to reach the disk before the body is complete.
 const HALF: usize = 1024 * 1024;
 
 fn count(records: &[Value], outcome: &str) -> usize {
@@ -18,13 +18,13 @@ fn count(records: &[Value], outcome: &str) -> usize {
     found.count()
 }
 
-/// Reads records until one is cancelled: by then the signal has been taken note of.
+/// Reads records until one is cancelled, which shows that the signal was handled.
 fn until_cancelled(run: &mut Running) {
     while run.record()["outcome"] != "cancelled" {}
 }
 
 #[test]
-fn a_journal_that_cannot_grow_ends_the_run_and_can_be_gone_on_with() {
+fn a_journal_that_cannot_grow_ends_the_run_and_can_be_resumed() {
     const URLS: usize = 500;
     for run in BOTH {
         let server = Server::always(ok("x"));
@@ -50,7 +50,7 @@ fn a_journal_that_cannot_grow_ends_the_run_and_can_be_gone_on_with() {
 }
 
 #[test]
-fn a_journal_that_cannot_even_begin_ends_the_run() {
+fn a_journal_that_cannot_take_a_single_record_ends_the_run() {
     let server = Server::always(ok("x"));
     for run in BOTH {
         let folder = Folder::new();
@@ -68,7 +68,7 @@ fn a_journal_that_cannot_even_begin_ends_the_run() {
 }
 
 #[test]
-fn a_dry_run_makes_nothing() {
+fn a_dry_run_creates_no_journal() {
     let args = ["--dry-run", "-o", "out", "--journal", JOURNAL, "list"];
     let out = Fetch::new()
         .file("list", "http://127.0.0.1:1/\n")
@@ -87,7 +87,7 @@ fn a_dry_run_makes_nothing() {
 }
 
 #[test]
-fn what_two_signals_cancel_is_noted_and_done_by_the_next_run() {
+fn what_two_signals_cancel_is_recorded_and_fetched_by_the_next_run() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let (body, gate) = (bytes(2 * HALF), Gate::new());
         let held = begin(&[], &body, HALF).wait(&gate).send(&body[HALF..]);
@@ -118,7 +118,7 @@ fn what_two_signals_cancel_is_noted_and_done_by_the_next_run() {
 }
 
 #[test]
-fn what_one_signal_lets_end_is_noted_as_done() {
+fn what_finishes_after_one_signal_is_recorded_as_ok() {
     for run in BOTH {
         let gate = Gate::new();
         let server = Server::always(begin(&[], b"x", 0).wait(&gate).send("x"));
@@ -137,7 +137,7 @@ fn what_one_signal_lets_end_is_noted_as_done() {
 }
 
 #[test]
-fn a_reader_that_leaves_leaves_a_journal_to_go_on_with() {
+fn a_journal_can_be_resumed_after_the_reader_left() {
     let gate = Gate::new();
     let held = Script::new()
         .wait(&gate)
@@ -159,7 +159,7 @@ fn a_reader_that_leaves_leaves_a_journal_to_go_on_with() {
 }
 
 #[test]
-fn no_secret_is_noted() {
+fn no_secret_is_in_the_journal() {
     let server = Server::build()
         .route("/cut", begin(&[], b"whole", 1).close())
         .otherwise(ok("x"))
@@ -196,7 +196,7 @@ fn no_secret_is_noted() {
 }
 
 #[test]
-fn a_journal_that_is_full_says_nothing_of_files_that_are_taken_back() {
+fn a_full_journal_records_no_file_that_is_removed_again() {
     const URLS: usize = 200;
     let gate = Gate::new();
     let script = Script::new()
@@ -211,7 +211,7 @@ fn a_journal_that_is_full_says_nothing_of_files_that_are_taken_back() {
         .stdin(server.list(URLS))
         .spawn();
     server.wait_for_requests(50);
-    // All at once, so that their records are written at once.
+    // All end at the same time, so that their records are written together.
     gate.open();
     run.wait().exits(3);
     for record in folder.journal() {

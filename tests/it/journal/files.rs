@@ -1,4 +1,4 @@
-//! `--journal` with `-o`: a file is whole and has the name that it had, or it is fetched again.
+//! `--journal` with `-o`: a file that is complete keeps its name, and any other is fetched again.
 
 use std::fs;
 
@@ -12,12 +12,12 @@ fn lines(server: &Server, paths: &[&str]) -> String {
     paths.iter().map(|path| server.url(path) + "\n").collect()
 }
 
-/// What the later of twins is called.
+/// The name that the later of two URLs with the same name gets.
 fn twin(stem: &str, url: &str, extension: &str) -> String {
     format!("{stem}-{}{extension}", &sha256(url)[..8])
 }
 
-/// Each path has its own answer.
+/// A server whose answers differ by path.
 fn server() -> Server {
     Server::build()
         .route("/a/photo.jpg", ok("photo of a"))
@@ -50,7 +50,7 @@ fn a_file_that_is_gone_or_cut_short_is_fetched_again() {
 }
 
 #[test]
-fn all_is_fetched_again_where_the_folder_is_gone() {
+fn everything_is_fetched_again_if_the_folder_is_gone() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     let list = server.list(3);
@@ -62,7 +62,7 @@ fn all_is_fetched_again_where_the_folder_is_gone() {
 }
 
 #[test]
-fn what_was_not_saved_is_fetched_once_it_is_to_be() {
+fn urls_fetched_without_a_folder_are_fetched_again_for_one() {
     let server = Server::at("/a", ok("x"));
     let (url, folder) = (server.url("/a"), Folder::new());
     folder.noting().arg(&url).run().exits(0);
@@ -81,7 +81,7 @@ fn what_was_not_saved_is_fetched_once_it_is_to_be() {
 }
 
 #[test]
-fn an_answer_without_a_body_to_save_is_done_all_the_same() {
+fn an_answer_without_a_body_counts_as_done() {
     let server = Server::build()
         .route("/empty", answer(200, ""))
         .route("/head", reply(200, &[], ""))
@@ -97,7 +97,7 @@ fn an_answer_without_a_body_to_save_is_done_all_the_same() {
 }
 
 #[test]
-fn a_new_url_in_front_takes_no_name_from_an_old_one() {
+fn a_new_url_before_an_old_one_does_not_take_its_name() {
     let server = server();
     let folder = Folder::new();
     let old = lines(&server, &["/a/photo.jpg"]);
@@ -120,7 +120,7 @@ fn a_new_url_in_front_takes_no_name_from_an_old_one() {
 }
 
 #[test]
-fn a_new_url_takes_no_name_from_one_that_is_no_more_in_the_list() {
+fn a_new_url_does_not_take_the_name_of_one_that_left_the_list() {
     let server = server();
     let folder = Folder::new();
     let first = lines(&server, &["/a/photo.jpg"]);
@@ -134,7 +134,7 @@ fn a_new_url_takes_no_name_from_one_that_is_no_more_in_the_list() {
 }
 
 #[test]
-fn a_new_url_takes_no_name_of_a_file_that_is_gone() {
+fn a_new_url_does_not_take_the_name_of_a_missing_file() {
     let server = server();
     let folder = Folder::new();
     let first = lines(&server, &["/a/photo.jpg"]);
@@ -148,7 +148,7 @@ fn a_new_url_takes_no_name_of_a_file_that_is_gone() {
 }
 
 #[test]
-fn a_url_keeps_its_name_when_its_twin_has_left_the_list() {
+fn a_url_keeps_its_name_when_the_other_of_that_name_has_left_the_list() {
     let server = server();
     let folder = Folder::new();
     let both = lines(&server, &["/a/photo.jpg", "/b/photo.jpg"]);
@@ -165,7 +165,7 @@ fn a_url_keeps_its_name_when_its_twin_has_left_the_list() {
 }
 
 #[test]
-fn the_name_of_what_failed_is_kept_for_it() {
+fn a_failed_url_keeps_its_name() {
     let server = Server::build()
         .route_in_turn("/a/x", [answer(500, "no"), ok("of a")])
         .route("/b/x", ok("of b"))
@@ -183,7 +183,7 @@ fn the_name_of_what_failed_is_kept_for_it() {
 }
 
 #[test]
-fn a_name_in_a_journal_leads_nowhere_else() {
+fn a_name_in_a_journal_cannot_leave_the_folder() {
     let server = Server::always(ok("new"));
     let url = server.url("/a");
     for name in ["../victim", "/victim", "..", "", ".", "a/b"] {

@@ -1,4 +1,4 @@
-//! `--journal`: what is no journal is refused before anything is sent, and stays as it was.
+//! `--journal`: a file that is not a journal is refused before anything is sent, and is not changed.
 
 use std::{
     fs,
@@ -9,12 +9,12 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::support::{Fetch, Folder, Gate, JOURNAL, Server, begin, journal::BOTH, ok};
 
-/// No one asks it anything.
+/// A server that must not be asked.
 fn unasked() -> Server {
     Server::build().may_stay_unasked().start()
 }
 
-/// A journal of so many URLs that are ok, and the server that they are at.
+/// A journal of `count` URLs that are ok, and their server.
 fn noted(count: usize) -> (Folder, Server) {
     let (folder, server) = (Folder::new(), Server::always(ok("x")));
     folder.noting().stdin(server.list(count)).run().exits(0);
@@ -46,18 +46,18 @@ fn a_second_run_at_the_same_time_is_refused_and_sends_nothing() {
 }
 
 #[test]
-fn what_a_killed_run_held_is_free() {
+fn a_killed_run_leaves_no_lock() {
     let (folder, server) = (Folder::new(), Server::always(ok("x")));
     let mut run = folder.noting().stdin_open().spawn();
     run.write(server.url("/0\n"));
     run.record();
-    // That is a SIGKILL.
+    // Dropping it kills the process.
     drop(run);
     folder.noting().stdin(server.list(2)).run().exits(0);
 }
 
 #[test]
-fn what_is_no_journal_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_journal_is_refused_and_left_alone() {
     let (journal, server) = noted(1);
     let record = String::from_utf8(journal.journal_bytes()).unwrap();
     let list = server.url("/1");
@@ -94,7 +94,7 @@ fn what_is_no_journal_is_refused_and_left_alone() {
 }
 
 #[test]
-fn what_is_not_even_text_is_refused_and_left_alone() {
+fn a_binary_file_is_refused_and_left_alone() {
     let content = b"\xff\xfe\x00\x01\n{}\n";
     let (folder, server) = (Folder::new(), unasked());
     folder.set_journal(content);
@@ -112,7 +112,7 @@ fn an_empty_file_is_a_journal() {
 }
 
 #[test]
-fn a_line_in_between_that_is_no_record_is_ignored_with_one_warning() {
+fn a_line_that_is_not_a_record_is_ignored_with_one_warning() {
     let (folder, server) = noted(3);
     let bytes = folder.journal_bytes();
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
@@ -129,7 +129,7 @@ fn a_line_in_between_that_is_no_record_is_ignored_with_one_warning() {
 }
 
 #[test]
-fn a_record_that_only_lacks_its_end_of_line_is_one() {
+fn a_last_record_without_a_line_end_counts() {
     let (folder, server) = noted(2);
     let bytes = folder.journal_bytes();
     folder.set_journal(bytes.trim_ascii_end());
@@ -140,7 +140,7 @@ fn a_record_that_only_lacks_its_end_of_line_is_one() {
 }
 
 #[test]
-fn the_list_is_no_journal() {
+fn the_list_cannot_be_the_journal() {
     for content in ["", "http://127.0.0.1:1/\n"] {
         let folder = Folder::new();
         let list = folder.beside("list");
@@ -161,7 +161,7 @@ fn the_list_is_no_journal() {
 }
 
 #[test]
-fn what_the_run_writes_is_no_journal() {
+fn other_outputs_of_the_run_cannot_be_the_journal() {
     let server = unasked();
     for other in ["--results", "--summary-file"] {
         for name in ["both", "./both", "sub/../both"] {
@@ -192,7 +192,7 @@ fn what_the_run_writes_is_no_journal() {
 }
 
 #[test]
-fn one_that_cannot_be_opened_is_found_before_the_first_request() {
+fn a_journal_that_cannot_be_opened_is_reported_before_the_first_request() {
     let server = unasked();
     let folder = Folder::new();
     let fifo = folder.beside("fifo");
@@ -218,7 +218,7 @@ fn one_that_cannot_be_opened_is_found_before_the_first_request() {
 }
 
 #[test]
-fn a_journal_is_not_where_the_lines_go() {
+fn standard_output_cannot_be_the_journal() {
     let folder = Folder::new();
     folder.set_journal("");
     let before = fs::metadata(folder.beside(JOURNAL)).unwrap().ino();

@@ -1,4 +1,4 @@
-//! `--journal`: what is written there, and what a run that goes on asks for.
+//! `--journal`: what is written to it, and what a later run fetches.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{
     record::RecordExt as _, reply,
 };
 
-/// What was asked after so many requests, sorted.
+/// The sorted targets of the requests after the first `before`.
 fn asked_since(server: &Server, before: usize) -> Vec<String> {
     let mut targets = server.targets().split_off(before);
     targets.sort();
@@ -20,7 +20,7 @@ fn by_index(mut records: Vec<Value>) -> Vec<Value> {
 }
 
 #[test]
-fn it_has_every_record_as_jsonl_whatever_the_format() {
+fn it_has_every_record_as_jsonl_in_any_format() {
     let server = Server::at("/0", ok("x"));
     for format in [
         &[][..],
@@ -47,7 +47,7 @@ fn it_has_every_record_as_jsonl_whatever_the_format() {
 }
 
 #[test]
-fn it_says_what_standard_output_says_and_is_only_added_to() {
+fn it_equals_standard_output_and_is_only_appended_to() {
     let server = Server::build()
         .route("/1", answer(500, "no"))
         .route("/2", begin(&[], b"whole", 2).close())
@@ -71,7 +71,7 @@ fn it_says_what_standard_output_says_and_is_only_added_to() {
 }
 
 #[test]
-fn what_is_ok_is_not_asked_for_again_and_what_failed_is() {
+fn urls_that_were_ok_are_skipped_and_failed_ones_are_fetched() {
     for run in BOTH {
         let server = Server::build()
             .route("/0", ok("zero"))
@@ -96,7 +96,7 @@ fn what_is_ok_is_not_asked_for_again_and_what_failed_is() {
 }
 
 #[test]
-fn what_is_skipped_was_never_sent_and_is_counted() {
+fn skipped_urls_are_not_sent_and_are_counted() {
     let server = Server::always(ok("x"));
     for run in BOTH {
         let folder = Folder::new();
@@ -132,7 +132,7 @@ fn what_is_skipped_was_never_sent_and_is_counted() {
 }
 
 #[test]
-fn a_list_that_was_edited_is_asked_for_what_is_new() {
+fn only_the_new_urls_of_an_edited_list_are_fetched() {
     for run in BOTH {
         let server = Server::always(ok("x"));
         let folder = Folder::new();
@@ -145,7 +145,7 @@ fn a_list_that_was_edited_is_asked_for_what_is_new() {
 }
 
 #[test]
-fn a_url_that_is_there_twice_is_not_asked_for_again_either() {
+fn a_url_that_is_listed_twice_is_skipped_twice() {
     for run in BOTH {
         let server = Server::always(ok("x"));
         let folder = Folder::new();
@@ -159,8 +159,8 @@ fn a_url_that_is_there_twice_is_not_asked_for_again_either() {
 }
 
 #[test]
-fn requests_that_differ_in_more_than_the_url_are_different() {
-    // Nothing that an answer to HEAD could not have, so that all can use one connection.
+fn requests_that_differ_in_method_content_or_id_are_different() {
+    // An empty body, which also suits HEAD, so that all requests can use one connection.
     let server = Server::always(reply(200, &[], ""));
     let url = server.url("/a");
     let lines = [
@@ -209,7 +209,7 @@ fn requests_that_differ_in_their_headers_or_meta_are_the_same() {
 }
 
 #[test]
-fn what_is_sent_by_an_option_counts_like_what_is_sent_by_a_line() {
+fn content_from_an_option_equals_content_from_a_line() {
     let server = Server::at("/a", ok("x"));
     let url = server.url("/a");
     let folder = Folder::new();
@@ -230,7 +230,7 @@ fn what_is_sent_by_an_option_counts_like_what_is_sent_by_a_line() {
     assert_eq!(out.verdicts(), ["skipped"]);
 }
 
-/// The line that a journal gets for a request that this is the answer to.
+/// The line that a run writes to its journal for this URL.
 fn line_for(url: &str, run: fn(&Folder) -> Fetch) -> Vec<u8> {
     let folder = Folder::new();
     run(&folder).arg(url).run();
@@ -238,7 +238,7 @@ fn line_for(url: &str, run: fn(&Folder) -> Fetch) -> Vec<u8> {
 }
 
 #[test]
-fn the_last_word_on_a_url_counts() {
+fn the_last_record_of_a_url_counts() {
     let server = Server::build()
         .route_in_turn("/a", [ok("x"), answer(500, "no"), ok("x")])
         .start();
@@ -259,7 +259,7 @@ fn the_last_word_on_a_url_counts() {
 }
 
 #[test]
-fn a_file_that_is_whole_counts_more_than_a_later_failure() {
+fn a_complete_file_beats_a_later_failure() {
     let server = Server::build()
         .route_in_turn("/a", [ok("x"), answer(500, "no")])
         .start();
@@ -273,7 +273,7 @@ fn a_file_that_is_whole_counts_more_than_a_later_failure() {
 }
 
 #[test]
-fn it_is_made_although_there_is_nothing_to_do() {
+fn it_is_created_even_for_an_empty_list() {
     let folder = Folder::new();
     folder.noting().stdin("").run().exits(0);
     assert!(folder.journal().is_empty());

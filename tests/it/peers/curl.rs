@@ -1,4 +1,4 @@
-//! What curl gets from a server, and whether `fetch` gets the same.
+//! Compares what curl and `fetch` get from a server.
 
 use std::{fs, path::Path, process::Output};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::daemon::program;
 use crate::support::{Fetch, record::RecordExt as _, tls};
 
-/// One request in the words of both: what stands for both, and what each has to be told besides.
+/// A request in the options of both: common ones, and those of each.
 pub(crate) struct Case {
     url: String,
     both: Vec<String>,
@@ -27,7 +27,7 @@ fn owned(args: &[&str]) -> Vec<String> {
     args.iter().map(|arg| (*arg).to_owned()).collect()
 }
 
-/// A request that both are told of in the same words.
+/// A request for which both take the same options.
 pub(crate) fn case(url: impl Into<String>, both: &[&str]) -> Case {
     Case {
         url: url.into(),
@@ -49,7 +49,7 @@ impl Case {
         self
     }
 
-    /// Neither gets a whole answer.
+    /// Expects that neither gets a complete answer.
     pub(crate) fn fails(mut self) -> Self {
         self.end = End::Failure;
         self
@@ -60,7 +60,7 @@ impl Case {
     }
 }
 
-/// What an answer is to whoever asked.
+/// The parts of an answer that are compared.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     status: u64,
@@ -71,10 +71,10 @@ pub(crate) struct Answer {
     sha256: String,
 }
 
-/// What curl exits with where it takes the early end of an HTTP/2 stream for an error, as 7.88 does now and then.
+/// The exit code of curl when it takes the early end of an HTTP/2 stream for an error, as 7.88 sometimes does.
 const STREAM_ERROR: Option<i32> = Some(92);
 
-/// What both do without being told by the case.
+/// The options of curl that match the defaults of `fetch`.
 const AS_FETCH: [&str; 8] = [
     "-q",
     "-sS",
@@ -109,7 +109,7 @@ fn curl(case: &Case, authority: &Path, body: &Path) -> Output {
     out
 }
 
-/// What came, or why no whole answer did.
+/// The answer, or why there was no complete one.
 fn by_curl(case: &Case) -> Result<Answer, String> {
     let folder = TempDir::new().unwrap();
     let (body, authority) = (folder.path().join("body"), folder.path().join("authority"));
@@ -120,7 +120,7 @@ fn by_curl(case: &Case) -> Result<Answer, String> {
         return Err(String::from_utf8_lossy(&out.stderr).into_owned());
     }
     let told: Vec<_> = told.split(' ').collect();
-    // With -I it writes the head to where the body goes.
+    // With -I, curl writes the head to the file of the body.
     let head = case.both.iter().any(|arg| arg == "-I");
     let body = if head {
         Vec::new()
@@ -140,7 +140,7 @@ fn by_curl(case: &Case) -> Result<Answer, String> {
     })
 }
 
-/// curl shows it, `fetch` does not.
+/// Removes the userinfo, which curl shows and `fetch` does not.
 fn without_userinfo(url: &str) -> String {
     let mut url = url::Url::parse(url).unwrap();
     url.set_username("").unwrap();
@@ -174,7 +174,7 @@ fn by_fetch(case: &Case) -> Result<Answer, String> {
     })
 }
 
-/// Asks with both, one after the other, and shows every difference.
+/// Sends each request with both programs and panics with all differences.
 #[track_caller]
 pub(crate) fn compare(cases: impl IntoIterator<Item = Case>) {
     let mut differences = Vec::new();

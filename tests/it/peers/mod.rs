@@ -1,6 +1,6 @@
-//! Servers and proxies that others wrote, as they are installed: `fetch` gets from them what curl gets.
+//! Servers and proxies of other projects, as they are installed: `fetch` gets from them what curl gets.
 //!
-//! They are not on every machine, so all of this is ignored unless asked for; `.ci/run` installs them, and asks.
+//! They are not on every machine, so these tests are ignored by default. `.ci/run` installs and runs them.
 
 mod connections;
 mod curl;

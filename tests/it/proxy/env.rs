@@ -1,8 +1,8 @@
-//! Proxies of the environment: which variable is for what, and what beats it.
+//! Proxies from the environment: which variable applies to what, and what takes precedence.
 
 use crate::support::{Fetch, Server, ok, proxy::proxy, tls};
 
-/// The variables that are read, with what they are for.
+/// The variables that are read, and the schemes that they apply to.
 const FOR_HTTP: [&str; 3] = ["http_proxy", "all_proxy", "ALL_PROXY"];
 const FOR_HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
@@ -14,7 +14,7 @@ fn origin() -> Server {
 }
 
 #[test]
-fn http_has_its_variables() {
+fn http_proxy_applies_to_http() {
     let server = Server::always(proxy());
     for name in FOR_HTTP {
         Fetch::new()
@@ -27,7 +27,7 @@ fn http_has_its_variables() {
 }
 
 #[test]
-fn https_has_its_variables() {
+fn https_proxy_applies_to_https() {
     let (server, origin) = (Server::always(proxy()), origin());
     for name in FOR_HTTPS {
         Fetch::new()
@@ -41,7 +41,7 @@ fn https_has_its_variables() {
     assert_eq!(server.targets(), [(); 4].map(|()| authority.clone()));
 }
 
-/// A header `Proxy` of a request becomes `HTTP_PROXY` in CGI.
+/// In CGI, a request header `Proxy` becomes the variable `HTTP_PROXY`.
 #[test]
 fn http_proxy_in_capitals_is_ignored() {
     let (proxy, direct) = (Server::build().start(), Server::always(ok("x")));
@@ -55,7 +55,7 @@ fn http_proxy_in_capitals_is_ignored() {
 }
 
 #[test]
-fn a_variable_of_one_scheme_is_not_for_the_other() {
+fn a_variable_does_not_apply_to_the_other_scheme() {
     let unasked = Server::build().start();
     let (plain, safe) = (Server::always(ok("x")), origin());
     Fetch::new()
@@ -74,7 +74,7 @@ fn a_variable_of_one_scheme_is_not_for_the_other() {
 }
 
 #[test]
-fn the_variable_of_the_scheme_beats_that_for_all() {
+fn the_variable_of_the_scheme_beats_all_proxy() {
     let (server, origin) = (Server::always(proxy()), origin());
     let unasked = Server::build().start();
     Fetch::new()
@@ -91,7 +91,7 @@ fn the_variable_of_the_scheme_beats_that_for_all() {
 }
 
 #[test]
-fn small_letters_beat_capitals() {
+fn lower_case_variables_beat_upper_case_ones() {
     let (server, origin) = (Server::always(proxy()), origin());
     let unasked = Server::build().start();
     for (small, capitals) in [("https_proxy", "HTTPS_PROXY"), ("all_proxy", "ALL_PROXY")] {
@@ -108,7 +108,7 @@ fn small_letters_beat_capitals() {
 }
 
 #[test]
-fn a_variable_needs_no_scheme() {
+fn the_proxy_url_in_a_variable_needs_no_scheme() {
     let server = Server::always(proxy());
     Fetch::new()
         .env("http_proxy", format!("127.0.0.1:{}", server.port()))
@@ -119,7 +119,7 @@ fn a_variable_needs_no_scheme() {
 }
 
 #[test]
-fn an_empty_variable_is_none() {
+fn an_empty_variable_means_no_proxy() {
     let server = Server::always(ok("x"));
     for name in FOR_HTTP {
         Fetch::new()

@@ -1,4 +1,4 @@
-//! Proxies that refuse, fail, babble or say nothing.
+//! Proxies that refuse, fail, break the protocol or stay silent.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn through(proxy: &str, url: &str) -> Output {
         .exits(1)
 }
 
-/// An error of the connection that names the proxy, and nothing of which is an answer.
+/// Asserts that the record is a connect error that names the proxy, without a status or other parts of an answer.
 #[track_caller]
 fn is_of_the_proxy(record: &Value, server: &Server, named: &str) {
     assert_eq!(record.verdict(), "error connect/connect", "{record}");
@@ -37,7 +37,7 @@ fn is_of_the_proxy(record: &Value, server: &Server, named: &str) {
 }
 
 #[test]
-fn a_tunnel_that_is_refused_is_told() {
+fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
     for status in [400, 401, 403, 404, 405, 407, 429, 500, 502, 503, 504, 511] {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
@@ -47,7 +47,7 @@ fn a_tunnel_that_is_refused_is_told() {
 }
 
 #[test]
-fn a_redirect_is_no_tunnel() {
+fn a_redirect_in_answer_to_connect_is_not_followed() {
     let elsewhere = Server::always(ok("x"));
     for status in [301, 302, 307, 308] {
         let server = Server::always(redirect(status, &elsewhere.url("/a")));
@@ -59,7 +59,7 @@ fn a_redirect_is_no_tunnel() {
 }
 
 #[test]
-fn a_proxy_that_goes_away_is_an_error_of_the_connection() {
+fn a_proxy_that_closes_the_connection_is_a_connect_error() {
     for script in [
         Script::new().close(),
         Script::new().reset(),
@@ -73,7 +73,7 @@ fn a_proxy_that_goes_away_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn a_proxy_that_babbles_is_an_error_of_the_connection() {
+fn a_proxy_that_does_not_speak_http_is_a_connect_error() {
     for text in [
         "hello\r\n\r\n",
         "SSH-2.0-OpenSSH_9.6\r\n\r\n",
@@ -90,7 +90,7 @@ fn a_proxy_that_babbles_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn a_reason_full_of_tricks_is_shown_escaped_or_not_at_all() {
+fn a_reason_phrase_with_escapes_is_shown_escaped_or_not_at_all() {
     let script = "HTTP/1.1 502 \u{1b}]52;c;eA==\u{7}\u{202e}\r\nContent-Length: 0\r\n\r\n";
     let server = Server::always(Script::new().send(script));
     for format in ["text", "jsonl", "csv"] {
@@ -103,7 +103,7 @@ fn a_reason_full_of_tricks_is_shown_escaped_or_not_at_all() {
 }
 
 #[test]
-fn headers_without_an_end_do_have_one() {
+fn endless_headers_of_a_proxy_are_an_error() {
     for piece in ["X: y\r\n".repeat(100), "x".repeat(4096)] {
         let script = Script::new().send("HTTP/1.1 200 OK\r\n").repeat(piece, 0);
         let server = Server::always(script);
@@ -113,7 +113,7 @@ fn headers_without_an_end_do_have_one() {
 }
 
 #[test]
-fn a_tunnel_that_leads_to_no_tls_is_an_error_of_tls() {
+fn a_tunnel_to_a_server_without_tls_is_a_tls_error() {
     for text in ["hello\r\n\r\n", "HTTP/1.1 400 Bad\r\n\r\n"] {
         let opened = format!("HTTP/1.1 200 OK\r\n\r\n{text}");
         let server = Server::always(Script::new().send(opened).close());
@@ -123,7 +123,7 @@ fn a_tunnel_that_leads_to_no_tls_is_an_error_of_tls() {
 }
 
 #[test]
-fn a_proxy_that_says_nothing_is_left_in_time() {
+fn a_silent_proxy_ends_at_the_timeouts() {
     let server = Server::always(Script::new().silence());
     for (limit, url) in [
         ("--connect-timeout", "https://a.invalid/"),
@@ -148,7 +148,7 @@ fn a_proxy_that_says_nothing_is_left_in_time() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_named() {
+fn a_proxy_that_refuses_connections_is_named() {
     let refusing = Refusing::new();
     let address = refusing.address().to_string();
     for url in ["http://a.invalid/", "https://a.invalid/"] {
@@ -176,7 +176,7 @@ fn what_a_proxy_answers_to_a_plain_request_is_the_answer() {
 }
 
 #[test]
-fn a_plain_request_that_gets_no_answer_is_an_error_of_the_connection() {
+fn a_plain_request_without_an_answer_is_a_connect_error() {
     let server = Server::always(Script::new().close());
     let record = through(&server.url(""), "http://a.invalid/a").record();
     assert_eq!(record["error"]["kind"], "connect", "{record}");
@@ -186,7 +186,7 @@ fn a_plain_request_that_gets_no_answer_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn a_tunnel_is_asked_for_again_where_retries_are_allowed() {
+fn a_refused_tunnel_is_retried() {
     let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let authority = format!("127.0.0.1:{}", origin.port());
     let server = Server::build()
@@ -206,9 +206,9 @@ fn a_tunnel_is_asked_for_again_where_retries_are_allowed() {
     assert_eq!((server.requests().len(), origin.requests().len()), (3, 1));
 }
 
-/// Nothing of a POST was sent when a tunnel was refused.
+/// When a tunnel is refused, nothing of the POST has been sent.
 #[test]
-fn a_post_is_tried_again_where_no_tunnel_stood() {
+fn a_post_is_retried_if_its_tunnel_was_refused() {
     let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let authority = format!("127.0.0.1:{}", origin.port());
     let server = Server::build()

@@ -1,4 +1,4 @@
-//! `-x`: what a proxy is asked, and for whom it is asked.
+//! `-x`: requests and tunnels through HTTP proxies.
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// Through a proxy that speaks HTTP.
+/// A run that uses the server as an HTTP proxy.
 fn through(server: &Server) -> Fetch {
     Fetch::jsonl().trusting().args(["-x", &server.url("")])
 }
 
-/// A server behind TLS for names that only a proxy can know.
+/// A TLS server with names that only the proxy can resolve.
 fn origin(names: &[&str]) -> Server {
     Server::build()
         .tls(tls::server(names, &["http/1.1"]))
@@ -57,7 +57,7 @@ fn the_port_stays_in_the_url() {
 }
 
 #[test]
-fn an_address_is_asked_for_there_too() {
+fn an_ip_address_goes_through_the_proxy_too() {
     let server = Server::always(proxy());
     let other = Server::always(ok(""));
     through(&server).arg(other.url("/a")).run().exits(0);
@@ -66,7 +66,7 @@ fn an_address_is_asked_for_there_too() {
 }
 
 #[test]
-fn methods_headers_and_bodies_go_along() {
+fn methods_headers_and_bodies_pass_through() {
     let server = Server::always(proxy());
     through(&server)
         .args(["-X", "PUT", "-d", "hello", "-H", "X-A: b"])
@@ -82,7 +82,7 @@ fn methods_headers_and_bodies_go_along() {
 }
 
 #[test]
-fn the_long_option_and_a_url_without_a_scheme_mean_the_same() {
+fn the_long_option_and_a_proxy_url_without_a_scheme_work() {
     let server = Server::always(proxy());
     let bare = format!("127.0.0.1:{}", server.port());
     for args in [
@@ -172,7 +172,7 @@ fn https_goes_through_a_tunnel() {
 }
 
 #[test]
-fn the_port_of_https_is_in_the_tunnel_by_default() {
+fn a_tunnel_names_the_default_port_of_https() {
     let origin = origin(&["a.invalid"]);
     let server = Server::always(to(origin.port()));
     through(&server).arg("https://a.invalid/").run().exits(0);
@@ -181,7 +181,7 @@ fn the_port_of_https_is_in_the_tunnel_by_default() {
 }
 
 #[test]
-fn the_certificate_in_a_tunnel_is_that_of_the_origin() {
+fn the_certificate_in_a_tunnel_is_checked_against_the_origin() {
     let origin = origin(&["a.invalid"]);
     let server = Server::always(proxy());
     let record = through(&server)
@@ -216,7 +216,7 @@ fn a_tunnel_is_kept_for_its_origin_only() {
 }
 
 #[test]
-fn many_tunnels_stand_at_a_time() {
+fn many_tunnels_can_be_open_at_a_time() {
     let gate = Gate::new();
     let held = Script::new()
         .wait(&gate)
@@ -249,7 +249,7 @@ fn redirects_go_through_the_proxy_on_every_hop() {
 }
 
 #[test]
-fn a_proxy_behind_tls_is_asked_within_it() {
+fn an_https_proxy_is_asked_over_tls() {
     let origin = origin(&["a.invalid"]);
     let server = Server::build().tls(tls::here()).otherwise(proxy()).start();
     let urls = ["http://a.invalid/a", &origin.url_as("a.invalid", "/b")];
@@ -261,7 +261,7 @@ fn a_proxy_behind_tls_is_asked_within_it() {
 }
 
 #[test]
-fn a_proxy_whose_certificate_is_not_believed_is_not_asked() {
+fn a_proxy_with_an_untrusted_certificate_is_not_asked() {
     let server = Server::build().tls(tls::here()).start();
     for url in ["http://a.invalid/", "https://a.invalid/"] {
         let record = Fetch::jsonl()
@@ -286,7 +286,7 @@ fn names_behind_a_proxy_are_not_looked_up() {
 }
 
 #[test]
-fn an_empty_proxy_is_none() {
+fn an_empty_proxy_means_no_proxy() {
     let server = Server::always(ok("x"));
     Fetch::new()
         .args(["-x", "", &server.url("/a")])
@@ -296,7 +296,7 @@ fn an_empty_proxy_is_none() {
 }
 
 #[test]
-fn what_is_no_proxy_is_a_mistake() {
+fn a_malformed_proxy_url_is_a_usage_error() {
     for proxy in [
         "ftp://127.0.0.1:1",
         "socks6://127.0.0.1:1",

@@ -1,10 +1,10 @@
-//! `--noproxy` and `no_proxy`: who is asked without a proxy.
+//! `--noproxy` and `no_proxy`: hosts that are reached without a proxy.
 
 use serde_json::Value;
 
 use crate::support::{Fetch, Server, ok, record::RecordExt as _, redirect, tls};
 
-/// A proxy, a server to ask without it, and names that lead to that server.
+/// A proxy, and a server that can be reached without it.
 struct Way {
     proxy: Server,
     direct: Server,
@@ -42,7 +42,7 @@ impl Way {
             .run()
             .record();
         let proxied = self.proxy.requests().len() > before;
-        // What no one answers was not proxied: the proxy answers everything.
+        // A request without an answer was not proxied, because the proxy answers everything.
         let expected = if proxied { "proxied" } else { "direct" };
         assert!(
             record["outcome"] == "error" && !proxied || record["size"] == expected.len(),
@@ -57,7 +57,7 @@ impl Way {
 }
 
 #[test]
-fn the_list_of_whom_to_ask_directly_has_many_forms() {
+fn the_list_has_many_forms() {
     let way = Way::new();
     for (list, host, proxied) in [
         ("*", "a.test", false),
@@ -98,7 +98,7 @@ fn the_list_of_whom_to_ask_directly_has_many_forms() {
         ("::/64", "[::1]", false),
         ("fd00::/8", "[::1]", true),
         ("::1/128", "[::1]", false),
-        // Names stay names: that one leads to an address is not looked at.
+        // Names are compared as names, whatever addresses they have.
         ("127.0.0.0/8", "a.test", true),
         ("127.0.0.1", "a.test", true),
     ] {
@@ -133,7 +133,7 @@ fn the_list_of_the_environment_is_read_in_either_case() {
 }
 
 #[test]
-fn the_list_of_the_command_line_takes_the_place_of_the_other() {
+fn the_option_replaces_the_variable() {
     let way = Way::new();
     for (list, host, proxied) in [
         ("a.test", "a.test", false),
@@ -149,7 +149,7 @@ fn the_list_of_the_command_line_takes_the_place_of_the_other() {
 }
 
 #[test]
-fn every_hop_is_held_against_the_list() {
+fn every_redirect_is_checked_against_the_list() {
     let direct = Server::always(ok("x"));
     let back = "http://b.invalid/b";
     let proxy = Server::build()
@@ -168,7 +168,7 @@ fn every_hop_is_held_against_the_list() {
 }
 
 #[test]
-fn https_that_needs_no_proxy_has_no_tunnel() {
+fn https_to_a_listed_host_uses_no_tunnel() {
     let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let proxy = Server::build().start();
     let record = Fetch::jsonl()

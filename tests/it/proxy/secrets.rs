@@ -1,4 +1,4 @@
-//! What a proxy is told about who asks, and what it is not; and who else is told nothing.
+//! Credentials of a proxy go to the proxy alone, and secrets of an origin do not go to the proxy.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The URL of the proxy, with the secret.
+/// The URL of the proxy, with the secret as its password.
 fn with_secret(server: &Server) -> String {
     server
         .url("")
@@ -43,7 +43,7 @@ fn credentials(server: &Server) -> Vec<Option<String>> {
 }
 
 #[test]
-fn a_proxy_gets_what_its_url_says() {
+fn a_proxy_gets_the_credentials_of_its_url() {
     let server = Server::always(proxy());
     let origin = origin();
     let urls = ["http://a.invalid/", &origin.url_as("a.invalid", "/")];
@@ -62,7 +62,7 @@ fn a_proxy_gets_what_its_url_says() {
 }
 
 #[test]
-fn what_its_url_says_is_decoded() {
+fn credentials_in_the_proxy_url_are_percent_decoded() {
     let server = Server::always(proxy());
     let port = server.port();
     for (userinfo, name, password) in [
@@ -84,7 +84,7 @@ fn what_its_url_says_is_decoded() {
 }
 
 #[test]
-fn a_proxy_without_userinfo_gets_none() {
+fn a_proxy_without_userinfo_gets_no_credentials() {
     let server = Server::always(proxy());
     Fetch::new()
         .args(["-u", "me:mine", "-x", &server.url("")])
@@ -100,7 +100,7 @@ fn a_proxy_without_userinfo_gets_none() {
 }
 
 #[test]
-fn the_variables_of_the_environment_may_hold_it() {
+fn a_proxy_url_in_the_environment_may_hold_credentials() {
     let server = Server::always(proxy());
     let origin = origin();
     Fetch::jsonl()
@@ -148,7 +148,7 @@ fn a_tunnel_is_asked_for_without_any_secret_of_the_origin() {
 }
 
 #[test]
-fn a_host_without_the_proxy_gets_nothing_meant_for_it() {
+fn a_host_reached_directly_gets_no_credentials_of_the_proxy() {
     let direct = Server::always(ok("x"));
     let server = Server::build()
         .route("http://a.invalid/a", redirect(302, &direct.url("/b")))
@@ -166,7 +166,7 @@ fn a_host_without_the_proxy_gets_nothing_meant_for_it() {
 }
 
 #[test]
-fn a_redirect_leaves_the_secret_of_the_origin_behind_and_not_that_of_the_proxy() {
+fn a_redirect_drops_the_secret_of_the_origin_and_keeps_that_of_the_proxy() {
     let server = Server::build()
         .route("http://a.invalid/a", redirect(302, "http://b.invalid/b"))
         .otherwise(proxy())
@@ -189,7 +189,7 @@ fn a_redirect_leaves_the_secret_of_the_origin_behind_and_not_that_of_the_proxy()
 }
 
 #[test]
-fn a_proxy_that_asks_who_one_is_gets_no_secret_of_the_origin() {
+fn a_proxy_that_answers_407_gets_no_secret_of_the_origin() {
     let asks = reply(407, &[("Proxy-Authenticate", "Basic realm=\"x\"")], "who?");
     let server = Server::always(asks);
     let record = Fetch::jsonl()
@@ -203,7 +203,7 @@ fn a_proxy_that_asks_who_one_is_gets_no_secret_of_the_origin() {
 }
 
 #[test]
-fn the_secret_is_in_nothing_that_a_run_leaves() {
+fn the_secret_is_in_no_output_and_no_file() {
     let refusing = Refusing::new();
     let dead = format!("http://user:{CANARY}@{}", refusing.address());
     let denies = Server::always(answer(403, "no"));
@@ -213,7 +213,7 @@ fn the_secret_is_in_nothing_that_a_run_leaves() {
         with_secret(&denies),
         with_secret(&works),
         format!("socks5://user:{CANARY}@{}", refusing.address()),
-        // These get no answer, each in its way.
+        // Each of these gets no answer, for a different reason.
         format!("socks5h://user:{CANARY}@127.0.0.1:{}", denies.port()),
         format!("https://user:{CANARY}@127.0.0.1:{}", denies.port()),
     ];
@@ -250,7 +250,7 @@ fn a_mistake_in_the_url_of_the_proxy_does_not_show_the_secret() {
 }
 
 #[test]
-fn the_header_for_proxies_is_not_for_the_list() {
+fn proxy_authorization_cannot_be_set_as_a_header() {
     let server = Server::always(ok("x"));
     for name in [
         "Proxy-Authorization",

@@ -1,4 +1,4 @@
-//! Proxies that speak SOCKS: who looks the name up, who says who he is, and what a refusal looks like.
+//! SOCKS proxies: where names are looked up, credentials, and refusals.
 
 use crate::support::{
     CANARY, Fetch, Server, ok,
@@ -21,7 +21,7 @@ fn hosts(socks: &Socks) -> Vec<String> {
 }
 
 #[test]
-fn an_address_is_asked_for_as_an_address() {
+fn an_ip_address_is_sent_as_an_address() {
     let server = Server::always(ok("x"));
     for (scheme, version) in SCHEMES.into_iter().zip([4, 5, 5]) {
         let socks = Socks::new(Manner::Open);
@@ -34,7 +34,7 @@ fn an_address_is_asked_for_as_an_address() {
         };
         assert_eq!(socks.asked(), [asked], "{scheme}");
     }
-    // What goes through is what would go without it.
+    // The request is the same as without a proxy.
     for request in server.requests() {
         let host = format!("127.0.0.1:{}", server.port());
         assert_eq!(
@@ -58,7 +58,7 @@ fn socks5_and_socks4_look_names_up_here() {
 }
 
 #[test]
-fn what_is_no_name_here_is_not_asked_for_there() {
+fn a_name_that_cannot_be_looked_up_is_not_sent_to_the_proxy() {
     for scheme in ["socks4", "socks5"] {
         let unasked = Server::build().start();
         let record = Fetch::jsonl()
@@ -74,7 +74,7 @@ fn what_is_no_name_here_is_not_asked_for_there() {
 }
 
 #[test]
-fn socks5h_leaves_names_to_the_proxy() {
+fn socks5h_sends_names_to_the_proxy() {
     let server = Server::always(ok("x"));
     let socks = Socks::new(Manner::Open);
     through(&socks, "socks5h")
@@ -91,7 +91,7 @@ fn socks5h_leaves_names_to_the_proxy() {
 }
 
 #[test]
-fn resolve_holds_where_names_are_looked_up_here() {
+fn resolve_applies_to_socks5_and_socks4() {
     let server = Server::always(ok("x"));
     let port = server.port();
     let socks = Socks::new(Manner::Open);
@@ -104,7 +104,7 @@ fn resolve_holds_where_names_are_looked_up_here() {
 }
 
 #[test]
-fn an_address_of_ipv6_is_asked_for_as_one() {
+fn an_ipv6_address_is_sent_as_one() {
     let server = Server::always(ok("x"));
     for scheme in ["socks5", "socks5h"] {
         let socks = Socks::new(Manner::Open);
@@ -136,7 +136,7 @@ fn tls_is_spoken_with_the_origin() {
 }
 
 #[test]
-fn name_and_password_of_the_url_are_said_decoded() {
+fn credentials_in_the_proxy_url_are_percent_decoded() {
     let server = Server::always(ok("x"));
     for scheme in ["socks5", "socks5h"] {
         for (userinfo, name, password) in [
@@ -157,7 +157,7 @@ fn name_and_password_of_the_url_are_said_decoded() {
 }
 
 #[test]
-fn they_are_said_to_the_proxy_and_no_one_else_and_shown_nowhere() {
+fn credentials_are_sent_to_the_proxy_only_and_shown_nowhere() {
     let server = Server::always(ok("x"));
     for manner in [
         Manner::AsksWho,
@@ -181,7 +181,7 @@ fn they_are_said_to_the_proxy_and_no_one_else_and_shown_nowhere() {
 }
 
 #[test]
-fn a_proxy_that_wants_to_know_who_and_is_not_told_is_an_error_of_the_connection() {
+fn a_proxy_that_demands_a_password_and_gets_none_is_a_connect_error() {
     let socks = Socks::new(Manner::AsksWho);
     let record = through(&socks, "socks5h")
         .arg("http://a.invalid/")
@@ -218,7 +218,7 @@ fn a_refusal_names_the_proxy() {
 }
 
 #[test]
-fn a_proxy_that_does_not_keep_to_the_rules_is_an_error_of_the_connection() {
+fn a_proxy_that_breaks_the_protocol_is_a_connect_error() {
     for manner in [
         Manner::AcceptsNoMethod,
         Manner::BelievesNoOne,
@@ -240,7 +240,7 @@ fn a_proxy_that_does_not_keep_to_the_rules_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn a_proxy_that_says_nothing_is_left_in_time() {
+fn a_silent_proxy_ends_at_the_connect_timeout() {
     for scheme in SCHEMES {
         let socks = Socks::new(Manner::Silent);
         let record = Fetch::jsonl()
@@ -294,7 +294,7 @@ fn a_redirect_goes_through_the_proxy_too() {
 }
 
 #[test]
-fn the_environment_may_name_one() {
+fn a_socks_proxy_may_come_from_the_environment() {
     let server = Server::always(ok("x"));
     for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
         let socks = Socks::new(Manner::Open);

@@ -1,4 +1,4 @@
-//! Each kind of error: where it happens, and what it says.
+//! The kinds of errors: their phases and their messages.
 
 use std::{
     fmt::Write as _,
@@ -19,7 +19,7 @@ fn fetched(script: Script) -> Value {
 }
 
 #[test]
-fn a_refused_connection_is_said_in_words() {
+fn a_refused_connection_is_described_in_words() {
     let refusing = Refusing::new();
     let record = Fetch::jsonl()
         .arg(format!("http://{}/", refusing.address()))
@@ -38,7 +38,7 @@ fn a_refused_connection_is_said_in_words() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_said_in_words() {
+fn an_unknown_name_is_described_in_words() {
     let record = Fetch::jsonl()
         .arg("http://nothing.invalid/")
         .run()
@@ -53,7 +53,7 @@ fn a_name_that_does_not_exist_is_said_in_words() {
 }
 
 #[test]
-fn an_address_of_no_one_is_an_error_of_the_connection() {
+fn an_unreachable_address_is_a_connect_error() {
     let record = Fetch::jsonl()
         .args(["--connect-timeout", "2s", "http://255.255.255.255/"])
         .run()
@@ -63,7 +63,7 @@ fn an_address_of_no_one_is_an_error_of_the_connection() {
 }
 
 #[test]
-fn a_server_that_closes_without_an_answer() {
+fn a_connection_closed_without_an_answer_is_a_connect_error() {
     let record = fetched(Script::new().close());
     assert_eq!(record.verdict(), "error connect/headers");
     assert!(
@@ -76,7 +76,7 @@ fn a_server_that_closes_without_an_answer() {
 }
 
 #[test]
-fn a_server_that_resets() {
+fn a_connection_reset_without_an_answer_is_a_connect_error() {
     let record = fetched(Script::new().reset());
     assert_eq!(record.verdict(), "error connect/headers");
     assert!(
@@ -87,7 +87,7 @@ fn a_server_that_resets() {
 }
 
 #[test]
-fn headers_that_break_off() {
+fn a_connection_closed_within_the_headers_is_a_connect_error() {
     let record = fetched(Script::new().send("HTTP/1.1 200 OK\r\nContent-Le").close());
     let verdict = record.verdict();
     assert!(
@@ -97,7 +97,7 @@ fn headers_that_break_off() {
 }
 
 #[test]
-fn what_is_no_http_is_an_error_of_the_protocol() {
+fn an_answer_that_is_not_http_is_a_protocol_error() {
     for answer in [
         "hello\r\n\r\n",
         "SSH-2.0-OpenSSH_9.6\r\n",
@@ -138,7 +138,7 @@ fn five_thousand_header_fields_and_256_kib_are_accepted() {
 }
 
 #[test]
-fn more_header_fields_are_an_error_of_the_protocol() {
+fn more_header_fields_are_a_protocol_error() {
     let many: String = (0..5_001).map(|_| "x: y\r\n").collect();
     let large = format!("x: {}\r\n", "x".repeat(300 * 1024));
     for fields in [many, large] {
@@ -156,7 +156,7 @@ fn more_header_fields_are_an_error_of_the_protocol() {
 }
 
 #[test]
-fn a_server_without_tls_is_an_error_of_tls() {
+fn a_server_without_tls_is_a_tls_error() {
     for script in [
         "HTTP/1.1 400 Bad\r\n\r\n",
         "",
@@ -181,7 +181,7 @@ fn a_server_without_tls_is_an_error_of_tls() {
 }
 
 #[test]
-fn a_certificate_of_no_authority_is_an_error_of_tls() {
+fn a_certificate_of_an_unknown_authority_is_a_tls_error() {
     let server = Server::build().tls(tls::here()).start();
     let record = Fetch::jsonl().arg(server.url("/a")).run().exits(1).record();
     assert_eq!(record.verdict(), "error tls/connect");
@@ -193,7 +193,7 @@ fn a_certificate_of_no_authority_is_an_error_of_tls() {
 }
 
 #[test]
-fn a_certificate_of_another_name_is_an_error_of_tls() {
+fn a_certificate_of_another_name_is_a_tls_error() {
     let server = Server::build()
         .tls(tls::server(&["example.com"], &[]))
         .start();
@@ -257,7 +257,7 @@ fn every_status_between_200_and_299_is_ok_by_default() {
 }
 
 #[test]
-fn switching_protocols_is_no_answer_to_wait_for() {
+fn an_answer_that_switches_protocols_is_not_waited_for() {
     let record = fetched(
         Script::new()
             .send("HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
@@ -267,7 +267,7 @@ fn switching_protocols_is_no_answer_to_wait_for() {
 }
 
 #[test]
-fn one_that_fails_leaves_the_others_alone() {
+fn a_failing_url_does_not_affect_the_others() {
     let refusing = Refusing::new();
     let server = Server::build()
         .route("/cut", Script::new().close())

@@ -1,7 +1,7 @@
-//! Text of a server or of the list never reaches a terminal as it is.
+//! Text from a server or from the list never reaches a terminal unescaped.
 //!
-//! That no output holds a character that a terminal obeys is checked in each run of [`Fetch`]; the tests here see to
-//! it that there are such characters, and that they can be read.
+//! The harness checks each run of [`Fetch`] for characters that a terminal obeys. The tests here provide such
+//! characters, and check that they can still be read.
 
 use crate::support::{Fetch, Server, ok, record::RecordExt as _, redirect, reply};
 
@@ -42,7 +42,7 @@ fn a_url_of_the_list_is_escaped() {
 }
 
 #[test]
-fn jsonl_gives_back_what_it_escaped() {
+fn jsonl_escapes_can_be_decoded() {
     let server = Server::always(ok("x"));
     let url = server.url(&format!("/a{NASTY}b\u{e0041}"));
     let record = Fetch::jsonl().stdin(&url).run().exits(0).record();
@@ -50,7 +50,7 @@ fn jsonl_gives_back_what_it_escaped() {
 }
 
 #[test]
-fn the_exact_escapes() {
+fn text_and_tables_use_these_escapes() {
     let server = Server::always(ok("x"));
     let url = server.url("/a\u{1b}\u{7f}\u{9b}\u{202e}ü");
     let text = Fetch::new().stdin(&url).run().exits(0);
@@ -155,7 +155,7 @@ fn meta_id_and_name_are_escaped() {
 }
 
 #[test]
-fn white_space_between_the_tokens_of_meta_is_no_way_round() {
+fn white_space_between_the_tokens_of_meta_reaches_no_output() {
     let server = Server::always(ok("x"));
     let line = format!("{{\"url\":\"{}\",\"meta\":[1,\r2,\t3]}}", server.url("/a"));
     let out = Fetch::jsonl().stdin(line).run().exits(0);

@@ -1,10 +1,10 @@
-//! What the formats look like, to the byte.
+//! The exact output of the formats.
 
 use crate::support::{
     Fetch, Output, Script, Server, answer, ok, port::Refusing, record, redirect, text::normalised,
 };
 
-/// Some of everything, in this order.
+/// A server and a list with outcomes of every kind.
 struct Site {
     server: Server,
     refusing: Refusing,
@@ -100,7 +100,7 @@ fn text_has_seconds_with_three_decimals() {
 }
 
 #[test]
-fn text_is_made_for_awk() {
+fn text_can_be_split_by_awk() {
     let server = Server::always(ok("x"));
     let list = format!(
         "{}\n{}\n",
@@ -250,7 +250,7 @@ fn csv_is_a_table() {
 }
 
 #[test]
-fn csv_is_quoted_as_rfc_4180_says() {
+fn csv_is_quoted_by_rfc_4180() {
     let server = Server::always(ok("x"));
     let out = Fetch::new()
         .args(["--format", "csv", "-"])
@@ -289,7 +289,7 @@ fn tsv_is_the_same_table_with_tabs() {
 }
 
 #[test]
-fn a_table_of_nothing_is_its_header() {
+fn a_table_of_an_empty_list_is_its_header() {
     for format in ["csv", "tsv"] {
         let out = Fetch::new()
             .args(["--format", format])
@@ -318,7 +318,7 @@ fn a_cell_that_a_spreadsheet_would_run_is_defused() {
         let mut seen = 0;
         for row in rows.records().map(Result::unwrap) {
             seen += 1;
-            // What stands before an @ is masked, be it nothing.
+            // Userinfo is masked even if it is empty.
             assert!(
                 row[1].starts_with('\'') || row[1].starts_with("***@"),
                 "{row:?}"
@@ -334,7 +334,7 @@ fn a_cell_that_a_spreadsheet_would_run_is_defused() {
 }
 
 #[test]
-fn the_format_is_one_of_four() {
+fn an_unknown_format_is_a_usage_error() {
     let out = Fetch::new()
         .args(["--format", "xml", "http://127.0.0.1/"])
         .run()

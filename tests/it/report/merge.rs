@@ -1,4 +1,4 @@
-//! `--merge`: whether the summaries of all shards are one whole list.
+//! `--merge`: checks that the summaries of all shards make up one complete list.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::support::{Fetch, Output, Running, Server, answer, ok};
 
 const SHARDS: usize = 3;
 
-/// A list in a folder, and a server with one host for each address.
+/// A list in a folder, and a server with many hosts.
 struct Site {
     folder: TempDir,
     server: Server,
 }
 
 impl Site {
-    /// Of every ten URLs, one is not there.
+    /// One URL of ten is a 404.
     fn new() -> Self {
         let server = Server::build()
             .on_all_addresses()
@@ -32,7 +32,7 @@ impl Site {
         Self { folder, server }
     }
 
-    /// Every shard, run to its end.
+    /// A site whose shards have all been fetched.
     fn fetched() -> Self {
         let site = Self::new();
         for number in 0..SHARDS {
@@ -41,7 +41,7 @@ impl Site {
         site
     }
 
-    /// A run there.
+    /// A run in the folder.
     fn run(&self) -> Fetch {
         let folder = self.folder.path();
         Fetch::new().under(["env".as_ref(), "-C".as_ref(), folder.as_os_str()])
@@ -59,7 +59,7 @@ impl Site {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// A run of a shard of what is to be named.
+    /// A run of one shard, without a source.
     fn shard(&self, number: usize) -> Fetch {
         let shard = format!("{number}/{SHARDS}");
         let run = self
@@ -73,7 +73,7 @@ impl Site {
         self.shard(number).arg("list").args(args).run()
     }
 
-    /// A shard that was run, run again from its beginning: under way.
+    /// Starts a shard again that was fetched before.
     fn begin_again(&self, number: usize) -> Running {
         for name in [results(number), summary(number)] {
             fs::remove_file(self.path(&name)).unwrap();
@@ -92,7 +92,7 @@ impl Site {
             .run()
     }
 
-    /// Changes a summary.
+    /// Changes the summary of a shard.
     fn edit(&self, number: usize, edit: impl FnOnce(&mut Value)) {
         let text = self.read(&summary(number));
         let mut value = serde_json::from_slice(&text).unwrap();
@@ -100,7 +100,7 @@ impl Site {
         self.write(&summary(number), &value.to_string());
     }
 
-    /// What `--merge` says of all of them, and that it says no more than that.
+    /// Asserts that `--merge` refuses the summaries with exactly these messages.
     #[track_caller]
     fn assert_refused(&self, summaries: &[usize], said: &[&str]) {
         let out = self.merge(summaries).exits(1);
@@ -122,7 +122,7 @@ fn summary(number: usize) -> String {
 }
 
 #[test]
-fn the_sum_of_all_shards() {
+fn all_shards_merge_into_the_sum_of_their_counts() {
     let site = Site::fetched();
     let out = site.merge(&[1, 0, 2]).exits(0);
     assert_eq!(out.stderr(), "");
@@ -139,7 +139,7 @@ fn the_sum_of_all_shards() {
 }
 
 #[test]
-fn a_summary_says_of_which_list_and_shard_it_is() {
+fn a_summary_names_its_list_and_its_shard() {
     let site = Site::fetched();
     let summary: Value = serde_json::from_slice(&site.read(&summary(1))).unwrap();
     let shard = json!({"number": 1, "count": 3, "by": "host", "hash": "fnv1a64-fmix64"});
@@ -166,7 +166,7 @@ fn a_summary_says_of_which_list_and_shard_it_is() {
 }
 
 #[test]
-fn without_shards_it_is_the_only_one() {
+fn a_run_without_shards_is_shard_0_of_1() {
     let site = Site::new();
     let run = site.run().args(["list", "--exit-zero"]);
     run.args(["--summary-file", "0.json"]).run().exits(0);
@@ -179,7 +179,7 @@ fn without_shards_it_is_the_only_one() {
 }
 
 #[test]
-fn shards_that_are_missing_or_there_twice() {
+fn missing_and_doubled_shards_are_refused() {
     let site = Site::fetched();
     site.assert_refused(&[0, 2], &["shard 1/3: missing"]);
     site.assert_refused(
@@ -193,7 +193,7 @@ fn shards_that_are_missing_or_there_twice() {
 }
 
 #[test]
-fn a_shard_that_stopped_early() {
+fn a_shard_that_stopped_early_is_refused() {
     let site = Site::fetched();
     fs::remove_file(site.path(&results(2))).unwrap();
     site.fetch(2, &["--fail-fast", "--accept", "404", "-j1"]);
@@ -203,7 +203,7 @@ fn a_shard_that_stopped_early() {
 }
 
 #[test]
-fn shards_that_are_not_of_one_list() {
+fn shards_of_different_lists_are_refused() {
     let site = Site::fetched();
     for (part, key, value) in [
         ("list", "sha256", json!("0")),
@@ -226,7 +226,7 @@ fn shards_that_are_not_of_one_list() {
 }
 
 #[test]
-fn shards_that_lie() {
+fn summaries_that_do_not_match_their_results_are_refused() {
     let site = Site::fetched();
     site.edit(1, |summary| summary["ok"] = json!(1));
     site.assert_refused(&[0, 1, 2], &["shard 1/3 (1.json): "]);
@@ -252,7 +252,7 @@ fn shards_that_lie() {
 }
 
 #[test]
-fn numbers_that_cannot_be() {
+fn impossible_numbers_in_a_summary_are_refused() {
     let site = Site::fetched();
     for (key, value) in [
         ("count", json!(u32::MAX)),
@@ -295,7 +295,7 @@ fn results_are_found_beside_the_summary_too_and_must_be_there() {
             .run()
     };
     assert_eq!(merge().exits(0).stderr(), "");
-    // What has the name where it was written may be somebody else's by now.
+    // The file at the path where the results were written may belong to somebody else by now.
     site.write(&results(1), "another list's\n");
     assert_eq!(merge().exits(0).stderr(), "");
     fs::remove_file(site.path(&results(1))).unwrap();
@@ -309,15 +309,15 @@ fn results_are_found_beside_the_summary_too_and_must_be_there() {
 }
 
 #[test]
-fn a_summary_that_is_not_there_is_a_shard_that_is_missing() {
+fn a_missing_summary_is_a_missing_shard() {
     let site = Site::fetched();
     fs::remove_file(site.path(&summary(1))).unwrap();
     site.assert_refused(&[0, 1, 2], &["1.json: no such file", "shard 1/3: missing"]);
 }
 
-/// With other options, one reads a line as another host or URL, or as none.
+/// With different options, shards may read the same line as different URLs.
 #[test]
-fn shards_with_options_of_their_own_are_not_one_list() {
+fn shards_read_with_different_options_are_refused() {
     let site = Site::new();
     let url = |n: usize| {
         let host = format!("127.0.0.{}", n + 1);
@@ -334,7 +334,7 @@ fn shards_with_options_of_their_own_are_not_one_list() {
 }
 
 #[test]
-fn a_shard_whose_results_are_there_does_nothing_and_its_summary_stays() {
+fn a_shard_with_existing_results_does_nothing_and_keeps_its_summary() {
     let site = Site::fetched();
     let (sent, before) = (site.server.requests().len(), site.read(&summary(1)));
     site.fetch(1, &[]).exits(0);
@@ -342,9 +342,9 @@ fn a_shard_whose_results_are_there_does_nothing_and_its_summary_stays() {
     assert_eq!(site.read(&summary(1)), before);
 }
 
-/// The other way round, the next run would find nothing to do, and the summary never come.
+/// If the results appeared first, the next run would do nothing, and there would never be a summary.
 #[test]
-fn without_its_summary_no_results_appear() {
+fn results_appear_only_after_their_summary() {
     let site = Site::new();
     fs::create_dir(site.path("0.json")).unwrap();
     site.fetch(0, &[]).exits(2);
@@ -364,7 +364,7 @@ fn without_its_summary_no_results_appear() {
 }
 
 #[test]
-fn a_shard_that_is_killed_and_run_again_is_as_good() {
+fn a_shard_that_was_killed_and_run_again_can_be_merged() {
     let site = Site::fetched();
     let mut run = site.begin_again(1);
     run.kill();
@@ -375,7 +375,7 @@ fn a_shard_that_is_killed_and_run_again_is_as_good() {
 }
 
 #[test]
-fn of_two_runs_of_one_shard_the_first_to_end_counts() {
+fn the_first_of_two_runs_of_a_shard_to_end_counts() {
     let site = Site::fetched();
     let slow = site.begin_again(1);
     site.fetch(1, &[]).exits(0);
@@ -385,7 +385,7 @@ fn of_two_runs_of_one_shard_the_first_to_end_counts() {
 }
 
 #[test]
-fn results_without_a_summary_are_told() {
+fn results_without_a_summary_are_reported() {
     let site = Site::fetched();
     fs::remove_file(site.path(&summary(1))).unwrap();
     let out = site.fetch(1, &[]).exits(0);
@@ -397,7 +397,7 @@ fn results_without_a_summary_are_told() {
 }
 
 #[test]
-fn what_is_no_summary_is_refused() {
+fn a_file_that_is_not_a_summary_is_refused() {
     for (name, reason) in [("list", "not what"), ("object", "not what")] {
         let run = Fetch::new()
             .file("list", "http://a/\n")

@@ -1,4 +1,4 @@
-//! `-w`: a line of one's own.
+//! `-w`: output by a template.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::{
     Fetch, Server, answer, ok, port::Refusing, record, redirect, reply, text::normalised,
 };
 
-/// What a template makes of an answer of five bytes behind a redirect.
+/// The output of a template for an answer of five bytes after a redirect.
 #[track_caller]
 fn written(template: &str) -> String {
     let server = Server::build()
@@ -21,7 +21,7 @@ fn written(template: &str) -> String {
 }
 
 #[test]
-fn keys_become_their_values() {
+fn keys_are_replaced_by_their_values() {
     assert_eq!(written("%{status} %{outcome} %{size}"), "200 ok 5\n");
     assert_eq!(
         written("%{url}>%{final_url}"),
@@ -71,7 +71,7 @@ fn the_help_lists_every_key_in_the_order_of_the_record() {
 }
 
 #[test]
-fn every_key_of_the_record_is_a_name() {
+fn every_key_of_the_record_can_be_used() {
     for key in record::KEYS.into_iter().chain(record::ON_DEMAND) {
         let line = written(&format!("<%{{{key}}}>"));
         assert!(
@@ -112,7 +112,7 @@ fn lists_and_objects_are_json() {
 }
 
 #[test]
-fn without_an_answer_the_code_is_000_and_the_message_is_there() {
+fn without_an_answer_the_code_is_000_and_the_message_is_set() {
     let refusing = Refusing::new();
     let url = format!("http://{}/", refusing.address());
     let out = Fetch::new()
@@ -177,7 +177,7 @@ fn a_template_and_a_format_exclude_each_other() {
 }
 
 #[test]
-fn body_headers_and_sum_are_kept_where_they_are_asked_for() {
+fn a_template_that_names_body_headers_or_checksum_gets_them() {
     let server = Server::at("/a", reply(200, &[("X-A", "1")], "hello"));
     let out = Fetch::new()
         .args(["-w", "%{body}|%{headers}|%{sha256}", &server.url("/a")])
@@ -198,7 +198,7 @@ fn body_headers_and_sum_are_kept_where_they_are_asked_for() {
 }
 
 #[test]
-fn a_value_is_not_a_template() {
+fn a_value_is_not_expanded_again() {
     let server = Server::always(answer(200, "%{url}\\n"));
     let out = Fetch::new()
         .args(["-w", "%{url} %{body}", &server.url("/%{status}")])

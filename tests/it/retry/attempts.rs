@@ -1,4 +1,4 @@
-//! What the record and the other formats tell of the attempts.
+//! How attempts appear in the record and in the other formats.
 
 use super::policy::{CUT_OFF, SOON, delays, story, with_retries};
 use crate::support::{
@@ -6,7 +6,7 @@ use crate::support::{
 };
 
 #[test]
-fn the_record_is_of_the_last_attempt_and_tells_of_all() {
+fn the_record_is_of_the_last_attempt_and_lists_all() {
     let server = Server::build()
         .route_in_turn(
             "/a",
@@ -44,11 +44,12 @@ fn the_record_is_of_the_last_attempt_and_tells_of_all() {
         .map(|attempt| attempt["time_total"].as_f64().unwrap() + attempt["delay"].as_f64().unwrap())
         .sum();
     let elapsed = record["time_elapsed"].as_f64().unwrap();
-    assert!((elapsed - spent).abs() < 0.1, "{spent} of {record}");
+    // Each of the six is rounded.
+    assert!(elapsed >= spent - 0.006, "{spent} of {record}");
 }
 
 #[test]
-fn the_error_of_the_last_attempt_is_the_records() {
+fn the_record_has_the_error_of_the_last_attempt() {
     let server = Server::build()
         .route_in_turn("/a", [answer(503, "overloaded"), Script::new().close()])
         .start();
@@ -59,7 +60,7 @@ fn the_error_of_the_last_attempt_is_the_records() {
 }
 
 #[test]
-fn text_says_how_often() {
+fn text_shows_the_number_of_retries() {
     let server = Server::build()
         .route_in_turn("/a", [answer(503, "no"), answer(500, "no"), ok("x")])
         .route_in_turn("/b", [answer(503, "no")])
@@ -115,7 +116,7 @@ fn other_formats_count_the_attempts() {
 }
 
 #[test]
-fn verbose_tells_of_attempts_while_they_happen() {
+fn verbose_reports_retries_while_they_happen() {
     let gate = Gate::new();
     let held = Script::new()
         .wait(&gate)
@@ -135,7 +136,7 @@ fn verbose_tells_of_attempts_while_they_happen() {
 }
 
 #[test]
-fn without_verbose_no_word_of_attempts() {
+fn without_verbose_retries_are_not_reported() {
     let server = Server::build()
         .route_in_turn("/a", [answer(503, "no"), ok("")])
         .start();

@@ -1,24 +1,24 @@
-//! Retry-After that is longer than allowed, not a time, or does not count.
+//! Retry-After with a time that is too long, malformed, or to be ignored.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::retry_after::{between, http_date, told};
-use crate::support::{Fetch, PATIENCE, Server, ok, record::RecordExt as _};
+use rustix::process::Signal;
 
-/// The one record, which does not pass for one with [`Fetch`]'s own checks: an answer that is not accepted, with
-/// an error beside it.
+use super::retry_after::{ANY_LENGTH, LONG, between, http_date, told};
+use crate::support::{Fetch, Server, ok, record::RecordExt as _};
+
+/// The record of a URL whose Retry-After is longer than allowed. It has an error beside the status, which the checks of
+/// the harness do not expect.
 #[track_caller]
 fn refused_rest(server: &Server, args: &[&str]) -> Value {
-    let began = Instant::now();
     let out = Fetch::jsonl()
         .args(["--retry", "3", "--retry-delay", "10ms"])
         .args(args)
         .arg(server.url("/a"))
         .run()
         .exits(1);
-    assert!(began.elapsed() < Duration::from_secs(3), "at once");
     assert_eq!(out.lines().len(), 1, "{}", out.stdout());
     let record: Value = serde_json::from_str(out.stdout()).unwrap();
     assert_eq!(record["outcome"], "http_error", "{record}");
@@ -27,7 +27,7 @@ fn refused_rest(server: &Server, args: &[&str]) -> Value {
 }
 
 #[test]
-fn a_rest_longer_than_allowed_is_a_failure_that_says_so() {
+fn a_longer_time_than_allowed_is_a_failure_that_names_the_option() {
     let far = http_date(SystemTime::now() + Duration::from_secs(3600));
     for (rest, args) in [
         ("61", &[][..]),
@@ -53,7 +53,7 @@ fn a_rest_longer_than_allowed_is_a_failure_that_says_so() {
 }
 
 #[test]
-fn a_rest_as_long_as_allowed_is_honoured() {
+fn a_time_as_long_as_allowed_is_honoured() {
     let server = Server::build()
         .route_in_turn("/a", [told(503, "1"), ok("x")])
         .start();
@@ -66,7 +66,7 @@ fn a_rest_as_long_as_allowed_is_honoured() {
 }
 
 #[test]
-fn a_rest_longer_than_allowed_is_said_in_text_too() {
+fn a_longer_time_than_allowed_is_shown_in_text_too() {
     let server = Server::always(told(503, "120"));
     let out = Fetch::new()
         .args(["--retry", "3", &server.url("/a")])
@@ -78,7 +78,7 @@ fn a_rest_longer_than_allowed_is_said_in_text_too() {
 }
 
 #[test]
-fn no_rest_is_too_long_where_there_is_no_limit() {
+fn any_time_is_honoured_without_a_limit() {
     for rest in [
         "100000000",
         "99999999999",
@@ -87,12 +87,14 @@ fn no_rest_is_too_long_where_there_is_no_limit() {
         "Fri, 31 Dec 9999 23:59:59 GMT",
     ] {
         let server = Server::always(told(503, rest));
-        let out = Fetch::jsonl()
-            .args(["--retry", "1", "--retry-max-delay", "0"])
-            .args(["--deadline", "300ms", &server.url("/a")])
-            .run()
-            .exits(1);
-        assert_eq!(out.record()["outcome"], "cancelled", "{rest}");
+        let run = Fetch::jsonl()
+            .args(["-v", "--retry", "1", &server.url("/a")])
+            .args(ANY_LENGTH)
+            .spawn();
+        run.stderr.wait_for("attempt 2 in ");
+        run.signal(Signal::INT);
+        let record = run.wait().exits(130).record();
+        assert_eq!(record["outcome"], "cancelled", "{rest}");
         server.request();
     }
 }
@@ -100,57 +102,57 @@ fn no_rest_is_too_long_where_there_is_no_limit() {
 #[test]
 fn without_retries_it_is_not_honoured() {
     let server = Server::build()
-        .route("/0", told(429, "30"))
+        .route("/0", told(429, LONG))
         .otherwise(ok("x"))
         .start();
     let out = Fetch::jsonl()
         .arg("-j1")
+        .args(ANY_LENGTH)
         .stdin(server.list(20))
         .run()
         .exits(1);
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
     let records = out.in_order();
     assert_eq!(records[0].verdict(), "http_error 429");
     assert!(records[1..].iter().all(|record| record["outcome"] == "ok"));
 }
 
 #[test]
-fn with_other_statuses_it_means_nothing() {
+fn with_other_statuses_it_is_ignored() {
     for status in [500, 502, 504, 408] {
         let server = Server::build()
-            .route_in_turn("/a", [told(status, "30"), ok("x")])
+            .route_in_turn("/a", [told(status, LONG), ok("x")])
             .start();
-        let out = Fetch::jsonl()
+        Fetch::jsonl()
             .args(["--retry", "1", "--retry-delay", "10ms", &server.url("/a")])
+            .args(ANY_LENGTH)
             .run()
             .exits(0);
-        assert!(out.elapsed < PATIENCE / 3, "{status}: {:?}", out.elapsed);
     }
 }
 
 #[test]
-fn nonsense_falls_back_to_the_back_off() {
+fn a_malformed_value_falls_back_to_the_back_off() {
     for rest in [
         "soon",
         "",
-        "-5",
-        "+5",
-        "1.5",
-        "30 s",
-        "30s",
-        "0x10",
+        "-1000",
+        "+1000",
+        "1000.5",
+        "1000 s",
+        "1000s",
+        "0x1000",
         "Fri, 99 Foo 2099 99:99:99 GMT",
-        "\u{663}\u{660}",
-        "30, 40",
+        "\u{661}\u{660}\u{660}\u{660}",
+        "1000, 2000",
     ] {
         let server = Server::build()
             .route_in_turn("/a", [told(503, rest), ok("x")])
             .start();
         let out = Fetch::jsonl()
             .args(["--retry", "1", "--retry-delay", "10ms", &server.url("/a")])
+            .args(ANY_LENGTH)
             .run()
             .exits(0);
-        assert!(out.elapsed < PATIENCE / 3, "{rest:?}: {:?}", out.elapsed);
         assert_eq!(out.record()["attempts"].as_array().unwrap().len(), 2);
     }
 }

@@ -1,20 +1,23 @@
-//! How a run ends, and what it says about itself.
+//! How a run ends: exit codes, messages and the summary.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use crate::support::{
-    Fetch, Gate, PATIENCE, Running, Script, Server, answer, ok, port::Refusing, redirect,
-    text::normalised, tls,
+    Fetch, Gate, Running, Script, Server, answer, ok, port::Refusing, redirect, text::normalised,
+    tls, with_time_enough,
 };
 
+/// Without limits, a request to a silent server never ends.
+const UNLIMITED: [&str; 5] = ["-t", "0", "--read-timeout", "0", "-"];
+
 #[test]
-fn all_ok_is_0() {
+fn a_run_in_which_all_are_ok_exits_with_0() {
     let server = Server::always(ok("x"));
     Fetch::new().stdin(server.list(3)).run().exits(0);
 }
 
 #[test]
-fn some_not_ok_is_1() {
+fn a_run_in_which_some_are_not_ok_exits_with_1() {
     let server = Server::build().route("/0", ok("x")).start();
     Fetch::new().stdin(server.list(2)).run().exits(1);
     Fetch::new().stdin("http://[\n").run().exits(1);
@@ -25,7 +28,7 @@ fn some_not_ok_is_1() {
 }
 
 #[test]
-fn exit_zero_hides_what_became_of_urls_and_nothing_else() {
+fn exit_zero_changes_1_and_no_other_exit_code() {
     let server = Server::build().start();
     Fetch::new()
         .args(["--exit-zero", &server.url("/a")])
@@ -40,7 +43,7 @@ fn exit_zero_hides_what_became_of_urls_and_nothing_else() {
         .stdout_to("/dev/full")
         .run()
         .exits(3);
-    // A run that stopped early has not done its work.
+    // A run that stopped early did not complete its list.
     for stop in [&["--fail-fast", "-j1"][..], &["--deadline", "300ms"]] {
         let silent = Server::build()
             .otherwise(Script::new().silence())
@@ -53,7 +56,7 @@ fn exit_zero_hides_what_became_of_urls_and_nothing_else() {
 }
 
 #[test]
-fn a_full_disk_is_3_and_says_so() {
+fn a_full_disk_exits_with_3_and_a_message() {
     let server = Server::always(ok("x"));
     for format in ["text", "jsonl", "csv", "tsv"] {
         let out = Fetch::new()
@@ -79,22 +82,21 @@ fn a_full_disk_stops_a_run_that_would_go_on() {
 }
 
 #[test]
-fn a_full_disk_ends_a_run_with_requests_on_the_wire() {
+fn a_full_disk_ends_a_run_with_requests_in_flight() {
     let server = Server::build()
         .route("/0", ok("x"))
         .otherwise(Script::new().silence())
         .start();
-    let out = Fetch::new()
-        .arg("-")
+    Fetch::new()
+        .args(UNLIMITED)
         .stdin(server.list(5))
         .stdout_to("/dev/full")
         .run()
         .exits(3);
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
 }
 
 #[test]
-fn a_closed_stdout_is_no_crash() {
+fn closed_standard_streams_are_handled() {
     let server = Server::always(ok("x"));
     let code = Fetch::new()
         .after("exec 1>&-")
@@ -126,7 +128,7 @@ fn stderr_may_be_full() {
 }
 
 #[test]
-fn an_empty_input_is_0_and_a_warning() {
+fn an_empty_input_exits_with_0_and_a_warning() {
     for list in ["", "\n\n", "# nothing\n", "\u{feff}"] {
         let out = Fetch::new().stdin(list).run().exits(0);
         assert!(
@@ -140,7 +142,7 @@ fn an_empty_input_is_0_and_a_warning() {
 }
 
 #[test]
-fn quiet_says_nothing() {
+fn quiet_prints_nothing_on_stderr() {
     let server = Server::build().route("/0", ok("")).start();
     for option in ["-q", "--quiet"] {
         let out = Fetch::new()
@@ -152,9 +154,9 @@ fn quiet_says_nothing() {
     }
 }
 
-/// As in curl, where `-s` is about progress and `-v` about what happens.
+/// As in curl, `-s` silences the progress and the summary, and `-v` still reports what happens.
 #[test]
-fn quiet_and_verbose_tell_of_attempts_and_redirects_only() {
+fn quiet_with_verbose_reports_attempts_and_redirects_only() {
     let server = Server::build()
         .tls(tls::here())
         .route("/a", redirect(302, "/b"))
@@ -218,7 +220,7 @@ fn the_summary_counts_what_failed_and_how() {
 }
 
 #[test]
-fn the_summary_of_what_went_well_has_nothing_that_failed() {
+fn the_summary_of_a_good_run_mentions_no_failures() {
     let server = Server::always(ok("x"));
     let out = Fetch::new().stdin(server.list(3)).run().exits(0);
     let shown = normalised(out.stderr(), &[]);
@@ -263,7 +265,7 @@ fn the_summary_counts_each_failure_once() {
 }
 
 #[test]
-fn verbose_tells_of_attempts_and_redirects() {
+fn verbose_reports_attempts_and_redirects() {
     let server = Server::build()
         .route("/a", redirect(302, "/b"))
         .otherwise(answer(503, ""))
@@ -286,13 +288,12 @@ fn verbose_tells_of_attempts_and_redirects() {
     );
 }
 
-/// The reader does, and the run notices at once, although its input may still come.
+/// The reader leaves, and the run ends, although its input may still come and its requests have no limits.
 #[track_caller]
 fn leaves(mut run: Running) {
     run.close_stdout();
     let out = run.wait_with_stdin_open().exits(141);
     assert_eq!(out.stderr(), "");
-    assert!(out.elapsed < PATIENCE / 3, "{:?}", out.elapsed);
 }
 
 #[test]
@@ -307,13 +308,14 @@ fn a_reader_that_leaves_ends_the_run_quietly() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_noticed_while_requests_are_on_the_wire() {
+fn a_reader_that_leaves_is_noticed_while_requests_are_in_flight() {
     let server = Server::build()
         .route("/0", ok("x"))
         .otherwise(Script::new().silence())
         .start();
     let mut run = Fetch::new()
-        .args(["-j3", "-"])
+        .arg("-j3")
+        .args(UNLIMITED)
         .stdin(server.list(9))
         .spawn();
     run.line();
@@ -330,7 +332,7 @@ fn a_reader_that_leaves_is_noticed_while_the_input_is_idle() {
 }
 
 #[test]
-fn a_reader_behind_a_socket_is_noticed_when_it_leaves_and_not_when_it_sends_no_more() {
+fn a_reader_behind_a_socket_is_noticed_when_it_closes_and_not_at_a_half_close() {
     let server = Server::always(ok("x"));
     let mut run = Fetch::new().stdout_socket().stdin_open().spawn();
     run.shut_stdout();
@@ -342,9 +344,9 @@ fn a_reader_behind_a_socket_is_noticed_when_it_leaves_and_not_when_it_sends_no_m
 }
 
 #[test]
-fn a_reader_that_was_never_there_is_noticed_before_the_first_result() {
+fn a_reader_that_leaves_is_noticed_before_the_first_result() {
     let server = Server::always(Script::new().silence());
-    let mut run = Fetch::new().stdin_open().spawn();
+    let mut run = Fetch::new().args(UNLIMITED).stdin_open().spawn();
     run.write(server.url("/a\n"));
     server.wait_for_requests(1);
     leaves(run);
@@ -352,30 +354,35 @@ fn a_reader_that_was_never_there_is_noticed_before_the_first_result() {
 
 #[test]
 fn a_reader_that_pauses_causes_no_time_out() {
-    let body = "x".repeat(2000);
-    let server = Server::always(ok(&body));
-    let args = [
-        "-t",
-        "500ms",
-        "--read-timeout",
-        "400ms",
-        "--connect-timeout",
-        "400ms",
-        "--body",
-        "-j5",
-    ];
-    let mut run = Fetch::jsonl().args(args).stdin(server.list(2000)).spawn();
-    run.line();
-    // As long as a person at `less`, next to the limits.
-    std::thread::sleep(Duration::from_millis(1500));
-    let out = run.wait().exits(0);
-    let records = out.records();
-    assert_eq!(records.len(), 2000);
-    assert!(
+    const URLS: usize = 600;
+    let server = Server::always(ok("x".repeat(20_000)));
+    with_time_enough(|limit| {
+        let before = server.requests().len();
+        let limits = ["-t", "--read-timeout", "--connect-timeout"].map(|option| [option, "TIME"]);
+        let limits = limits
+            .concat()
+            .join(" ")
+            .replace("TIME", &limit.to_string());
+        let mut run = Fetch::jsonl()
+            .args(limits.split(' '))
+            .args(["--body", "-j5"])
+            .stdin(server.list(URLS))
+            .spawn();
+        run.line();
+        server.requests_once_quiet();
+        let asked = server.requests().len() - before;
+        // As long as a person at `less`, next to the limits.
+        thread::sleep(Duration::from_millis(limit.milliseconds(200)));
+        let out = run.wait();
+        let records = out.records();
+        assert_eq!(records.len(), URLS);
+        assert!(asked < URLS, "the pause held nothing up");
+        // Where the machine itself is too slow for the limit, others run into it too.
         records
             .iter()
-            .all(|record| record["outcome"] == "ok" && record["time_total"].as_f64() < Some(0.5))
-    );
+            .all(|record| record["outcome"] == "ok")
+            .then_some(())
+    });
 }
 
 #[test]
@@ -384,14 +391,14 @@ fn a_reader_that_pauses_holds_up_the_intake() {
     let server = Server::always(ok(&body));
     let mut run = Fetch::jsonl()
         .args(["--body", "-j2"])
-        .stdin(server.list(3000))
+        .stdin(server.list(1000))
         .spawn();
     run.line();
-    std::thread::sleep(Duration::from_millis(1500));
-    let asked = server.requests().len();
+    // A pipe and the queue in front of it hold two MiB at most, thirty of these.
+    let asked = server.requests_once_quiet();
     assert!(
-        asked < 2500,
-        "all {asked} bodies are held while no one reads them"
+        asked < 300,
+        "{asked} bodies are held while no one reads them"
     );
     run.close_stdout();
     run.wait().exits(141);

@@ -26,7 +26,7 @@ fn results_go_to_a_file_in_place_of_standard_output() {
 }
 
 #[test]
-fn results_of_failures_are_results() {
+fn failures_are_written_to_the_results_too() {
     let server = Server::build().start();
     let out = Fetch::jsonl()
         .args(["--results", "out", &server.url("/a")])
@@ -51,7 +51,7 @@ fn results_do_not_appear_before_they_are_whole() {
     assert!(!run.path("out").exists());
     run.signal(Signal::INT);
     gate.open();
-    // Only the signal ends it: there could be more input.
+    // Standard input stays open, so only the signal ends the run.
     let out = run.wait_with_stdin_open().exits(130);
     let [name] = &out.names()[..] else {
         panic!("{:?}", out.names())
@@ -89,7 +89,7 @@ fn results_of_a_run_that_stopped_early_stay_partial() {
 }
 
 #[test]
-fn what_standard_output_goes_to_is_written_not_replaced() {
+fn the_file_of_standard_output_is_written_not_replaced() {
     let server = Server::always(ok("x"));
     let folder = tempfile::tempdir().unwrap();
     let (out, link) = (folder.path().join("out"), folder.path().join("link"));
@@ -106,7 +106,7 @@ fn what_standard_output_goes_to_is_written_not_replaced() {
 }
 
 #[test]
-fn a_link_to_a_file_stays_and_the_file_is_replaced() {
+fn a_symbolic_link_stays_and_its_target_is_replaced() {
     let server = Server::always(ok("x"));
     let folder = tempfile::tempdir().unwrap();
     let (file, link) = (folder.path().join("file"), folder.path().join("link"));
@@ -117,7 +117,7 @@ fn a_link_to_a_file_stays_and_the_file_is_replaced() {
             .arg(&link)
             .arg(server.url("/"))
     };
-    // Where it leads to nothing, that is known before the first request.
+    // A link to a missing folder is reported before the first request.
     run().run().exits(2);
     assert!(server.requests().is_empty());
     std::fs::write(&file, "old").unwrap();
@@ -128,7 +128,7 @@ fn a_link_to_a_file_stays_and_the_file_is_replaced() {
 }
 
 #[test]
-fn results_that_are_there_are_left_alone_and_nothing_is_sent() {
+fn existing_results_are_left_alone_and_nothing_is_sent() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::jsonl()
         .file("out", "old\n")
@@ -163,7 +163,7 @@ fn results_that_appear_during_the_run_are_not_overwritten() {
 }
 
 #[test]
-fn results_that_cannot_be_written_are_found_before_the_first_request() {
+fn unwritable_results_are_reported_before_the_first_request() {
     let server = Server::build().may_stay_unasked().start();
     for path in ["missing/out", "/proc/out", ""] {
         let out = Fetch::jsonl()
@@ -177,7 +177,7 @@ fn results_that_cannot_be_written_are_found_before_the_first_request() {
 }
 
 #[test]
-fn the_summary_is_a_file_of_json() {
+fn the_summary_file_is_json() {
     let server = Server::build()
         .route("/0", ok("12345"))
         .route("/1", answer(500, "no"))
@@ -252,7 +252,7 @@ fn the_summary_is_a_file_of_json() {
 }
 
 #[test]
-fn the_summary_of_nothing_has_no_latency() {
+fn the_summary_of_an_empty_list_has_no_latency() {
     let out = Fetch::new()
         .args(["--summary-file", "sum.json"])
         .stdin("")
@@ -295,7 +295,7 @@ fn the_summary_has_the_exit_code_that_the_run_has() {
 }
 
 #[test]
-fn a_summary_that_cannot_be_written_is_found_before_the_first_request() {
+fn an_unwritable_summary_is_reported_before_the_first_request() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::new()
         .args(["--summary-file", "missing/sum.json", &server.url("/a")])
@@ -344,7 +344,7 @@ fn a_file_that_is_named_twice_is_a_usage_error_that_touches_nothing() {
 }
 
 #[test]
-fn a_file_that_is_not_there_yet_and_is_named_twice_in_two_ways_is_a_usage_error() {
+fn a_new_file_named_twice_in_two_spellings_is_a_usage_error() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::new()
         .args(["--summary-file", "./X", "--results", "X"])
@@ -356,7 +356,7 @@ fn a_file_that_is_not_there_yet_and_is_named_twice_in_two_ways_is_a_usage_error(
 }
 
 #[test]
-fn a_summary_that_the_disk_does_not_take_is_3() {
+fn a_summary_on_a_full_disk_exits_with_3() {
     let server = Server::always(ok("x"));
     for args in [&[][..], &["-q"], &["--exit-zero"]] {
         let out = Fetch::new()

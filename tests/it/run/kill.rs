@@ -1,4 +1,4 @@
-//! SIGKILL at any moment: what has its name is whole, and whoever starts again comes to the end.
+//! SIGKILL at any moment: every published file is complete, and the next run completes the list.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::support::{
     tale::Tale,
 };
 
-/// What the contract counts with: what may have to be asked again after each kill.
+/// The number of jobs, which is how many URLs may have to be fetched again after each kill.
 const JOBS: usize = 8;
 
 /// A list, and how it is fetched.
@@ -27,16 +27,16 @@ struct Plan {
     urls: usize,
     stock: Stock,
     args: &'static [&'static str],
-    /// Kills come until so long after the first request.
+    /// Each kill comes within this time after the first request.
     window: Duration,
 }
 
-/// One list on its way to its end.
+/// A list that is fetched by several runs.
 struct List {
     plan: Plan,
     folder: Folder,
     server: Server,
-    /// One message a request.
+    /// Gets a message for each request.
     came: Receiver<()>,
     text: String,
     kills: usize,
@@ -46,7 +46,7 @@ impl List {
     fn new(plan: Plan) -> Self {
         let (sender, came) = channel();
         let script = plan.stock.script(move || {
-            // After the last round no one listens.
+            // After the last round the receiver is gone.
             let _ = sender.send(());
         });
         let server = Server::always(script);
@@ -69,7 +69,7 @@ impl List {
             .arg("list")
     }
 
-    /// One run, killed so long after its first request. Whether that came before its end.
+    /// Kills a run this long after its first request. Returns whether the kill came before the end of the run.
     #[track_caller]
     fn round(&mut self, moment: Duration) -> bool {
         let stdout = self.folder.beside("stdout");
@@ -93,7 +93,7 @@ impl List {
         was_killed
     }
 
-    /// Whatever has its name is whole.
+    /// Asserts that every published file is complete.
     #[track_caller]
     fn assert_whole(&self) {
         for name in self.folder.visible() {
@@ -109,7 +109,7 @@ impl List {
         }
     }
 
-    /// One more run, and all is well.
+    /// Completes the list with one more run, and checks the result.
     #[track_caller]
     fn end(&self) {
         self.fetch().run().exits(0);
@@ -131,7 +131,7 @@ impl List {
         expected.sort();
         assert_eq!(noted, expected, "each is done once");
         let requests = self.server.requests().len();
-        // What was all there but for its name is found out by a request that cannot be satisfied.
+        // A partial file that is already complete costs one request more, which is answered with 416.
         let odd = if self.plan.stock.ranges { 2 } else { 1 };
         assert!(
             requests <= self.plan.urls + odd * self.kills * JOBS,
@@ -142,7 +142,7 @@ impl List {
     }
 }
 
-/// Lists, one after the other, until so many runs were killed. How many requests were for the rest of a body.
+/// Fetches lists until `kills` runs were killed. Returns how many requests asked for the rest of a body.
 fn rounds(kills: usize, plan: Plan) -> usize {
     let seed = fastrand::u64(..);
     let _tale = Tale(format!("the seed {seed}"));
@@ -194,7 +194,7 @@ fn two_hundred_kills_tear_no_file_and_lose_or_double_no_url() {
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn two_hundred_kills_do_so_neither_where_every_answer_is_another() {
+fn kills_tear_no_file_if_every_answer_differs() {
     let plan = Plan {
         stock: CHANGING,
         ..PLAN
@@ -204,7 +204,7 @@ fn two_hundred_kills_do_so_neither_where_every_answer_is_another() {
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn kills_do_so_neither_where_the_output_is_ordered() {
+fn kills_tear_no_file_of_an_ordered_run() {
     let plan = Plan {
         args: &["--ordered"],
         ..PLAN
@@ -214,7 +214,7 @@ fn kills_do_so_neither_where_the_output_is_ordered() {
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn kills_do_so_neither_where_files_are_synced() {
+fn kills_tear_no_file_with_fsync() {
     let plan = Plan {
         stock: CHANGING,
         args: &["--fsync"],
@@ -225,7 +225,7 @@ fn kills_do_so_neither_where_files_are_synced() {
 
 #[test]
 #[ignore = "slow; .ci/run runs it"]
-fn half_loaded_files_are_gone_on_with_after_kills() {
+fn half_loaded_files_are_resumed_after_kills() {
     let plan = Plan {
         urls: 12,
         stock: Stock {

@@ -1,4 +1,4 @@
-//! Whatever comes in: one record for each, and an end.
+//! Arbitrary input and answers: the run ends, with one record for each line.
 
 use proptest::{
     collection::vec,
@@ -10,7 +10,7 @@ use proptest::{
 
 use crate::support::{Fetch, Script, Server, ok, port::Refusing};
 
-/// What a line is made of: bytes, and what makes bytes dangerous.
+/// Arbitrary bytes, mixed with those that have a meaning in a list.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let word = |word: &'static str| Just(word.as_bytes().to_vec());
     let piece = prop_oneof![
@@ -31,10 +31,10 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..20).prop_map(|pieces| pieces.concat())
 }
 
-/// Bytes of which no name and no number of a host can be made.
+/// Bytes that cannot form a host name or an address.
 const LEADS_NOWHERE: &[u8] = b"\n\n\r\0\t{}[]\",:/?#&=%\\ \x1b\xff\xf0";
 
-/// How many records the contract wants for this input.
+/// The number of records for this input.
 fn expected(input: &[u8]) -> usize {
     let input = input.strip_prefix("\u{feff}".as_bytes()).unwrap_or(input);
     let lines = input.split(|byte| *byte == b'\n');
@@ -43,7 +43,7 @@ fn expected(input: &[u8]) -> usize {
         .count()
 }
 
-/// Whether no line has white space at its edges of which one may think this or that.
+/// Whether no line starts or ends with white space whose treatment is open to debate.
 fn is_plain_about_white_space(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -52,7 +52,7 @@ fn is_plain_about_white_space(input: &[u8]) -> bool {
     })
 }
 
-/// Whether it leads to no host whose name would have to be looked up.
+/// Whether the location names no host that would have to be looked up.
 fn stays_here(location: &str) -> bool {
     !location.contains("//") && !location.contains('\\') && !location.contains(':')
 }
@@ -134,7 +134,7 @@ proptest! {
     }
 }
 
-/// That is all that is promised about such a server.
+/// Asserts that the URL gets one record, which is all that is promised about such a server.
 fn end_in_one_record(answer: Vec<u8>, closes: bool) {
     let script = Script::new().send(answer);
     let script = if closes {
@@ -158,7 +158,7 @@ fn end_in_one_record(answer: Vec<u8>, closes: bool) {
 }
 
 #[test]
-fn one_record_a_url_whatever_becomes_of_it() {
+fn refused_urls_give_one_record_each() {
     let refusing = Refusing::new();
     let list: String = (0..200)
         .map(|number| format!("http://{}/{number}\n", refusing.address()))

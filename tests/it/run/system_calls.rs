@@ -1,5 +1,5 @@
-//! Every system call that has to do with files fails once: nothing is torn, nothing is told that is not so, and the
-//! next run comes to the end.
+//! Every system call that deals with files fails once: no file is torn, no record is wrong, and the next run completes
+//! the list.
 
 use std::{
     collections::HashMap, fs, path::PathBuf, sync::LazyLock, thread, time::Duration, time::Instant,
@@ -34,25 +34,25 @@ fn body(name: &str) -> &'static [u8] {
     }
 }
 
-/// What fails, and how.
+/// A system call that fails, and its error.
 #[derive(Clone, Copy)]
 struct Fault {
     call: &'static str,
     error: &'static str,
-    /// Only on the files whose names are known beforehand.
+    /// Whether it fails only on the files whose names are known beforehand.
     named: bool,
 }
 
-/// What was hit by a fault.
+/// What a fault has hit.
 #[derive(PartialEq)]
 enum Hit {
     Nothing,
     Files,
-    /// The pipe by which a thread wakes another: no disk does that, and no program lives on without.
+    /// A pipe that wakes another thread. This never fails on a real system, and no program survives it.
     WakingUp,
 }
 
-/// A list, a folder, and a server, for two runs.
+/// A list, a folder and a server for two runs.
 struct Site {
     folder: Folder,
     server: Server,
@@ -60,7 +60,7 @@ struct Site {
 }
 
 impl Site {
-    /// Where a half-loaded file is to be gone on with, it is there.
+    /// Creates a half-loaded file if the run is to resume one.
     fn new(goes_on: bool) -> Self {
         let large = honest(LARGE.clone(), ETAG);
         let first = if goes_on {
@@ -79,7 +79,7 @@ impl Site {
         if goes_on {
             half_loaded(&folder, &server);
         } else {
-            // That it has to be made is a call that can fail.
+            // The folder is missing, because creating it is a call that can fail.
             fs::remove_dir(folder.beside("out")).unwrap();
         }
         Self {
@@ -114,7 +114,7 @@ impl Site {
         self.goes_on && is_part(name)
     }
 
-    /// Whatever came of a run: what has its name is whole, and what was told is so.
+    /// Asserts that every published file is complete and every record true, however the run ended.
     #[track_caller]
     fn assert_whole(&self, out: &Output) {
         let stdout = self.folder.beside("stdout");
@@ -138,7 +138,7 @@ impl Site {
         }
     }
 
-    /// A run that nothing disturbs puts all in order.
+    /// Asserts that an undisturbed run completes the list.
     #[track_caller]
     fn assert_mended(&self, fault: &str) {
         self.fetch().run().exits(0);
@@ -149,7 +149,7 @@ impl Site {
         );
         let mut left = self.folder.visible();
         if fault.starts_with("unlink") {
-            // Done, but for the tidying up, which no one has a reason to come back for.
+            // The list is complete except for the removal of a partial file, which no later run looks for.
             left.retain(|name| !self.may_be_part(name));
         }
         assert_eq!(left, NAMES);
@@ -170,7 +170,7 @@ impl Site {
                 words.push(format!("-P{}", self.folder.beside(name).display()));
             }
         }
-        // A question mark, because not every machine has every call.
+        // The question mark allows calls that this machine does not have.
         words.push(format!("-etrace=?{call}"));
         words.push(format!("-einject=?{call}:error={error}:when={n}"));
         words
@@ -189,7 +189,7 @@ impl Site {
         }
     }
 
-    /// Waits for the end, but not for that of a run that cannot come to one.
+    /// Waits for the end of the run, and kills it if it can never end.
     #[track_caller]
     fn end(&self, mut run: Running) -> Output {
         let began = Instant::now();
@@ -208,8 +208,8 @@ impl Site {
     }
 }
 
-/// The calls in what strace wrote. One during which another thread made its own stands
-/// there in two lines: the first says what it was called with, the second what came of it.
+/// Parses the log of strace. A call that another thread interrupted is logged in two lines:
+/// the first has its arguments, the second its result.
 fn calls(log: &str) -> Vec<String> {
     let mut unfinished = HashMap::new();
     let mut calls = Vec::new();
@@ -226,7 +226,7 @@ fn calls(log: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_call_in_two_lines_is_one() {
+fn a_traced_call_in_two_lines_is_read_as_one() {
     let log = "7  write(5<anon_inode:[eventfd]>, \"\", 8 <unfinished ...>\n\
                8  write(1</out>, \"x\", 1) = 1\n\
                7  <... write resumed>) = -1 EIO (Input/output error) (INJECTED)\n";
@@ -236,7 +236,7 @@ fn a_call_in_two_lines_is_one() {
     assert!(calls[1].contains("<anon_inode:") && calls[1].contains("(INJECTED)"));
 }
 
-/// The `n`-th such call of each thread fails. Whether there was one.
+/// Makes the `n`-th such call of each thread fail. Returns whether there was one.
 fn fails(fault: Fault, n: usize, goes_on: bool) -> bool {
     let Fault { call, error, named } = fault;
     let _tale = Tale(format!(
@@ -263,7 +263,7 @@ fn fails(fault: Fault, n: usize, goes_on: bool) -> bool {
     true
 }
 
-/// Every call in turn, each time it is made.
+/// Makes every call fail in turn, each time that it is made.
 fn torture(goes_on: bool) {
     let everywhere = CALLS.split(' ').map(|call| (call, false));
     let named = ["read", "write", "writev"].map(|call| (call, true));
@@ -289,20 +289,20 @@ fn torture(goes_on: bool) {
 
 #[test]
 #[ignore = "needs strace; .ci/run installs and runs it"]
-fn a_call_that_fails_tears_nothing() {
+fn a_failing_system_call_tears_no_file() {
     torture(false);
 }
 
 #[test]
 #[ignore = "needs strace; .ci/run installs and runs it"]
-fn a_call_that_fails_tears_nothing_of_what_is_gone_on_with() {
+fn a_failing_system_call_tears_no_resumed_file() {
     torture(true);
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_tears_nothing() {
+fn a_limit_on_file_sizes_tears_no_file() {
     for goes_on in [false, true] {
-        // In blocks of 512 bytes, up to where everything fits.
+        // The unit is 512 bytes. The last limit is large enough for every file.
         for limit in [0, 1, 2, 3, 4, 5, 8, 100, 2047, 2048, 2049, 4000, 4095, 5000] {
             let site = Site::new(goes_on);
             let out = site

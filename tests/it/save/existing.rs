@@ -1,4 +1,4 @@
-//! `--existing`: what happens to what is there already, decided before a request is sent.
+//! `--existing`: what happens to files that already exist, decided before a request is sent.
 
 use std::{
     fs,
@@ -19,14 +19,14 @@ const POLICIES: [&[&str]; 4] = [
     &["--existing", "overwrite"],
 ];
 
-/// A folder in which `a` is theirs.
+/// A folder with a file `a` that is not ours.
 fn with_theirs() -> Folder {
     let folder = Folder::new();
     folder.write("a", "theirs");
     folder
 }
 
-/// `a` is asked for; the server has something else under that name.
+/// Fetches `a`, for which the server has other content.
 #[track_caller]
 fn asked(folder: &Folder, args: &[&str]) -> (Output, Server) {
     let server = Server::build()
@@ -38,7 +38,7 @@ fn asked(folder: &Folder, args: &[&str]) -> (Output, Server) {
 }
 
 #[test]
-fn what_is_there_is_an_error_and_nothing_is_sent() {
+fn an_existing_file_is_an_error_and_nothing_is_sent() {
     for args in &POLICIES[..2] {
         let folder = with_theirs();
         let (out, server) = asked(&folder, args);
@@ -56,7 +56,7 @@ fn what_is_there_is_an_error_and_nothing_is_sent() {
 }
 
 #[test]
-fn what_is_there_is_skipped_and_nothing_is_sent() {
+fn an_existing_file_is_skipped_and_nothing_is_sent() {
     for theirs in ["theirs", ""] {
         let folder = Folder::new();
         folder.write("a", theirs);
@@ -92,7 +92,7 @@ fn a_line_of_text_says_what_was_skipped_and_why() {
 }
 
 #[test]
-fn what_was_skipped_is_counted() {
+fn skipped_files_are_counted() {
     let folder = with_theirs();
     let server = Server::build().route("/b", ok("x")).start();
     let list = [server.url("/a"), server.url("/b"), server.url("/c")].join("\n");
@@ -104,7 +104,7 @@ fn what_was_skipped_is_counted() {
 }
 
 #[test]
-fn what_is_there_is_overwritten_if_that_is_asked_for() {
+fn an_existing_file_is_overwritten_on_request() {
     let folder = with_theirs();
     let (out, server) = asked(&folder, &["--existing", "overwrite"]);
     let record = out.exits(0).record();
@@ -115,7 +115,7 @@ fn what_is_there_is_overwritten_if_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_overwritten_is_there_until_the_new_is_whole() {
+fn the_old_file_stays_until_the_new_one_is_complete() {
     let (body, gate) = (bytes(2_000_000), Gate::new());
     let held = begin(&[], &body, 1_000_000)
         .wait(&gate)
@@ -137,7 +137,7 @@ fn what_is_overwritten_is_there_until_the_new_is_whole() {
 }
 
 #[test]
-fn what_fails_overwrites_nothing() {
+fn a_failed_body_overwrites_nothing() {
     let body = bytes(2_000_000);
     for script in [
         answer(404, "no"),
@@ -239,7 +239,7 @@ fn a_fifo_is_never_opened_or_replaced() {
         let folder = Folder::new();
         let fifo = folder.path("a");
         mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        // Who opens it waits for a reader that does not come.
+        // Opening the FIFO for writing would wait for a reader for ever.
         let (out, server) = asked(&folder, args);
         assert_eq!(out.exits(1).record().verdict(), "error io/save", "{args:?}");
         assert!(server.requests().is_empty(), "{args:?}");
@@ -249,7 +249,7 @@ fn a_fifo_is_never_opened_or_replaced() {
 }
 
 #[test]
-fn what_is_in_the_way_of_one_is_not_in_the_way_of_others() {
+fn an_existing_file_affects_only_its_own_url() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     folder.write("1", "theirs");

@@ -1,4 +1,4 @@
-//! `-o`: what is saved, under whose name, and what the record says about it.
+//! `-o`: what is saved, under which name, and what the record says about it.
 
 use std::{io::Write as _, os::unix::fs::PermissionsExt as _};
 
@@ -12,7 +12,7 @@ use crate::support::{
     text::{bytes, sha256},
 };
 
-/// What comes of `/dir/a.bin`, saved.
+/// The record of `/dir/a.bin`, fetched into the folder.
 #[track_caller]
 fn saved(folder: &Folder, script: Script, args: &[&str]) -> Value {
     let server = Server::at("/dir/a.bin", script);
@@ -31,7 +31,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The body in chunks of a thousand bytes.
+/// An answer with the body in chunks of a thousand bytes.
 fn chunked(body: &[u8]) -> Script {
     let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for chunk in body.chunks(1000) {
@@ -67,7 +67,7 @@ fn a_file_is_what_was_sent_and_the_record_describes_it() {
 }
 
 #[test]
-fn what_is_compressed_is_saved_as_it_came_unless_it_was_asked_for() {
+fn a_compressed_body_is_saved_undecoded_without_the_option() {
     let body = "hello, hello, hello ".repeat(50_000);
     let packed = gzip(body.as_bytes());
     for (args, expected) in [(&["--compressed"][..], body.as_bytes()), (&[], &packed)] {
@@ -83,7 +83,7 @@ fn what_is_compressed_is_saved_as_it_came_unless_it_was_asked_for() {
 }
 
 #[test]
-fn many_at_a_time_get_a_file_each() {
+fn parallel_downloads_get_a_file_each() {
     let echo = Script::new().run(|request, stream| {
         let body = request.target.repeat(5000);
         let _ = write!(
@@ -127,7 +127,7 @@ fn the_mode_of_a_file_follows_the_umask() {
 }
 
 #[test]
-fn a_file_is_named_after_what_was_asked_for() {
+fn a_file_is_named_after_the_url_of_the_list() {
     let server = Server::build()
         .route("/dir/asked.txt", redirect(302, "/other/elsewhere.bin"))
         .route("/other/elsewhere.bin", ok("there"))
@@ -145,7 +145,7 @@ fn a_file_is_named_after_what_was_asked_for() {
 }
 
 #[test]
-fn content_disposition_names_nothing() {
+fn content_disposition_is_ignored() {
     let folder = Folder::new();
     let header = (
         "Content-Disposition",
@@ -164,7 +164,7 @@ fn the_answer_to_a_post_is_saved() {
 }
 
 #[test]
-fn head_has_nothing_to_save() {
+fn head_saves_no_file() {
     let server = Server::at(
         "/a",
         Script::new().send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
@@ -197,7 +197,7 @@ fn an_answer_without_content_is_an_empty_file() {
 }
 
 #[test]
-fn what_is_accepted_is_saved_and_nothing_else() {
+fn only_accepted_answers_are_saved() {
     let server = Server::build()
         .route("/missing", answer(404, "gone"))
         .route("/found", ok("here"))
@@ -219,7 +219,7 @@ fn what_is_accepted_is_saved_and_nothing_else() {
 }
 
 #[test]
-fn an_expected_sum_that_is_right_changes_nothing() {
+fn a_matching_checksum_changes_nothing() {
     let server = Server::at("/a", ok("hello"));
     let folder = Folder::new();
     let line = json!({"url": server.url("/a"), "sha256": sha256("hello")});
@@ -234,7 +234,7 @@ fn an_expected_sum_that_is_right_changes_nothing() {
 }
 
 #[test]
-fn a_retry_saves_what_came_at_last() {
+fn a_retry_saves_the_last_answer() {
     let long = bytes(300_000);
     for first in [
         answer(503, "busy"),
@@ -273,7 +273,7 @@ fn a_file_is_the_same_with_fsync() {
 }
 
 #[test]
-fn every_format_can_say_which_file_it_is() {
+fn every_format_can_name_the_file() {
     let server = Server::at("/a.txt", ok("x"));
     let sum = sha256("x");
     for (args, expected) in [
@@ -307,7 +307,7 @@ fn without_a_folder_no_file_is_named() {
 }
 
 #[test]
-fn a_part_that_no_one_asked_for_is_no_file() {
+fn an_unrequested_206_is_not_saved() {
     let part = reply(206, &[("Content-Range", "bytes 1-3/4")], "bcd");
     let server = Server::always(part);
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! What others do to the folder while bodies are coming, and what the system refuses.
+//! Other programs change the folder while bodies are being saved, or the system refuses to write.
 
 use std::{
     fs,
@@ -16,10 +16,10 @@ use crate::support::{
     text::bytes,
 };
 
-/// Enough to be on the disk before it is whole.
+/// Enough bytes to reach the disk before the body is complete.
 const HALF: usize = 1024 * 1024;
 
-/// A run whose only body has come half-way.
+/// A run that has received half of its only body.
 struct HalfWay {
     run: Running,
     gate: Gate,
@@ -68,7 +68,7 @@ fn a_file_that_appears_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn what_appears_meanwhile_and_is_no_file_is_left_alone() {
+fn something_that_appears_meanwhile_and_is_no_file_is_left_alone() {
     for args in [
         &[][..],
         &["--existing", "skip"],
@@ -93,7 +93,7 @@ fn what_appears_meanwhile_and_is_no_file_is_left_alone() {
 }
 
 #[test]
-fn a_folder_that_is_swapped_sends_nothing_elsewhere() {
+fn a_folder_that_is_swapped_gets_no_file_elsewhere() {
     let folder = Folder::new();
     let half_way = HalfWay::start(&folder, &[]);
     let (out, moved, elsewhere) = (
@@ -112,7 +112,7 @@ fn a_folder_that_is_swapped_sends_nothing_elsewhere() {
 }
 
 #[test]
-fn a_folder_that_is_swapped_between_two_files_sends_nothing_elsewhere() {
+fn a_folder_that_is_swapped_between_two_files_gets_no_file_elsewhere() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     let mut run = folder.fetch().arg("-").stdin_open().spawn();
@@ -130,7 +130,7 @@ fn a_folder_that_is_swapped_between_two_files_sends_nothing_elsewhere() {
 }
 
 #[test]
-fn a_folder_that_is_gone_is_an_error_of_each_file_and_is_not_made_again() {
+fn a_folder_that_is_removed_is_an_error_of_each_file_and_not_recreated() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     let mut run = folder.fetch().arg("-").stdin_open().spawn();
@@ -155,8 +155,8 @@ fn two_runs_at_once_do_not_share_a_file() {
 }
 
 #[test]
-fn a_file_over_the_limit_of_the_system_is_an_error_and_the_rest_goes_on() {
-    // In units of 512 bytes, or in some shells of twice that.
+fn a_file_over_the_size_limit_of_the_system_is_an_error_and_the_run_goes_on() {
+    // The unit of the limit is 512 bytes, or 1024 in some shells.
     let body = bytes(HALF);
     let unsized_body = Script::new()
         .send("HTTP/1.0 200 OK\r\n\r\n")
@@ -187,7 +187,7 @@ fn a_file_over_the_limit_of_the_system_is_an_error_and_the_rest_goes_on() {
     }
 }
 
-/// A file system of its own, for as long as this lives.
+/// A file system of its own, which is unmounted on drop.
 struct Mounted(PathBuf);
 
 impl Mounted {
@@ -247,7 +247,7 @@ fn a_full_disk_keeps_what_was_to_be_overwritten() {
 
 #[test]
 #[ignore = "mounts a file system"]
-fn a_folder_that_takes_nothing_is_an_error_of_each_file() {
+fn a_read_only_folder_is_an_error_of_each_file() {
     let server = Server::build()
         .otherwise(ok("x"))
         .may_stay_unasked()
@@ -267,7 +267,7 @@ fn a_folder_that_takes_nothing_is_an_error_of_each_file() {
 }
 
 #[test]
-fn what_took_the_place_of_a_temporary_file_is_not_published() {
+fn a_replaced_temporary_file_is_not_published() {
     let gate = Gate::new();
     let body = bytes(LENGTH);
     let script = begin(&[], &body, SENT).wait(&gate).send(&body[SENT..]);

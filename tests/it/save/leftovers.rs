@@ -4,10 +4,10 @@ use std::{fs, os::unix::fs::symlink};
 
 use crate::support::{Folder, Gate, Running, Server, begin, ok, text::bytes};
 
-/// Enough to be on the disk before it is whole.
+/// Enough bytes to reach the disk before the body is complete.
 const HALF: usize = 1024 * 1024;
 
-/// A run that has something half-way in the folder, and hears nothing more until the gate is open.
+/// A run that has saved half of a body, and gets the rest when the gate opens.
 fn half_way(folder: &Folder) -> (Running, Server, Gate) {
     let (body, gate) = (bytes(2 * HALF), Gate::new());
     let held = begin(&[], &body, HALF).wait(&gate).send(&body[HALF..]);
@@ -17,11 +17,11 @@ fn half_way(folder: &Folder) -> (Running, Server, Gate) {
     (run, server, gate)
 }
 
-/// Runs that were killed have been here.
+/// A folder with the leftovers of killed runs.
 fn with_leftovers() -> Folder {
     let folder = Folder::new();
     let (run, _server, _gate) = half_way(&folder);
-    // That is a SIGKILL.
+    // Dropping it kills the process.
     drop(run);
     assert!(!folder.temporaries().is_empty());
     assert_eq!(
@@ -33,7 +33,7 @@ fn with_leftovers() -> Folder {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_the_next() {
+fn leftovers_of_a_killed_run_are_removed_by_the_next() {
     let folder = with_leftovers();
     let server = Server::at("/a", ok("x"));
     folder.fetch().arg(server.url("/a")).run().exits(0);
@@ -41,14 +41,14 @@ fn what_a_killed_run_left_is_removed_by_the_next() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_removed_by_a_run_that_fetches_nothing_too() {
+fn leftovers_are_removed_by_a_run_that_fetches_nothing_too() {
     let folder = with_leftovers();
     folder.fetch().arg("-").stdin("").run().exits(0);
     folder.assert_empty();
 }
 
 #[test]
-fn what_a_killed_run_left_is_nothing_to_a_run_elsewhere_or_a_dry_one() {
+fn leftovers_are_not_touched_by_a_dry_run_or_a_run_elsewhere() {
     let folder = with_leftovers();
     let before = folder.tree();
     folder
@@ -64,7 +64,7 @@ fn what_a_killed_run_left_is_nothing_to_a_run_elsewhere_or_a_dry_one() {
 }
 
 #[test]
-fn what_another_run_is_at_is_left_alone() {
+fn temporary_files_of_a_running_run_are_left_alone() {
     let folder = Folder::new();
     let (run, _server, gate) = half_way(&folder);
     let before = folder.temporaries();
@@ -87,7 +87,7 @@ fn what_another_run_is_at_is_left_alone() {
 }
 
 #[test]
-fn what_only_looks_similar_is_left_alone() {
+fn files_with_similar_names_are_left_alone() {
     let leftover = with_leftovers().temporaries().remove(0);
     let random = &leftover[".fetch-".len()..leftover.len() - ".tmp".len()];
     let folder = Folder::new();
@@ -119,7 +119,7 @@ fn what_only_looks_similar_is_left_alone() {
 }
 
 #[test]
-fn what_has_the_name_of_a_leftover_and_is_no_file_is_left_alone() {
+fn something_with_the_name_of_a_leftover_that_is_no_file_is_left_alone() {
     let leftovers = with_leftovers().temporaries();
     let folder = Folder::new();
     fs::write(folder.beside("target"), "theirs").unwrap();

@@ -1,4 +1,4 @@
-//! Names under `-o` that come from outside: harmless, of one component, one for each input, the same on every run.
+//! File names under `-o` that come from URLs: safe, of one component, unique for each input, and the same in every run.
 
 use std::{collections::HashSet, io::Write as _};
 
@@ -12,7 +12,7 @@ use crate::support::{
     Folder, Gate, Script, Server, answer, ok, record::RecordExt as _, text::sha256,
 };
 
-/// A server whose every body is what was asked for.
+/// A server that answers with the target of the request.
 fn echo() -> Server {
     let echo = |target: &str| {
         format!(
@@ -26,7 +26,7 @@ fn echo() -> Server {
     Server::build().otherwise(script).may_stay_unasked().start()
 }
 
-/// The URLs of a list, as they are understood, with the names of their files. Each file holds what it should.
+/// Saves a list and returns each URL with the name of its file, after checking what the file holds.
 #[track_caller]
 fn saved(server: &Server, paths: &[impl AsRef<str>]) -> Vec<(Url, String)> {
     let folder = Folder::new();
@@ -60,12 +60,12 @@ fn saved(server: &Server, paths: &[impl AsRef<str>]) -> Vec<(Url, String)> {
     named
 }
 
-/// What stands in the name of a twin.
+/// The hash of a URL in the name of its file.
 fn mark(url: &Url) -> String {
     sha256(url.as_str())[..8].to_owned()
 }
 
-/// A name of one component that no system and no shell takes for something else.
+/// Asserts that the name is one component that no system and no shell misinterprets.
 #[track_caller]
 fn assert_legal(name: &str) {
     assert!((1..=255).contains(&name.len()), "{} bytes", name.len());
@@ -83,7 +83,7 @@ fn assert_legal(name: &str) {
 }
 
 #[test]
-fn the_name_is_the_last_segment_made_safe() {
+fn the_name_is_the_sanitised_last_segment() {
     let (x255, x300, xs) = ("x".repeat(255), "x".repeat(300), "x".repeat(251));
     let (umlauts, faces) = ("%C3%A4".repeat(200), "%F0%9F%98%80".repeat(100));
     let server = echo();
@@ -143,7 +143,7 @@ fn the_name_is_the_last_segment_made_safe() {
 }
 
 #[test]
-fn a_name_of_nothing_but_mischief_is_some_name() {
+fn a_segment_of_unsafe_characters_gets_a_safe_name() {
     let server = echo();
     let cut_at_a_dot = format!("/{}...{}", "x".repeat(253), "y".repeat(20));
     let cut_at_a_blank = format!("/{}%20{}", "x".repeat(254), "y".repeat(20));
@@ -168,7 +168,7 @@ fn a_name_of_nothing_but_mischief_is_some_name() {
 }
 
 #[test]
-fn a_twin_gets_the_sum_of_its_url() {
+fn the_second_of_two_equal_names_gets_a_hash_of_its_url() {
     let long = "x".repeat(250);
     let server = echo();
     for (first, second, stem, end) in [
@@ -206,14 +206,14 @@ fn a_twin_gets_the_sum_of_its_url() {
 }
 
 #[test]
-fn the_first_of_twins_keeps_its_name() {
+fn the_first_of_two_equal_names_keeps_it() {
     let found = saved(&echo(), &["/1/Photo.jpg", "/2/photo.jpg", "/3/PHOTO.jpg"]);
     assert_eq!(found[0].1, "Photo.jpg");
     assert_eq!(found[2].1, format!("PHOTO-{}.jpg", mark(&found[2].0)));
 }
 
 #[test]
-fn the_same_url_again_is_counted() {
+fn a_repeated_url_gets_a_number() {
     let found = saved(&echo(), &["/a.txt"; 4]);
     let mark = mark(&found[0].0);
     let names: Vec<_> = found.iter().map(|(_, name)| name.as_str()).collect();
@@ -229,7 +229,7 @@ fn the_same_url_again_is_counted() {
 }
 
 #[test]
-fn the_name_of_a_twin_may_be_taken_too() {
+fn a_name_with_a_hash_may_be_taken_too() {
     let server = echo();
     let third = Url::parse(&server.url("/2/a.txt")).unwrap();
     let twin = format!("a-{}.txt", mark(&third));
@@ -244,7 +244,7 @@ fn the_name_of_a_twin_may_be_taken_too() {
 }
 
 #[test]
-fn names_do_not_depend_on_who_is_done_first() {
+fn names_do_not_depend_on_the_order_of_completion() {
     let gates = [Gate::new(), Gate::new()];
     let held = |gate: &Gate, body: &str| {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -268,7 +268,7 @@ fn names_do_not_depend_on_who_is_done_first() {
 }
 
 #[test]
-fn the_name_of_what_failed_is_taken_all_the_same() {
+fn a_failed_url_keeps_its_name_reserved() {
     let server = Server::build()
         .route("/1/a.txt", answer(404, "no"))
         .route("/2/a.txt", ok("two"))
@@ -284,7 +284,7 @@ fn the_name_of_what_failed_is_taken_all_the_same() {
     assert_eq!(folder.tree(), [format!("a-{}.txt", &sha256(&list[1])[..8])]);
 }
 
-/// A segment of what is dangerous in one, percent-encoded.
+/// A percent-encoded segment of characters that are unsafe in a file name.
 fn segment() -> impl Strategy<Value = String> {
     let word = |word: &'static str| Just(word.to_owned());
     let piece = prop_oneof![

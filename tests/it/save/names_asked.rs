@@ -1,10 +1,10 @@
-//! Names under `-o` that the caller asks for: `--name`, and `name` of a JSON line.
+//! File names under `-o` that the user chooses: `--name`, and `name` of a JSON line.
 
 use serde_json::{Value, json};
 
 use crate::support::{CANARY, Fetch, Folder, Server, ok, text::sha256};
 
-/// The names that these lines get.
+/// The names of the files of these lines.
 #[track_caller]
 fn names(args: &[&str], lines: &[Value]) -> Vec<String> {
     let folder = Folder::new();
@@ -29,7 +29,7 @@ fn names(args: &[&str], lines: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn every_field_of_a_template_is_filled_in() {
+fn every_field_of_a_template_is_replaced() {
     let server = Server::always(ok("x"));
     let url = server.url("/dir/sub%2fdir/archive.tar.gz?q=1");
     let line = json!({"url": url, "id": "no. 7"});
@@ -54,7 +54,7 @@ fn every_field_of_a_template_is_filled_in() {
 }
 
 #[test]
-fn fields_may_have_nothing_to_say() {
+fn fields_may_be_empty() {
     let server = Server::always(ok("x"));
     for (path, template, expected) in [
         ("/", "{basename}", "index.html"),
@@ -80,7 +80,7 @@ fn the_index_is_that_of_the_record() {
 }
 
 #[test]
-fn what_a_template_makes_is_made_safe_and_unique() {
+fn names_from_a_template_are_sanitised_and_unique() {
     let server = Server::always(ok("x"));
     let (one, two) = (server.url("/1/a.txt"), server.url("/2/a.txt"));
     let lines = |id| [json!({"url": one, "id": id}), json!({"url": two, "id": id})];
@@ -106,7 +106,7 @@ fn what_a_template_makes_is_made_safe_and_unique() {
 }
 
 #[test]
-fn a_template_that_makes_no_sense_is_refused() {
+fn a_malformed_template_is_a_usage_error() {
     let server = Server::build().may_stay_unasked().start();
     for template in [
         "{basename}/x",
@@ -172,7 +172,7 @@ fn a_name_in_an_object_of_any_length_fits() {
 }
 
 #[test]
-fn names_of_objects_and_of_urls_are_told_apart() {
+fn names_of_objects_and_of_urls_are_kept_apart() {
     let server = Server::always(ok("x"));
     let (one, two) = (server.url("/a.txt"), server.url("/b.txt"));
     let lines = [
@@ -192,7 +192,7 @@ fn names_of_objects_and_of_urls_are_told_apart() {
 }
 
 #[test]
-fn no_secret_is_in_a_name_or_in_a_sum_of_one() {
+fn no_secret_is_in_a_name_or_its_hash() {
     let server = Server::always(ok("x"));
     let plain = server.url("/a.txt");
     let secret = server.url_as(&format!("user:{CANARY}@127.0.0.1"), "/a.txt");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Fetch, Output, Server, ok, text::sha256};
 
-/// Refused before anything is sent or made, in a line that names what it is about.
+/// A usage error that sends and creates nothing, and whose first line contains `named`.
 #[track_caller]
 fn refused(fetch: Fetch, named: &[&str]) -> Output {
     let server = Server::build().may_stay_unasked().start();
@@ -19,7 +19,7 @@ fn refused(fetch: Fetch, named: &[&str]) -> Output {
     out
 }
 
-/// Saves to this folder, which is seen from the folder of the run.
+/// Saves to this folder, relative to the folder of the run.
 #[track_caller]
 fn saved_to(folder: &str) -> Output {
     let server = Server::at("/a", ok("x"));
@@ -33,14 +33,14 @@ fn saved_to(folder: &str) -> Output {
 }
 
 #[test]
-fn the_folder_is_made_with_its_parents() {
+fn the_folder_is_created_with_its_parents() {
     saved_to("out");
     saved_to("one/two/three/");
     saved_to("./ü/-x");
 }
 
 #[test]
-fn the_folder_may_be_the_one_where_it_runs() {
+fn the_folder_may_be_the_working_directory() {
     assert_eq!(saved_to(".").names(), ["a"]);
 }
 
@@ -72,7 +72,7 @@ fn the_folder_may_be_a_symbolic_link() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_found_before_the_first_request() {
+fn a_folder_that_cannot_be_created_is_reported_before_the_first_request() {
     for path in ["file", "file/out", "/proc/out", "/dev/null"] {
         let out = refused(
             Fetch::jsonl()
@@ -86,12 +86,12 @@ fn a_folder_that_cannot_be_made_is_found_before_the_first_request() {
 }
 
 #[test]
-fn a_folder_without_a_name_is_none() {
+fn an_empty_folder_name_is_a_usage_error() {
     refused(Fetch::new().arg("--output-dir="), &["--output-dir"]);
 }
 
 #[test]
-fn options_about_files_want_a_folder() {
+fn options_about_files_need_a_folder() {
     for args in [
         &["--name", "{basename}"][..],
         &["--existing", "skip"],
@@ -120,7 +120,7 @@ fn options_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_dry_run_makes_nothing() {
+fn a_dry_run_creates_no_folder() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::new()
         .args(["--dry-run", "-o", "out", &server.url("/a")])
@@ -131,7 +131,7 @@ fn a_dry_run_makes_nothing() {
 }
 
 #[test]
-fn a_run_without_a_folder_computes_no_sum_unasked() {
+fn a_run_without_a_folder_computes_no_checksum_unasked() {
     let server = Server::at("/a", ok("x"));
     for (args, sum) in [
         (&[][..], Value::Null),
@@ -148,7 +148,7 @@ fn a_run_without_a_folder_computes_no_sum_unasked() {
 }
 
 #[test]
-fn the_end_of_a_body_is_not_recorded_as_the_body() {
+fn continue_excludes_bodies_in_the_output() {
     for args in [&["--body", "--json"][..], &["-w", "%{body}"]] {
         let out = Fetch::new()
             .args(["-o", "out", "-c", "http://127.0.0.1:1/"])

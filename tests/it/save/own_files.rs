@@ -1,4 +1,4 @@
-//! Files that the run itself reads and writes, in the folder that bodies are saved to: no body takes their place.
+//! Files that the run itself reads or writes in the output folder: no body replaces them.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -13,7 +13,7 @@ use crate::support::{
 
 const POLICIES: [&str; 3] = ["fail", "skip", "overwrite"];
 
-/// Everything is refused, because of whose file it would be.
+/// Asserts that all of these records are refused because the file belongs to the run itself.
 #[track_caller]
 fn refused(lines: &str, count: usize) {
     let records: Vec<_> = lines.lines().map(record::parse).collect();
@@ -29,7 +29,7 @@ fn unasked() -> Server {
 }
 
 #[test]
-fn what_options_name_is_no_place_for_a_body() {
+fn files_named_by_options_are_not_overwritten() {
     let tls::Identity { certificate, key } = tls::Identity::new();
     let files = [
         ("header", "X-A: b\n"),
@@ -72,7 +72,7 @@ fn what_options_name_is_no_place_for_a_body() {
 }
 
 #[test]
-fn what_the_shell_opened_is_no_place_for_a_body() {
+fn files_opened_by_the_shell_are_not_overwritten() {
     for policy in POLICIES {
         let server = unasked();
         let folder = Folder::new();
@@ -98,11 +98,11 @@ fn what_the_shell_opened_is_no_place_for_a_body() {
 }
 
 #[test]
-fn what_the_run_will_write_at_its_end_is_no_place_for_a_body() {
+fn files_written_at_the_end_of_the_run_are_reserved() {
     for policy in POLICIES {
         let server = unasked();
         let folder = Folder::new();
-        // By other ways than the folder's; and names are the same where a file system may think so.
+        // The paths differ from that of the folder, and some names only in case.
         symlink("out", folder.beside("link")).unwrap();
         let names = ["summary", "RESULTS"];
         folder
@@ -123,7 +123,7 @@ fn what_the_run_will_write_at_its_end_is_no_place_for_a_body() {
 }
 
 #[test]
-fn not_even_a_body_that_an_earlier_run_saved_there() {
+fn a_body_saved_by_an_earlier_run_does_not_change_that() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     let url = server.url("/summary");
@@ -138,7 +138,7 @@ fn not_even_a_body_that_an_earlier_run_saved_there() {
     };
     folder.keeping().arg(&url).run().exits(0);
     fs::remove_file(folder.path("summary")).unwrap();
-    // The second time the first one's summary is there.
+    // In the second run the summary of the first one exists.
     for _ in 0..2 {
         refused(run().stdout(), 1);
         let summary: Value = serde_json::from_slice(&folder.read("summary")).unwrap();
@@ -148,7 +148,7 @@ fn not_even_a_body_that_an_earlier_run_saved_there() {
 }
 
 #[test]
-fn a_part_of_a_body_does_not_take_their_place_either() {
+fn partial_files_do_not_take_their_place_either() {
     let server = unasked();
     let folder = Folder::new();
     let out = folder
@@ -175,7 +175,7 @@ fn a_part_of_a_body_does_not_take_their_place_either() {
 }
 
 #[test]
-fn files_of_such_names_elsewhere_are_in_nobodys_way() {
+fn files_of_the_same_names_elsewhere_do_not_matter() {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
     let out = folder
@@ -199,7 +199,7 @@ fn files_of_such_names_elsewhere_are_in_nobodys_way() {
 }
 
 #[test]
-fn no_body_takes_the_place_of_what_the_run_reads_and_writes() {
+fn the_journal_the_list_and_the_output_are_not_overwritten() {
     let server = Server::build().may_stay_unasked().start();
     let folder = Folder::new();
     let list = [JOURNAL, "list", "lines"].map(|name| server.url(&format!("/{name}\n")));

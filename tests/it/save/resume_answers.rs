@@ -1,4 +1,4 @@
-//! `-c`: what a server says about the rest is believed only where it fits what came before.
+//! `-c`: answers to a range request are used only if they fit the partial body.
 
 use crate::support::{
     Folder, Output, Script, Server, begin, reply,
@@ -8,7 +8,7 @@ use crate::support::{
 
 const ETAG: (&str, &str) = ("ETag", "\"v1\"");
 
-/// `/a` is half-loaded; then the server answers with `scripts`.
+/// Loads half of `/a`, then fetches it again from a server that answers with `scripts`.
 #[track_caller]
 fn continued(folder: &Folder, scripts: impl IntoIterator<Item = Script>) -> (Output, Server) {
     let mut turns = vec![cut(&[ETAG], &bytes(LENGTH))];
@@ -19,7 +19,7 @@ fn continued(folder: &Folder, scripts: impl IntoIterator<Item = Script>) -> (Out
     (out, server)
 }
 
-/// The answer to the range is not believed: all is asked for again in the same attempt, and comes.
+/// Asserts that this answer to a range request is not used, and that the whole body is fetched in the same attempt.
 #[track_caller]
 fn asked_again(odd: Script, what: &str) {
     let folder = Folder::new();
@@ -58,7 +58,7 @@ fn a_200_starts_over() {
 }
 
 #[test]
-fn a_200_that_is_cut_off_too_is_the_new_half() {
+fn a_truncated_200_replaces_the_partial_body() {
     let other = bytes(LENGTH + 1000).split_off(1000);
     let second = ("ETag", "\"v2\"");
     let folder = Folder::new();
@@ -85,7 +85,7 @@ fn a_200_that_is_cut_off_too_is_the_new_half() {
 }
 
 #[test]
-fn a_200_without_a_validator_that_is_cut_off_leaves_nothing() {
+fn a_truncated_200_without_a_validator_leaves_nothing() {
     let folder = Folder::new();
     let (out, _server) = continued(&folder, [cut(&[], &bytes(LENGTH))]);
     out.exits(1);
@@ -93,7 +93,7 @@ fn a_200_without_a_validator_that_is_cut_off_leaves_nothing() {
 }
 
 #[test]
-fn another_range_than_was_asked_for_is_not_believed() {
+fn a_range_that_was_not_requested_is_not_used() {
     let rest = bytes(LENGTH).split_off(SENT);
     for wrong in [
         range(SENT + 1, LENGTH - 1, LENGTH),
@@ -119,7 +119,7 @@ fn another_range_than_was_asked_for_is_not_believed() {
 }
 
 #[test]
-fn a_206_without_a_range_is_not_believed() {
+fn a_206_without_a_range_is_not_used() {
     let rest = bytes(LENGTH).split_off(SENT);
     asked_again(reply(206, &[ETAG], &rest), "no range");
     let headers = [ETAG, ("Content-Type", "multipart/byteranges; boundary=x")];
@@ -127,7 +127,7 @@ fn a_206_without_a_range_is_not_believed() {
 }
 
 #[test]
-fn a_206_of_something_else_is_not_believed() {
+fn a_206_of_another_version_is_not_used() {
     let rest = bytes(LENGTH).split_off(SENT);
     let right = range(SENT, LENGTH - 1, LENGTH);
     for etag in ["\"v2\"", "W/\"v1\"", "v1"] {
@@ -136,14 +136,14 @@ fn a_206_of_something_else_is_not_believed() {
 }
 
 #[test]
-fn a_range_that_cannot_be_had_is_asked_for_no_more() {
+fn a_416_starts_over() {
     let total = format!("bytes */{LENGTH}");
     asked_again(reply(416, &[ETAG, ("Content-Range", &total)], "no"), "416");
     asked_again(reply(416, &[], ""), "a bare 416");
 }
 
 #[test]
-fn a_server_that_has_no_rest_and_no_whole_is_given_up() {
+fn a_server_that_answers_416_to_everything_is_given_up() {
     let folder = Folder::new();
     let (out, server) = continued(&folder, [reply(416, &[], "")]);
     let record = out.exits(1).record();
@@ -153,7 +153,7 @@ fn a_server_that_has_no_rest_and_no_whole_is_given_up() {
 }
 
 #[test]
-fn an_error_in_place_of_the_rest_keeps_what_came() {
+fn an_error_status_keeps_the_partial_body() {
     let folder = Folder::new();
     let scripts = [reply(503, &[], "busy"), honest(bytes(LENGTH), ETAG)];
     let (out, server) = continued(&folder, scripts);
@@ -170,7 +170,7 @@ fn an_error_in_place_of_the_rest_keeps_what_came() {
 }
 
 #[test]
-fn a_rest_of_another_length_than_its_range_never_becomes_a_file() {
+fn a_206_of_the_wrong_length_never_becomes_a_file() {
     let rest = bytes(LENGTH).split_off(SENT);
     let right = range(SENT, LENGTH - 1, LENGTH);
     let longer = [&rest[..], b"and more"].concat();
@@ -187,7 +187,7 @@ fn a_rest_of_another_length_than_its_range_never_becomes_a_file() {
     ] {
         let folder = Folder::new();
         let (out, server) = continued(&folder, [script, honest(bytes(LENGTH), ETAG)]);
-        // It may ask again, or leave that to the next run.
+        // The run may fetch it again at once or leave that to the next run.
         if out.code() == 1 {
             assert!(!folder.path("a").exists());
             folder
@@ -202,7 +202,7 @@ fn a_rest_of_another_length_than_its_range_never_becomes_a_file() {
 }
 
 #[test]
-fn a_206_that_no_one_asked_for_is_no_beginning() {
+fn an_unrequested_206_is_not_kept() {
     let body = bytes(LENGTH);
     let right = range(SENT, LENGTH - 1, LENGTH);
     let head = format!(
@@ -231,7 +231,7 @@ fn a_206_that_no_one_asked_for_is_no_beginning() {
 }
 
 #[test]
-fn a_206_in_pieces_that_no_one_asked_for_is_no_beginning() {
+fn an_unrequested_chunked_206_is_not_kept() {
     let body = bytes(LENGTH);
     let head = "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\
          Content-Range: bytes 1000-1999999/2000000\r\n\r\n";

@@ -1,4 +1,4 @@
-//! `-c`: what is kept of a body that was cut off, and what becomes of it at the end.
+//! `-c`: what is kept of a truncated body, and what becomes of it.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::support::{
 const ETAG: (&str, &str) = ("ETag", "\"v1\"");
 
 #[test]
-fn only_the_body_of_a_plain_get_is_kept() {
+fn only_the_partial_body_of_a_plain_get_is_kept() {
     let body = bytes(LENGTH);
     let server = Server::at("/a", cut(&[ETAG], &body));
     let url = server.url("/a");
@@ -33,7 +33,7 @@ fn only_the_body_of_a_plain_get_is_kept() {
 }
 
 #[test]
-fn what_is_not_accepted_is_not_kept() {
+fn the_body_of_a_status_that_is_not_accepted_is_not_kept() {
     let body = bytes(LENGTH);
     let head = "HTTP/1.1 404 No\r\nETag: \"v1\"\r\nContent-Length: 2000000\r\n\r\n";
     let server = Server::at("/a", Script::new().send(head).send(&body[..SENT]).close());
@@ -47,7 +47,7 @@ fn what_is_not_accepted_is_not_kept() {
 }
 
 #[test]
-fn the_sum_is_that_of_the_whole() {
+fn the_checksum_is_of_the_complete_body() {
     let body = bytes(LENGTH);
     for (expected, code) in [
         (sha256(&body), 0),
@@ -74,7 +74,7 @@ fn the_sum_is_that_of_the_whole() {
 }
 
 #[test]
-fn no_secret_is_kept_with_what_came() {
+fn no_secret_is_kept_with_the_partial_body() {
     let body = bytes(LENGTH);
     let server = Server::build()
         .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
@@ -94,7 +94,7 @@ fn no_secret_is_kept_with_what_came() {
 }
 
 #[test]
-fn what_is_overwritten_is_there_until_the_rest_has_come() {
+fn the_old_file_stays_until_the_new_one_is_resumed_to_its_end() {
     let body = bytes(LENGTH);
     let server = Server::build()
         .route_in_turn("/a", [cut(&[ETAG], &body), honest(body, ETAG)])
@@ -112,7 +112,7 @@ fn what_is_overwritten_is_there_until_the_rest_has_come() {
 }
 
 #[test]
-fn after_another_start_of_the_system_only_what_was_synced_is_relied_upon() {
+fn after_a_reboot_only_synced_bytes_are_used() {
     const SYNCED: usize = 1000;
     let body = bytes(LENGTH);
     let server = Server::build()
@@ -124,7 +124,7 @@ fn after_another_start_of_the_system_only_what_was_synced_is_relied_upon() {
     known["boot"] = "before".into();
     known["synced"] = SYNCED.into();
     folder.write(".a.part.json", known.to_string());
-    // What a loss of power can leave behind the synced bytes.
+    // After a power failure, anything may follow the synced bytes.
     let lost = [&body[..SYNCED], &vec![0; kept - SYNCED]].concat();
     folder.write("a.part", lost);
     folder

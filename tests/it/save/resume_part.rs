@@ -1,4 +1,4 @@
-//! `-c`: a `NAME.part` is used where it is ours and as it should be, and is else left alone.
+//! `-c`: a `NAME.part` is used if it is ours and intact, and is otherwise left alone.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,7 +15,7 @@ use crate::support::{
 
 const ETAG: (&str, &str) = ("ETag", "\"v1\"");
 
-/// A server that breaks off once, and a folder with what came.
+/// A server that breaks off once, and a folder with the partial body.
 fn half_way() -> (Folder, Server) {
     let body = bytes(LENGTH);
     let server = Server::build()
@@ -46,7 +46,7 @@ fn refused(folder: &Folder, server: &Server) {
     assert!(!folder.path("a").exists());
 }
 
-/// Adds bytes to a file as it is.
+/// Appends bytes to a file.
 fn append(folder: &Folder, name: &str, bytes: &[u8]) {
     let mut file = OpenOptions::new()
         .append(true)
@@ -56,7 +56,7 @@ fn append(folder: &Folder, name: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn compressed_bodies_do_not_go_on() {
+fn compressed_bodies_are_not_resumed() {
     let server = Server::build().may_stay_unasked().start();
     let out = Fetch::new()
         .args(["-o", "out", "-c", "--compressed", &server.url("/a")])
@@ -67,7 +67,7 @@ fn compressed_bodies_do_not_go_on() {
 }
 
 #[test]
-fn a_part_that_has_lost_its_end_goes_on_from_what_there_is() {
+fn a_shortened_part_is_resumed_from_what_is_left() {
     for length in [0, 1, SENT / 2] {
         let (folder, server) = half_way();
         fs::write(folder.path("a.part"), &bytes(LENGTH)[..length]).unwrap();
@@ -78,7 +78,7 @@ fn a_part_that_has_lost_its_end_goes_on_from_what_there_is() {
 }
 
 #[test]
-fn a_part_that_is_whole_becomes_the_file() {
+fn a_complete_part_becomes_the_file() {
     let (folder, server) = half_way();
     append(&folder, "a.part", &bytes(LENGTH)[SENT..]);
     ends_whole(&folder, &server);
@@ -93,7 +93,7 @@ fn a_part_that_lacks_one_byte_becomes_the_file() {
 }
 
 #[test]
-fn a_part_that_is_longer_than_the_whole_is_not_believed() {
+fn a_part_that_is_longer_than_the_body_is_not_used() {
     for extra in [1, SENT] {
         let (folder, server) = half_way();
         append(&folder, "a.part", &bytes(LENGTH)[SENT..]);
@@ -111,7 +111,7 @@ fn a_part_that_is_gone_is_fetched_from_the_start() {
 }
 
 #[test]
-fn a_part_without_a_word_about_it_is_theirs() {
+fn a_part_without_its_notes_is_left_alone() {
     let body = bytes(LENGTH);
     for script in [honest(body.clone(), ETAG), cut(&[ETAG], &body), ok("x")] {
         let server = Server::build().otherwise(script).may_stay_unasked().start();
@@ -130,7 +130,7 @@ fn a_part_without_a_word_about_it_is_theirs() {
 }
 
 #[test]
-fn a_part_with_nonsense_about_it_is_theirs() {
+fn a_part_with_malformed_notes_is_left_alone() {
     for nonsense in [
         "",
         "{}",
@@ -150,7 +150,7 @@ fn a_part_with_nonsense_about_it_is_theirs() {
 }
 
 #[test]
-fn without_the_option_a_part_is_nothing_to_the_run() {
+fn without_the_option_a_part_is_ignored() {
     let (folder, server) = half_way();
     let before = HALF.map(|name| folder.read(name));
     folder.fetch().arg(server.url("/a")).run().exits(0);
@@ -160,7 +160,7 @@ fn without_the_option_a_part_is_nothing_to_the_run() {
 }
 
 #[test]
-fn a_part_of_another_url_is_never_gone_on_with() {
+fn a_part_of_another_url_is_never_resumed() {
     let other: Vec<_> = bytes(LENGTH + 1000).split_off(1000);
     let body = bytes(LENGTH);
     let server = Server::build()
@@ -170,7 +170,7 @@ fn a_part_of_another_url_is_never_gone_on_with() {
     let folder = Folder::new();
     half_loaded(&folder, &server);
     let out = folder.fetch().args(["-c", &server.url("/other/a")]).run();
-    // Whether it starts over or refuses: what it never does is to join the two.
+    // It may start over or refuse, but never join the two.
     if out.code() == 0 {
         assert!(folder.read("a") == other);
         assert_eq!(folder.tree(), ["a"]);
@@ -199,7 +199,7 @@ fn a_part_that_is_a_symbolic_link_is_never_followed() {
 }
 
 #[test]
-fn a_part_that_has_another_name_too_is_theirs() {
+fn a_part_with_a_second_hard_link_is_left_alone() {
     let (folder, server) = half_way();
     fs::hard_link(folder.path("a.part"), folder.beside("target")).unwrap();
     refused(&folder, &server);
@@ -220,7 +220,7 @@ fn a_part_that_is_a_folder_is_left_alone() {
 }
 
 #[test]
-fn what_is_known_about_a_part_is_never_written_through_a_link() {
+fn the_notes_on_a_part_are_never_written_through_a_link() {
     let body = bytes(LENGTH);
     for with_part in [false, true] {
         let (folder, server) = half_way();
@@ -239,7 +239,7 @@ fn what_is_known_about_a_part_is_never_written_through_a_link() {
 }
 
 #[test]
-fn a_part_that_appears_meanwhile_and_is_theirs_is_left_alone() {
+fn a_part_of_another_program_that_appears_meanwhile_is_left_alone() {
     let (body, gate) = (bytes(LENGTH), Gate::new());
     let script = Script::new()
         .wait(&gate)
@@ -281,7 +281,7 @@ fn two_runs_at_once_do_not_write_to_one_part() {
 }
 
 #[test]
-fn a_file_that_is_called_like_the_part_of_another_gets_its_own_bytes() {
+fn a_url_whose_name_is_that_of_a_part_gets_its_own_bytes() {
     let (body, gate) = (bytes(LENGTH), Gate::new());
     let held = begin(&[ETAG], &body, SENT).wait(&gate).send(&body[SENT..]);
     let server = Server::build()
@@ -297,7 +297,7 @@ fn a_file_that_is_called_like_the_part_of_another_gets_its_own_bytes() {
     let records = run.wait().in_order();
     assert_eq!(records[0]["outcome"], "ok");
     for (record, expected) in records.iter().zip([&bytes(LENGTH)[..], b"of its own"]) {
-        // It may be refused, or get another name.
+        // The second may be refused or get another name.
         if record["outcome"] == "ok" {
             assert!(folder.read(record.text("file")) == expected, "{record}");
         }
@@ -305,7 +305,7 @@ fn a_file_that_is_called_like_the_part_of_another_gets_its_own_bytes() {
 }
 
 #[test]
-fn a_name_that_leaves_no_room_for_more_goes_on_too() {
+fn a_name_of_full_length_can_be_resumed_too() {
     let name = "x".repeat(255);
     let path = format!("/{name}");
     let body = bytes(LENGTH);
@@ -325,7 +325,7 @@ fn a_name_that_leaves_no_room_for_more_goes_on_too() {
 }
 
 #[test]
-fn what_only_looks_like_what_is_known_of_a_part_is_left_alone() {
+fn a_file_with_the_name_of_the_notes_is_left_alone() {
     let server = Server::always(honest(bytes(LENGTH), ("ETag", "\"v1\"")));
     let folder = Folder::new();
     folder.write(".a.part.json", "mine");

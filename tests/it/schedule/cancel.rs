@@ -1,9 +1,6 @@
 //! What waits for a host, a rate or a retry is cancelled when the run stops.
 
-use std::{
-    io::Write as _,
-    time::{Duration, Instant},
-};
+use std::io::Write as _;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,56 +8,66 @@ use serde_json::Value;
 use super::per_host::held;
 use crate::support::{
     Fetch, Gate, Output, Running, Script, Server, answer, ok, record::RecordExt as _, redirect,
-    reply,
+    reply, with_time_enough,
 };
 
-/// A run in which five wait: the first for a back-off, the second for a rest, the third for the second, and two for
-/// a turn of the host that has the sixth on the wire. The seventh is done.
+/// A run of seven URLs. The first waits for its back-off, the second for a Retry-After, the third for the host of the
+/// second. One of the next three is in flight, and the other two wait for its host. The last is done.
 struct Waiters {
     run: Running,
     tired: Server,
-    _resting: Server,
+    resting: Server,
     full: Server,
     gate: Gate,
 }
 
 impl Waiters {
     fn start(args: &[&str]) -> Self {
+        let mut waiters = Self::spawn(args);
+        for server in [&waiters.tired, &waiters.resting, &waiters.full] {
+            server.wait_for_requests(1);
+        }
+        let run = &mut waiters.run;
+        assert_eq!(run.record()["index"], 6);
+        // The first two have been answered.
+        run.stderr.wait_for("-:1: attempt 2");
+        run.stderr.wait_for("-:2: attempt 2");
+        waiters
+    }
+
+    /// Starts the run, which gets to that state by itself.
+    fn spawn(args: &[&str]) -> Self {
         let gate = Gate::new();
         let tired = Server::build()
             .route("/0", answer(503, "no"))
             .route("/fails", answer(404, "no"))
             .otherwise(ok("x"))
+            .may_stay_unasked()
             .start();
-        let resting = Server::always(reply(429, &[("Retry-After", "1000")], ""));
-        let full = Server::always(held(&gate));
+        let unless_it_is_late = |script| {
+            let server = Server::build().otherwise(script);
+            server.may_stay_unasked().start()
+        };
+        let resting = unless_it_is_late(reply(429, &[("Retry-After", "1000")], ""));
+        let full = unless_it_is_late(held(&gate));
         let mut run = Fetch::jsonl()
             .args(["-v", "-j5", "--max-per-host", "1", "--retry", "1"])
             .args(["--retry-delay", "1h", "--retry-max-delay", "0"])
             .args(args)
             .stdin_open()
             .spawn();
-        run.write(tired.list(1) + &resting.list(2));
-        tired.wait_for_requests(1);
-        resting.wait_for_requests(1);
-        run.write(full.list(3));
-        full.wait_for_requests(1);
-        run.write(tired.url("/done\n"));
-        assert_eq!(run.record()["index"], 6);
-        // Both have come back from the wire.
-        run.stderr.wait_for("-:1: attempt 2");
-        run.stderr.wait_for("-:2: attempt 2");
+        run.write(tired.list(1) + &resting.list(2) + &full.list(3) + &tired.url("/done\n"));
         Self {
             run,
             tired,
-            _resting: resting,
+            resting,
             full,
             gate,
         }
     }
 }
 
-/// Those five, in the order of the input, all cancelled.
+/// Asserts that the five that wait, in input order, are cancelled.
 #[track_caller]
 fn check_waiters(records: &[Value]) {
     let attempts: Vec<_> = records
@@ -77,35 +84,32 @@ fn check_waiters(records: &[Value]) {
 }
 
 #[track_caller]
-fn check_stopped(out: &Output, records: usize, began: Instant) {
-    assert!(began.elapsed() < Duration::from_secs(2), "at once");
+fn check_stopped(out: &Output, records: usize) {
     assert_eq!(out.records().len(), records);
     assert!(out.stderr().contains("OK "), "{}", out.stderr());
 }
 
 #[test]
-fn a_signal_cancels_at_once_what_waits() {
+fn a_signal_cancels_what_waits() {
     let mut waiters = Waiters::start(&[]);
-    let began = Instant::now();
     waiters.run.signal(Signal::INT);
     let mut records: Vec<_> = (0..5).map(|_| waiters.run.record()).collect();
     records.sort_by_key(|record| record["index"].as_u64());
     check_waiters(&records);
     waiters.gate.open();
     let out = waiters.run.wait().exits(130);
-    check_stopped(&out, 7, began);
+    check_stopped(&out, 7);
     assert_eq!(out.in_order()[3]["outcome"], "ok", "it was on the wire");
     waiters.full.request();
     assert_eq!(waiters.tired.requests().len(), 2);
 }
 
 #[test]
-fn a_failure_cancels_at_once_what_waits() {
+fn fail_fast_cancels_what_waits() {
     let mut waiters = Waiters::start(&["--fail-fast"]);
-    let began = Instant::now();
     waiters.run.write(waiters.tired.url("/fails\n"));
     let out = waiters.run.wait_with_stdin_open().exits(1);
-    check_stopped(&out, 8, began);
+    check_stopped(&out, 8);
     let mut records = out.in_order();
     assert_eq!(records.remove(3)["outcome"], "cancelled", "on the wire");
     check_waiters(&records[..5]);
@@ -113,22 +117,26 @@ fn a_failure_cancels_at_once_what_waits() {
 }
 
 #[test]
-fn the_deadline_cancels_at_once_what_waits() {
-    let waiters = Waiters::start(&["--deadline", "1s"]);
-    let out = waiters.run.wait_with_stdin_open().exits(1);
-    assert!(
-        out.elapsed >= Duration::from_secs(1) && out.elapsed < Duration::from_secs(4),
-        "{:?}",
-        out.elapsed
-    );
-    let mut records = out.in_order();
-    assert_eq!(records.len(), 7);
-    assert_eq!(records.remove(3)["outcome"], "cancelled", "on the wire");
-    check_waiters(&records[..5]);
+fn the_deadline_cancels_what_waits() {
+    with_time_enough(|deadline| {
+        let waiters = Waiters::spawn(&["--deadline", &deadline.to_string()]);
+        let out = waiters.run.wait_with_stdin_open().exits(1);
+        assert!(out.elapsed.as_secs_f64() >= deadline.seconds());
+        let mut records = out.in_order();
+        let got_there = ["-:1: attempt 2", "-:2: attempt 2"]
+            .iter()
+            .all(|retry| out.stderr().contains(retry));
+        if !got_there || records.len() < 7 || records[6]["outcome"] != "ok" {
+            return None;
+        }
+        assert_eq!(records.remove(3)["outcome"], "cancelled", "on the wire");
+        check_waiters(&records[..5]);
+        Some(())
+    });
 }
 
 #[test]
-fn what_waits_for_a_rate_is_cancelled_at_once() {
+fn what_waits_for_a_rate_is_cancelled() {
     for option in ["--rate", "--rate-per-host"] {
         let server = Server::always(ok("x"));
         let mut run = Fetch::jsonl()
@@ -136,10 +144,8 @@ fn what_waits_for_a_rate_is_cancelled_at_once() {
             .stdin(server.list(30))
             .spawn();
         assert_eq!(run.record()["outcome"], "ok");
-        let began = Instant::now();
         run.signal(Signal::INT);
         let out = run.wait().exits(130);
-        assert!(began.elapsed() < Duration::from_secs(2));
         let records = out.in_order();
         assert!(
             records[1..]
@@ -211,17 +217,20 @@ fn a_redirect_that_waits_is_cancelled_with_its_attempt() {
 }
 
 #[test]
-fn a_producer_that_never_ends_and_a_host_that_rests_end_with_the_run() {
+fn a_signal_ends_a_run_with_an_endless_producer_and_a_resting_host() {
     let server = Server::always(reply(503, &[("Retry-After", "1000")], ""));
     let mut run = Fetch::jsonl()
         .args(["--retry", "1", "--retry-max-delay", "0"])
-        .args(["--deadline", "700ms", "--summary-file", "sum.json"])
+        .args(["-v", "-j1", "--summary-file", "sum.json"])
         .stdin_open()
         .spawn();
     let mut stdin = run.take_stdin();
     let line = server.url("/a\n");
     let writer = std::thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
-    let out = run.wait().exits(1);
+    // Nothing is in flight any more, and nothing is sent while the host rests.
+    run.stderr.wait_for("attempt 2 in ");
+    run.signal(Signal::INT);
+    let out = run.wait().exits(130);
     writer.join().unwrap();
     let records = out.records();
     assert!(
@@ -232,5 +241,5 @@ fn a_producer_that_never_ends_and_a_host_that_rests_end_with_the_run() {
     let summary: Value = serde_json::from_str(&out.read("sum.json")).unwrap();
     assert_eq!(summary["inputs"], records.len());
     assert_eq!(summary["complete"], false);
-    assert!(server.requests().len() <= 10);
+    server.request();
 }

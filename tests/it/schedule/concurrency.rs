@@ -1,26 +1,15 @@
-//! How many at a time, in which order, and when to stop.
+//! `-j`, `--ordered`, `--fail-fast` and `--deadline`.
 
-use std::{io::Write as _, thread, time::Duration};
+use std::{io::Write as _, thread};
 
 use serde_json::Value;
 
-use crate::support::{Fetch, Gate, PATIENCE, Running, Script, Server, answer, ok, reply};
+use super::per_host::open_at;
+use crate::support::{
+    Fetch, Gate, QUIET, Running, Script, Server, answer, ok, reply, with_time_enough,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// Opens the gate once `count` requests have come together, and so long after that one more would have been seen.
-fn open_at(server: &Server, gate: &Gate, count: usize) {
-    assert!(
-        server.come_together(count, PATIENCE),
-        "fewer than {count} came: peak {}",
-        server.peak()
-    );
-    assert!(
-        !server.come_together(count + 1, Duration::from_millis(300)),
-        "more than {count} came"
-    );
-    gate.open();
-}
 
 fn held(gate: &Gate) -> Script {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
@@ -39,7 +28,7 @@ fn sum_is_right(summary: &str) -> Value {
 }
 
 #[test]
-fn as_many_requests_as_jobs_are_on_the_wire() {
+fn as_many_requests_as_jobs_are_in_flight() {
     for (args, jobs) in [
         (&["-j4"][..], 4),
         (&["--jobs", "1"], 1),
@@ -59,7 +48,7 @@ fn as_many_requests_as_jobs_are_on_the_wire() {
 }
 
 #[test]
-fn one_job_asks_in_order_over_one_connection() {
+fn one_job_sends_in_order_over_one_connection() {
     let server = Server::always(ok("x"));
     Fetch::new()
         .arg("-j1")
@@ -76,7 +65,7 @@ fn one_job_asks_in_order_over_one_connection() {
 }
 
 #[test]
-fn a_slow_one_holds_up_no_other() {
+fn a_slow_url_does_not_delay_the_others() {
     let gate = Gate::new();
     let server = Server::build()
         .route("/0", held(&gate))
@@ -93,7 +82,7 @@ fn a_slow_one_holds_up_no_other() {
 }
 
 #[test]
-fn ordered_results_come_in_the_order_of_the_input_and_are_fetched_all_the_same() {
+fn ordered_results_come_in_the_order_of_the_input() {
     let gate = Gate::new();
     let server = Server::build()
         .route("/0", held(&gate))
@@ -104,10 +93,7 @@ fn ordered_results_come_in_the_order_of_the_input_and_are_fetched_all_the_same()
         .stdin(server.list(12))
         .spawn();
     server.wait_for_requests(4);
-    assert!(
-        !run.speaks_within(Duration::from_millis(100)),
-        "the first is still to come"
-    );
+    assert!(!run.speaks_within(QUIET), "the first is still to come");
     gate.open();
     let indices: Vec<_> = (0..12)
         .map(|_| run.record()["index"].as_u64().unwrap())
@@ -117,7 +103,7 @@ fn ordered_results_come_in_the_order_of_the_input_and_are_fetched_all_the_same()
 }
 
 #[test]
-fn ordered_lets_the_others_go_on_while_one_is_slow() {
+fn an_ordered_run_fetches_others_while_one_is_slow() {
     let gate = Gate::new();
     let server = Server::build()
         .route("/0", held(&gate))
@@ -133,7 +119,7 @@ fn ordered_lets_the_others_go_on_while_one_is_slow() {
 }
 
 #[test]
-fn a_bad_line_takes_its_turn_in_order_too() {
+fn a_bad_line_has_its_place_in_an_ordered_run() {
     let server = Server::always(ok("x"));
     let list = format!("{}\nhttp://[\n{}\n", server.url("/a"), server.url("/b"));
     let out = Fetch::jsonl().arg("--ordered").stdin(list).run().exits(1);
@@ -145,7 +131,7 @@ fn a_bad_line_takes_its_turn_in_order_too() {
     assert_eq!(indices, [0, 1, 2]);
 }
 
-/// A producer that never ends, so that only a run that stops reading comes to an end.
+/// Starts a producer that never ends. Only a run that stops reading ends.
 fn flood(run: &mut Running, line: String) -> thread::JoinHandle<()> {
     let mut stdin = run.take_stdin();
     thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {})
@@ -227,25 +213,17 @@ fn the_deadline_ends_the_run() {
         .route("/0", ok("x"))
         .otherwise(Script::new().silence())
         .start();
-    let args = [
-        "--deadline",
-        "700ms",
-        "-j2",
-        "--summary-file",
-        "summary.json",
-    ];
-    let out = Fetch::jsonl()
-        .args(args)
-        .stdin(server.list(6))
-        .run()
-        .exits(1);
-    assert!(
-        out.elapsed >= Duration::from_millis(700) && out.elapsed < Duration::from_secs(10),
-        "{:?}",
-        out.elapsed
-    );
-    let records = out.in_order();
-    assert_eq!(records[0]["outcome"], "ok");
+    let (out, records) = with_time_enough(|deadline| {
+        let out = Fetch::jsonl()
+            .args(["--deadline", &deadline.to_string(), "-j2"])
+            .args(["--summary-file", "summary.json"])
+            .stdin(server.list(6))
+            .run()
+            .exits(1);
+        assert!(out.elapsed.as_secs_f64() >= deadline.seconds());
+        let records = out.in_order();
+        (records.len() == 6 && records[0]["outcome"] == "ok").then_some((out, records))
+    });
     assert!(
         records[1..]
             .iter()
@@ -261,18 +239,24 @@ fn the_deadline_ends_the_run() {
 #[test]
 fn the_deadline_ends_a_run_that_waits_for_input() {
     let server = Server::always(ok("x"));
-    let mut run = Fetch::jsonl()
-        .args(["--deadline", "500ms"])
-        .stdin_open()
-        .spawn();
-    run.write(format!("{}\n", server.url("/a")));
-    assert_eq!(run.record()["outcome"], "ok");
-    let out = run.wait_with_stdin_open().exits(1);
-    assert!(
-        out.stderr().contains("not read to its end"),
-        "{}",
-        out.stderr()
-    );
+    with_time_enough(|deadline| {
+        let mut run = Fetch::jsonl()
+            .args(["--deadline", &deadline.to_string()])
+            .stdin_open()
+            .spawn();
+        run.write(format!("{}\n", server.url("/a")));
+        let out = run.wait_with_stdin_open();
+        if out.lines().is_empty() || out.record()["outcome"] != "ok" {
+            return None;
+        }
+        assert_eq!(out.code(), 1);
+        assert!(
+            out.stderr().contains("not read to its end"),
+            "{}",
+            out.stderr()
+        );
+        Some(())
+    });
 }
 
 #[test]
@@ -291,7 +275,7 @@ fn a_deadline_that_is_not_reached_changes_nothing() {
 }
 
 #[test]
-fn bodies_behind_a_slow_first_url_are_held_back_within_bounds() {
+fn an_ordered_run_holds_back_a_bounded_number_of_bodies() {
     const COUNT: usize = 1000;
     let gate = Gate::new();
     let server = Server::build()
@@ -303,21 +287,12 @@ fn bodies_behind_a_slow_first_url_are_held_back_within_bounds() {
         .stdin_open()
         .spawn();
     run.write(server.list(COUNT));
-    // Until nothing more is asked for: the bound, or all of it.
-    let mut asked = 0;
-    loop {
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        match server.requests().len() {
-            now if now == asked => break,
-            now => asked = now,
-        }
-    }
-    assert!(
-        (5..COUNT / 2).contains(&asked),
-        "some go on while one is slow, not all: {asked}"
-    );
+    // More requests than `-j`, so some were fetched after the first ones while the first is slow.
+    server.wait_for_requests(5);
+    let asked = server.requests_once_quiet();
+    assert!(asked < COUNT / 2, "not all are asked for: {asked}");
     gate.open();
-    // What was held back, and some of what comes after it.
+    // The records that were held back, and some after them.
     for index in 0..asked + 10 {
         let line = run.line();
         let start = format!("{{\"index\":{index},");

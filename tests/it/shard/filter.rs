@@ -1,4 +1,4 @@
-//! `--shard` as a filter, as an engine runs it: each line at once, and an end whatever the others' lines do.
+//! `--shard` as a filter, as engines run it: lines are answered at once, and lines of other shards cause no delay.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::{Fetch, Running, Script, Server, answer, ok};
 
-/// A URL of shard 0 of 2, and one of shard 1.
+/// A URL of shard 0 of 2 and a URL of shard 1.
 fn two_urls(server: &Server) -> [String; 2] {
     let size = |host: &usize| {
         let url = format!("http://host-{host}.test:{}/\n", server.port());
@@ -26,7 +26,7 @@ fn shard_0_of_2(server: &Server) -> Running {
 }
 
 #[test]
-fn a_line_of_the_shard_is_answered_at_once_whatever_else_comes() {
+fn a_line_of_the_shard_is_answered_at_once() {
     let server = Server::always(ok("x"));
     let [ours, other] = two_urls(&server);
     let mut run = shard_0_of_2(&server);
@@ -65,7 +65,7 @@ fn a_signal_stops_a_shard_that_has_nothing_to_do() {
 }
 
 #[test]
-fn exit_zero_hides_what_became_of_urls_and_nothing_else() {
+fn exit_zero_changes_1_and_no_other_exit_code() {
     let server = Server::build()
         .route("/bad", answer(500, ""))
         .route("/cut", Script::new().close())
@@ -89,7 +89,7 @@ fn exit_zero_hides_what_became_of_urls_and_nothing_else() {
 }
 
 #[test]
-fn a_shard_goes_on_from_its_journal() {
+fn a_shard_resumes_from_its_journal() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))

@@ -1,4 +1,4 @@
-//! `--shard`: every input in exactly one shard, a host in one.
+//! `--shard`: every input is in exactly one shard, and so is every host.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::support::record::{self, RecordExt as _};
 use crate::support::{Fetch, Output, Server, ok};
 
-/// The records of a shard: their indices are those of the whole list.
+/// The records of a shard, whose indices are those of the whole list.
 fn records(out: &Output) -> Vec<Value> {
     out.lines().into_iter().map(record::parse).collect()
 }
 
-/// The inputs of each shard, with whatever else `args` say.
+/// The records of each shard of a run with `args`.
 fn shards(list: &str, count: usize, args: &[&str]) -> Vec<Vec<Value>> {
     let shard = |number: usize| {
         let run = Fetch::jsonl().args(args).stdin(list);
@@ -22,7 +22,7 @@ fn shards(list: &str, count: usize, args: &[&str]) -> Vec<Vec<Value>> {
     (0..count).map(shard).collect()
 }
 
-/// Each input is in exactly one of `shards`: the indices are those of the list.
+/// Asserts that each input is in exactly one of `shards`.
 #[track_caller]
 fn assert_shares_out(shards: &[Vec<Value>], inputs: u64) {
     let records = shards.iter().flatten();
@@ -32,7 +32,7 @@ fn assert_shares_out(shards: &[Vec<Value>], inputs: u64) {
 }
 
 #[test]
-fn shards_are_the_list_and_no_host_is_in_two() {
+fn every_url_is_in_one_shard_and_no_host_in_two() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))
@@ -60,13 +60,17 @@ fn shards_are_the_list_and_no_host_is_in_two() {
 }
 
 #[test]
-fn a_host_is_shared_out_by_url() {
-    let server = Server::always(ok("x"));
-    let list = server.list(200) + &server.list(200);
-    let shards = shards(&list, 4, &["-", "--shard-by", "url"]);
+fn shard_by_url_divides_a_host() {
+    // The hash of a URL is frozen, and so is the number of these URLs in each shard.
+    const SIZES: [usize; 4] = [88, 102, 92, 118];
+    let list: String = (0..200).map(|n| format!("http://a.test/{n}\n")).collect();
+    // The address is blocked, so nothing is sent.
+    let nowhere = ["--block-private", "--resolve", "*:80:127.0.0.1"];
+    let args = [&["-", "--shard-by", "url"][..], &nowhere].concat();
+    let shards = shards(&list.repeat(2), 4, &args);
     assert_shares_out(&shards, 400);
+    assert_eq!(shards.iter().map(Vec::len).collect::<Vec<_>>(), SIZES);
     for records in &shards {
-        assert!((60..=140).contains(&records.len()), "{}", records.len());
         let urls: BTreeSet<_> = records.iter().map(|record| record.text("url")).collect();
         assert_eq!(2 * urls.len(), records.len(), "equal URLs stay together");
     }
@@ -93,7 +97,7 @@ fn spellings_of_a_host_are_one_host() {
 }
 
 #[test]
-fn what_holds_no_request_is_reported_by_one_shard() {
+fn a_line_without_a_request_is_reported_by_one_shard() {
     let long = "x".repeat(70_000);
     let list =
         format!("nope://a/\n{{\n{long}\nhttp://\n{{\"url\": 1}}\n\u{fffd}:// \n").into_bytes();
@@ -112,7 +116,7 @@ fn what_holds_no_request_is_reported_by_one_shard() {
 }
 
 #[test]
-fn results_of_a_shard_come_in_order_too() {
+fn an_ordered_shard_prints_in_order() {
     let server = Server::build()
         .on_all_addresses()
         .otherwise(ok("x"))
@@ -133,7 +137,7 @@ fn results_of_a_shard_come_in_order_too() {
 }
 
 #[test]
-fn a_shard_without_inputs_is_done() {
+fn a_shard_without_inputs_exits_with_0() {
     let server = Server::build().may_stay_unasked().start();
     let mut exits = BTreeMap::new();
     for shard in ["0/2", "1/2"] {
@@ -148,7 +152,7 @@ fn a_shard_without_inputs_is_done() {
 }
 
 #[test]
-fn what_is_no_shard_is_refused() {
+fn a_malformed_shard_is_a_usage_error() {
     for (shard, hint) in [
         ("8/8", "count from 0: of 8 the last is 7/8"),
         ("0/0", "1 to 1000000"),
@@ -167,7 +171,7 @@ fn what_is_no_shard_is_refused() {
     assert!(out.exits(2).stderr().contains("--shard <K/N>"));
 }
 
-/// What a dry run says of each shard: inputs and bytes, by number; and of the heaviest hosts.
+/// What a dry run prints: the inputs and bytes of each shard, and the heaviest hosts.
 fn surveyed(list: &str, shard: &str, args: &[&str]) -> (Vec<(u64, u64)>, Vec<String>) {
     let out = Fetch::new()
         .args(["-", "--dry-run", "--shard", shard])
@@ -203,14 +207,14 @@ fn a_dry_run_shows_what_each_shard_has() {
     assert_eq!(hosts[1], "0/1 1 25.0% b.example");
     let (_, hosts) = surveyed(list, "0/2", &["--shard-by", "url"]);
     assert_eq!(hosts[0], "- 2 50.0% a.example");
-    // Of very many, some.
+    // Of very many shards, some are shown.
     let (shards, _) = surveyed(list, "0/1000", &[]);
     assert_eq!(shards.len(), 12);
 }
 
 /// A hundred thousand URLs of five thousand hosts.
 #[test]
-fn shards_are_as_even_as_chance_has_it() {
+fn shards_are_as_even_as_a_random_division() {
     let list: String = (0..100_000)
         .map(|n| format!("http://host-{}.example/{n}\n", n % 5_000))
         .collect();
@@ -222,7 +226,7 @@ fn shards_are_as_even_as_chance_has_it() {
             100_000
         );
         let (mean, n) = (100_000.0 / f64::from(count), f64::from(count));
-        // Twenty URLs a host, a binomial number of hosts: five standard deviations.
+        // Twenty URLs for each host, and five standard deviations of a binomial number of hosts. The list never changes.
         let far = 5.0 * 20.0 * (5_000.0 / n * (1.0 - 1.0 / n)).sqrt();
         for (inputs, _) in shards {
             assert_eq!(inputs % 20, 0, "no host is split");
@@ -252,7 +256,7 @@ fn all_shards_of_a_long_list_are_that_list() {
                     "-q",
                     "-j200",
                 ])
-                // Each gets as far as the address: nothing is sent.
+                // The address is blocked, so nothing is sent.
                 .args(["--block-private", "--resolve", "*:80:127.0.0.1", "-"])
                 .stdin(&list)
                 .run()

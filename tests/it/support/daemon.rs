@@ -1,4 +1,4 @@
-//! A real server: in the foreground, on ports of this machine, with all that it reads and writes in a folder of its own.
+//! A server of another project: it runs in the foreground, on local ports, with all its files in a folder of its own.
 
 use std::{
     ffi::OsStr,
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use super::{PATIENCE, tls};
 
-/// Below those that the system gives to whoever asks for any, so that no other test gets one in between.
+/// Below the range from which the system picks free ports, so that no other test is given one of these.
 const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// A state in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
-/// What a daemon has to itself.
+/// The folder and the ports of a daemon.
 pub(crate) struct Site {
     folder: TempDir,
     ports: [u16; 2],
@@ -31,7 +31,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        // A daemon that root starts goes on as somebody else.
+        // A daemon that root starts may switch to another user.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
         Self {
             folder,
@@ -63,7 +63,7 @@ impl Site {
         path
     }
 
-    /// `cert.pem`, `key.pem`, and `both.pem`, signed by the authority of the tests.
+    /// Creates `cert.pem`, `key.pem` and `both.pem`, signed by the authority of the tests.
     pub(crate) fn certify(&self) {
         let identity = tls::Identity::named(&["127.0.0.1", "127.0.0.2", "localhost"]);
         self.write("cert.pem", &identity.certificate);
@@ -71,12 +71,12 @@ impl Site {
         self.write("both.pem", identity.certificate + &identity.key);
     }
 
-    /// Of plain HTTP, or whatever it speaks first of all.
+    /// The port of plain HTTP, or of the only protocol.
     pub(crate) fn port(&self) -> u16 {
         self.ports[0]
     }
 
-    /// Of TLS, or whatever it speaks beside the other.
+    /// The port of TLS, or of the second protocol.
     pub(crate) fn other_port(&self) -> u16 {
         self.ports[1]
     }
@@ -89,7 +89,7 @@ fn free_port() -> u16 {
         .unwrap()
 }
 
-/// Whether this very process listens at the port: on a busy machine others come and go there.
+/// Whether this process listens at the port, and not another one that happened to take it.
 fn listens(process: u32, port: u16) -> bool {
     let table = fs::read_to_string("/proc/net/tcp").unwrap();
     let local = format!("0100007F:{port:04X}");
@@ -106,7 +106,7 @@ fn listens(process: u32, port: u16) -> bool {
         .any(|target| sockets.contains(&target))
 }
 
-/// A program with a clean environment, wherever Debian keeps it.
+/// A program with a clean environment, searched for in all folders that Debian uses.
 pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(name);
@@ -122,11 +122,11 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// `prepare` writes the configuration, and says what to run, which will listen at so many ports.
+    /// Starts a daemon. `prepare` writes its configuration and returns the command, which listens at `ports` ports.
     #[track_caller]
     pub(crate) fn start(ports: usize, prepare: impl Fn(&Site) -> Command) -> Self {
         let attempts = (0..3).map(|_| Self::attempt(ports, &prepare));
-        // Somebody else may have taken the port.
+        // Another process may have taken the port.
         let mut said = String::new();
         for attempt in attempts {
             match attempt {
@@ -137,7 +137,7 @@ impl Daemon {
         panic!("{said}")
     }
 
-    /// Waits until it listens, or what it said if it does not.
+    /// Starts it and waits until it listens. Returns its output if it does not.
     fn attempt(ports: usize, prepare: &impl Fn(&Site) -> Command) -> Result<Self, String> {
         let site = Site::new();
         let mut command = prepare(&site);
@@ -150,7 +150,7 @@ impl Daemon {
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut daemon = Self { child, site };
         let began = Instant::now();
-        // A daemon tells no one that it is ready.
+        // A daemon does not announce that it is ready.
         let (ports, process) = (daemon.site.ports[..ports].to_vec(), daemon.child.id());
         while !ports.iter().all(|port| listens(process, *port)) {
             let ended = daemon.child.try_wait().unwrap();
@@ -178,7 +178,7 @@ impl Daemon {
         String::from_utf8_lossy(&fs::read(self.site.path(name)).unwrap_or_default()).into_owned()
     }
 
-    /// The lines of a log once there are so many: an answer is sent before it is noted.
+    /// Waits until a log has `count` lines, because an answer is sent before it is logged.
     #[track_caller]
     pub(crate) fn log(&self, name: &str, count: usize) -> Vec<String> {
         let began = Instant::now();
@@ -213,7 +213,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Asked first, so that it takes its workers with it.
+        // SIGTERM first, so that it stops its workers too.
         if matches!(self.child.try_wait(), Ok(None)) {
             self.signal(Signal::TERM);
             if !self.ends_within(Duration::from_secs(5)) {

@@ -1,4 +1,4 @@
-//! Runs the binary: clean environment, a folder of its own, a time limit, and checks of whatever came out.
+//! Runs the binary with a clean environment, a folder of its own and a guard against hanging, and checks its output.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -37,7 +37,7 @@ enum Out {
     Terminal,
 }
 
-/// A run to be.
+/// A run that has not started yet.
 pub(crate) struct Fetch {
     args: Vec<OsString>,
     env: Vec<(&'static str, OsString)>,
@@ -69,7 +69,7 @@ impl Fetch {
         }
     }
 
-    /// With `--format jsonl`, so that there are records to look at.
+    /// A run with `--format jsonl`, whose output can be read as records.
     pub(crate) fn jsonl() -> Self {
         Self::new().args(["--format", "jsonl"])
     }
@@ -88,7 +88,7 @@ impl Fetch {
         self
     }
 
-    /// A file in the folder of the run.
+    /// Creates a file in the folder of the run.
     pub(crate) fn file(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         fs::write(self.folder.path().join(name), bytes).unwrap();
         self
@@ -99,7 +99,7 @@ impl Fetch {
         self
     }
 
-    /// Standard input stays open: see [`Running::write`].
+    /// Keeps standard input open for [`Running::write`].
     pub(crate) fn stdin_open(mut self) -> Self {
         self.stdin = In::Kept;
         self
@@ -148,25 +148,25 @@ impl Fetch {
         self
     }
 
-    /// Escape sequences in the output are what the test is about.
+    /// Allows escape sequences in the output.
     pub(crate) fn coloured(mut self) -> Self {
         self.coloured = true;
         self
     }
 
-    /// Not given the secret that every run is given, because of what one more header would spoil.
+    /// Omits the secret that every run is given, because one more header would spoil the test.
     pub(crate) fn without_canary(mut self, _because: &str) -> Self {
         self.canary = false;
         self
     }
 
-    /// A shell command before the tool takes the place of the shell: `ulimit -n 64`.
+    /// Runs a shell command first, such as `ulimit -n 64`, and then replaces the shell by the binary.
     pub(crate) fn after(mut self, command: &'static str) -> Self {
         self.shell = Some(command);
         self
     }
 
-    /// A command that runs the tool, as its last arguments: `strace -f`.
+    /// Runs the binary under another command, such as `strace -f`.
     pub(crate) fn under(mut self, command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.under = command
             .into_iter()
@@ -175,7 +175,7 @@ impl Fetch {
         self
     }
 
-    /// Trusts the authority of the tests.
+    /// Makes the system trust the authority of the tests.
     pub(crate) fn trusting(self) -> Self {
         let path = self.folder.path().join("authority.pem");
         self.file("authority.pem", tls::authority())
@@ -237,7 +237,7 @@ impl Fetch {
                 In::Bytes(_) | In::Kept => Stdio::piped(),
                 In::Terminal => terminal.end(),
             });
-        // One that no one has opened never ends.
+        // Reading a terminal that nobody has opened would never end.
         let on_terminal = matches!(self.stdin, In::Terminal)
             || [&self.stdout, &self.stderr]
                 .iter()
@@ -249,7 +249,7 @@ impl Fetch {
         let mut stdin = child.stdin.take();
         if let In::Bytes(bytes) = self.stdin {
             let mut stdin = stdin.take().unwrap();
-            // Who leaves early does not read it all.
+            // A run that ends early does not read all of it.
             thread::spawn(move || stdin.write_all(&bytes));
         }
         Running {

@@ -1,4 +1,4 @@
-//! A folder that files are saved to: it outlives the runs, and what is beside it can be looked at.
+//! A folder for `-o` that outlives the runs, inside another folder that can be inspected.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use super::{
     output::{assert_no_canary_below, tree},
 };
 
-/// `out`, in a folder of its own.
+/// A folder `out` in a folder of its own.
 pub(crate) struct Folder {
     around: TempDir,
 }
@@ -26,7 +26,7 @@ impl Folder {
         Self { around }
     }
 
-    /// A run with jsonl records that saves here.
+    /// A run with JSONL records that saves here.
     pub(crate) fn fetch(&self) -> Fetch {
         Fetch::jsonl().arg("-o").arg(self.beside("out"))
     }
@@ -35,7 +35,7 @@ impl Folder {
         self.beside("out").join(name)
     }
 
-    /// A path of which nothing that is saved here may know.
+    /// A path next to the folder, where nothing may be saved.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.around.path().join(name)
     }
@@ -61,7 +61,7 @@ impl Folder {
         assert!(self.tree().is_empty(), "left: {:?}", self.tree());
     }
 
-    /// What a file is written to before it is whole.
+    /// The temporary files, which bodies are written to until they are complete.
     pub(crate) fn temporaries(&self) -> Vec<String> {
         self.tree()
             .into_iter()
@@ -73,7 +73,7 @@ impl Folder {
             .collect()
     }
 
-    /// Waits until something of a body is on the disk.
+    /// Waits until a temporary file holds a part of a body.
     #[track_caller]
     pub(crate) fn wait_for_temporary(&self) {
         self.wait_until(|| {
@@ -83,9 +83,9 @@ impl Folder {
         });
     }
 
-    /// Waits until it has become so. Only looking again tells what another process does to a folder.
+    /// Waits until `so` is true. There is no portable event for changes of a folder, so it polls.
     #[track_caller]
-    pub(crate) fn wait_until(&self, so: impl Fn() -> bool) {
+    pub(crate) fn wait_until(&self, mut so: impl FnMut() -> bool) {
         let began = Instant::now();
         while !so() {
             assert!(began.elapsed() < PATIENCE, "there is {:?}", self.tree());

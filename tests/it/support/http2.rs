@@ -22,7 +22,7 @@ pub(crate) const HTTP_1_1_REQUIRED: u32 = 13;
 pub(crate) enum Said {
     /// A request began on this stream.
     Request(u32),
-    /// It wants a sign of life, for which this is to be returned.
+    /// A ping, whose payload is to be returned.
     Ping(Vec<u8>),
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Said {
 pub(crate) struct Peer<'a>(&'a mut Stream);
 
 impl<'a> Peer<'a> {
-    /// After the preface; says what its settings are.
+    /// Begins after the preface by sending the settings.
     fn begin(stream: &'a mut Stream) -> Option<Self> {
         stream.read_exactly(b"SM\r\n\r\n".len())?;
         let mut peer = Self(stream);
@@ -38,7 +38,7 @@ impl<'a> Peer<'a> {
         Some(peer)
     }
 
-    /// The next that is worth knowing; `None` at the end of the connection.
+    /// The next request or ping; `None` at the end of the connection.
     pub(crate) fn next(&mut self) -> Option<Said> {
         loop {
             let head = self.0.read_exactly(9)?;
@@ -56,7 +56,7 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// The stream of the next request; pings are left unanswered.
+    /// The stream of the next request. Pings are not answered.
     pub(crate) fn request(&mut self) -> Option<u32> {
         loop {
             if let Said::Request(id) = self.next()? {
@@ -71,7 +71,7 @@ impl<'a> Peer<'a> {
         self.send(DATA, 1, id, body)
     }
 
-    /// An answer whose body does not end with what is sent of it, though it says how long it is.
+    /// Sends the head and the beginning of a body, with the given `content-length`.
     pub(crate) fn begin_of(&mut self, id: u32, length: Option<u8>, body: &[u8]) -> Option<()> {
         // 0x0f 0x0d: the entry `content-length` of the static table, with another value.
         let mut fields = vec![0x88];
@@ -91,7 +91,7 @@ impl<'a> Peer<'a> {
         self.send(RST_STREAM, 0, id, &code.to_be_bytes())
     }
 
-    /// No more on this connection, and nothing was done about what came after the stream `last`.
+    /// Sends GOAWAY: streams after `last` were not processed.
     pub(crate) fn go_away(&mut self, last: u32) -> Option<()> {
         self.send(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
     }
@@ -100,7 +100,7 @@ impl<'a> Peer<'a> {
         self.send(PING, ACK, 0, payload)
     }
 
-    /// Reads on and says nothing.
+    /// Reads everything and sends nothing.
     pub(crate) fn stay_silent(&mut self) {
         self.0.stay_silent();
     }
@@ -114,7 +114,7 @@ impl<'a> Peer<'a> {
     }
 }
 
-/// Talks with whoever speaks HTTP/2 (its preface looks like a request for `*`).
+/// A script for HTTP/2, whose preface looks like a request for `*`.
 pub(crate) fn peer(talk: impl Fn(&mut Peer<'_>) -> Option<()> + Send + Sync + 'static) -> Script {
     Script::new().run(move |preface, stream| {
         if is_preface(preface)
@@ -135,7 +135,7 @@ pub(crate) fn answer(body: &'static [u8]) -> Script {
     })
 }
 
-/// Whether that was the preface of HTTP/2.
+/// Whether the request is the preface of HTTP/2.
 pub(crate) fn is_preface(request: &Request) -> bool {
     request.method == "PRI" && request.target == "*"
 }

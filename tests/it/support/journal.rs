@@ -1,4 +1,4 @@
-//! A journal, beside the folder that its runs save to, and what can be told of both after any end of a run.
+//! A journal next to a [`Folder`], and checks of both that hold however a run ended.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -12,7 +12,7 @@ use super::{
 /// The name of the journal, beside the folder.
 pub(crate) const JOURNAL: &str = "run.jsonl";
 
-/// What a journal does is the same for runs that save nothing and for runs that save.
+/// Runs that save nothing and runs that save: a journal works the same for both.
 pub(crate) const BOTH: [fn(&Folder) -> Fetch; 2] = [Folder::noting, Folder::keeping];
 
 impl Folder {
@@ -36,7 +36,7 @@ impl Folder {
         fs::write(self.beside(JOURNAL), bytes).unwrap();
     }
 
-    /// Every record in the journal of runs that have ended, as they were written.
+    /// Every record in the journal of runs that have ended.
     #[track_caller]
     pub(crate) fn journal(&self) -> Vec<Value> {
         let bytes = self.journal_bytes();
@@ -48,7 +48,7 @@ impl Folder {
         records_so_far(&self.beside(JOURNAL))
     }
 
-    /// What the journal says last of each URL.
+    /// The last verdict of each URL in the journal.
     #[track_caller]
     pub(crate) fn last_words(&self) -> BTreeMap<String, String> {
         self.journal()
@@ -57,21 +57,21 @@ impl Folder {
             .collect()
     }
 
-    /// Every line of the list is `ok`, and nothing else was ever in it.
+    /// Asserts that the journal has every line of the list as `ok`, and no other URL.
     #[track_caller]
     pub(crate) fn assert_all_ok(&self, list: &str) {
         let expected = list.lines().map(|url| (url.to_owned(), "ok".to_owned()));
         assert_eq!(self.last_words(), expected.collect());
     }
 
-    /// What is not hidden, sorted.
+    /// The sorted names that do not begin with a dot.
     pub(crate) fn visible(&self) -> Vec<String> {
         let mut names = self.tree();
         names.retain(|name| !name.starts_with('.'));
         names
     }
 
-    /// A record that is ok has a file of its size, one that failed has none.
+    /// Asserts that a record that is ok has a file of its size, and that one that failed has none.
     #[track_caller]
     pub(crate) fn assert_true(&self, record: &Value) {
         let name = record["file"].as_str();
@@ -89,21 +89,21 @@ impl Folder {
 }
 
 impl Output {
-    /// What became of each input, in their order.
+    /// The verdict of each input, in input order.
     #[track_caller]
     pub(crate) fn verdicts(&self) -> Vec<String> {
         self.in_order().iter().map(Value::verdict).collect()
     }
 }
 
-/// Whether a file of this name is one that `-c` has not finished.
+/// Whether the name is that of a file which `-c` has not finished.
 pub(crate) fn is_part(name: &str) -> bool {
     Path::new(name)
         .extension()
         .is_some_and(|extension| extension == "part")
 }
 
-/// The lines of a file that are whole; the last may have been cut off.
+/// The records in a file. A last line that was cut off is ignored.
 #[track_caller]
 pub(crate) fn records_so_far(path: &Path) -> Vec<Value> {
     let text = String::from_utf8(fs::read(path).unwrap_or_default()).unwrap();
@@ -113,7 +113,7 @@ pub(crate) fn records_so_far(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The journal may say more than the record: by what it knows a request again.
+/// Parses a record without the key that only the journal has, by which it recognises a request.
 #[track_caller]
 fn parse(line: &str) -> Value {
     let mut record: Value =

@@ -1,4 +1,4 @@
-//! What came of a run, checked for what holds for every run.
+//! The output of a run, checked for what must hold for every run.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use super::{
     text::{assert_harmless, assert_no_canary},
 };
 
-/// What came of a run.
+/// The output and the end of a run.
 pub(crate) struct Output {
     pub(super) status: ExitStatus,
     pub(super) stdout: String,
@@ -28,12 +28,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Whether SIGKILL was its end.
+    /// Whether SIGKILL ended it.
     pub(crate) fn was_killed(&self) -> bool {
         self.status.signal() == Some(Signal::KILL.as_raw())
     }
 
-    /// It ended by itself, and not because it lost its head.
+    /// Asserts that it ended by itself and did not panic, and that its output is harmless.
     #[track_caller]
     pub(crate) fn assert_sane(&self) {
         assert!(
@@ -59,7 +59,7 @@ impl Output {
         }
     }
 
-    /// The secret is in nothing that came of it, but for the files that were `given`.
+    /// Asserts that the secret is in no output and no file, except for the files that were `given`.
     #[track_caller]
     pub(super) fn assert_no_canary(&self, given: &[PathBuf]) {
         assert_no_canary("stdout", &self.stdout);
@@ -68,7 +68,7 @@ impl Output {
         assert_no_canary_below(self.folder.path(), given);
     }
 
-    /// Looks for the exit code that the contract gives, and shows what went wrong if it is another.
+    /// Asserts the exit code, and shows the output if it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
         assert_eq!(
@@ -79,6 +79,13 @@ impl Output {
             self.stderr
         );
         self
+    }
+
+    /// Asserts that the run ended before the default limits of a request: 30 s of silence, 60 s in all. A shorter bound
+    /// might fail on a busy machine.
+    #[track_caller]
+    pub(crate) fn assert_before_the_default_limits(&self) {
+        assert!(self.elapsed < Duration::from_secs(30), "{:?}", self.elapsed);
     }
 
     pub(crate) fn code(&self) -> i32 {
@@ -101,7 +108,7 @@ impl Output {
         self.stdout.lines().collect()
     }
 
-    /// All records, in the order in which they came.
+    /// All records, in output order.
     #[track_caller]
     pub(crate) fn records(&self) -> Vec<Value> {
         assert!(
@@ -122,7 +129,7 @@ impl Output {
         records
     }
 
-    /// All records, in the order of the input.
+    /// All records, in input order.
     #[track_caller]
     pub(crate) fn in_order(&self) -> Vec<Value> {
         let mut records = self.records();
@@ -153,7 +160,7 @@ impl Output {
             .unwrap_or_else(|error| panic!("{name}: {error}; stderr: {}", self.stderr))
     }
 
-    /// Names in the folder of the run.
+    /// The sorted names of the files in the folder of the run.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = files(self.folder.path())
             .iter()
@@ -163,7 +170,7 @@ impl Output {
         names
     }
 
-    /// All names in a folder of the run's, those with a dot in front too.
+    /// All names in a subfolder, including those that begin with a dot.
     #[track_caller]
     pub(crate) fn tree(&self, name: &str) -> Vec<String> {
         tree(&self.path(name))
@@ -182,12 +189,12 @@ pub(super) fn tree(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The secret is in no name below the folder, and in no file but those that were `given`.
+/// Asserts that the secret is in no name below the folder, and in no file but those that were `given`.
 #[track_caller]
 pub(super) fn assert_no_canary_below(folder: &Path, given: &[PathBuf]) {
     for path in below(folder).iter().filter(|path| !given.contains(path)) {
         assert_no_canary("a name", &path.display().to_string());
-        // What is no file, and what has gone since, holds nothing.
+        // A file that was removed meanwhile holds nothing.
         let bytes = if path.is_file() {
             fs::read(path)
         } else {

@@ -1,4 +1,4 @@
-//! Sockets that std cannot make; tokio can, and is a dependency anyway.
+//! Sockets that std cannot create. tokio can, and is a dependency anyway.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -14,7 +14,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_io().build().unwrap()
 }
 
-/// Whoever closes this last sends a reset.
+/// Makes the last close of the socket send a reset.
 pub(crate) fn linger_not(tcp: &TcpStream) {
     let runtime = runtime();
     let _inside = runtime.enter();
@@ -26,7 +26,7 @@ pub(crate) fn linger_not(tcp: &TcpStream) {
         .unwrap();
 }
 
-/// A port that is taken, so that no one else gets it, and at which no one listens.
+/// A port that is bound, so that nobody else gets it, and that refuses connections.
 pub(crate) struct Refusing {
     socket: TcpSocket,
     _runtime: Runtime,
@@ -52,7 +52,7 @@ impl Refusing {
     }
 }
 
-/// A port whose queue of connections is full and never served: who connects waits for ever.
+/// A port whose queue of connections is full and never served, so that connecting never ends.
 pub(crate) struct Overrun {
     listener: TcpListener,
     _waiting: Vec<TcpStream>,

@@ -1,4 +1,4 @@
-//! An HTTP proxy: a [`Server`](super::Server) with this script.
+//! Scripts that make a [`Server`](super::Server) an HTTP proxy.
 
 use std::io::Write as _;
 
@@ -7,18 +7,18 @@ use super::{
     tunnel::{carry, dial},
 };
 
-/// Opens a tunnel for CONNECT, whatever the name, to the port on this machine that the client named. Says `proxied`
-/// itself to everything else.
+/// Answers CONNECT with a tunnel to the named port of this machine, whatever the host, and any other request with
+/// [`PROXIED`].
 pub(crate) fn proxy() -> Script {
     tunnels(|request| request.target.rsplit(':').next()?.parse().ok())
 }
 
-/// Leads all tunnels to one port.
+/// A proxy whose tunnels all lead to one port.
 pub(crate) fn to(port: u16) -> Script {
     tunnels(move |_| Some(port))
 }
 
-/// What [`proxy`] says to a request that is not for a tunnel.
+/// The body of the answer of [`proxy`] to a request that is not CONNECT.
 pub(crate) const PROXIED: &str = "proxied";
 
 fn tunnels(port: impl Fn(&Request) -> Option<u16> + Send + Sync + 'static) -> Script {

@@ -1,8 +1,8 @@
-//! What holds for every record of every run.
+//! Checks that hold for every record of every run.
 
 use serde_json::Value;
 
-/// The keys of the contract: always there.
+/// The keys that every record has.
 pub(crate) const KEYS: [&str; 25] = [
     "index",
     "source",
@@ -30,7 +30,7 @@ pub(crate) const KEYS: [&str; 25] = [
     "sha256",
     "error",
 ];
-/// There because `--headers` or `--body` was given.
+/// The keys of `--headers` and `--body`.
 pub(crate) const ON_DEMAND: [&str; 3] = ["headers", "body", "body_base64"];
 const OUTCOMES: [&str; 5] = ["ok", "http_error", "error", "skipped", "cancelled"];
 const KINDS: [&str; 14] = [
@@ -53,7 +53,7 @@ const PHASES: [&str; 7] = [
     "input", "resolve", "connect", "request", "headers", "body", "save",
 ];
 
-/// Reads a line of jsonl, and checks that it is a record.
+/// Parses a line of JSONL and checks the record.
 #[track_caller]
 pub(crate) fn parse(line: &str) -> Value {
     let record: Value =
@@ -81,7 +81,7 @@ pub(crate) fn parse(line: &str) -> Value {
         "{line}"
     );
     let failed = matches!(outcome, "error" | "cancelled");
-    // An answer that is not accepted may say more: why it was not tried again.
+    // An answer that is not accepted may have an error that says why it was not retried.
     assert!(
         record["error"].is_object() == failed || outcome == "http_error",
         "an error, and only an error, has one: {line}"
@@ -169,7 +169,7 @@ fn check_times(record: &Value, line: &str) {
     }
 }
 
-/// What the tests ask of a record, in short.
+/// Short forms of what tests ask of a record.
 pub(crate) trait RecordExt {
     /// `ok`, `http_error 404`, `error connect/headers`.
     fn verdict(&self) -> String;

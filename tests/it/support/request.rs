@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use super::{CANARY_HEADER, Stream};
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// As it came: path and query.
+    /// The request target as it was sent: path and query.
     pub(crate) target: String,
-    /// In order, names as they came; without the one that every run is made to send.
+    /// The header fields in their order and spelling, without the one of the canary.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Which connection of this server, from 0.
+    /// The number of the connection on this server, from 0.
     pub(crate) connection: usize,
     pub(crate) arrived: Instant,
 }
@@ -39,7 +39,7 @@ impl Request {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// Reads one; `None` when the client is done (or sends no HTTP).
+    /// Reads a request; `None` when the client is done or does not send HTTP.
     pub(super) fn read(stream: &mut Stream, connection: usize) -> Option<Self> {
         let head = stream.read_until(b"\r\n\r\n")?;
         let arrived = Instant::now();

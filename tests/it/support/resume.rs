@@ -1,17 +1,17 @@
-//! What the tests of `-c` share: a body that is cut off, and servers that know about ranges.
+//! Helpers for the tests of `-c`: a truncated body, and servers that support ranges.
 
 use std::{fmt::Write as _, io::Write as _};
 
 use super::{Folder, Request, Script, Server, begin, record::RecordExt as _, reply};
 
-/// Of a body of [`LENGTH`], what comes before the connection breaks: enough to be on the disk.
+/// The part of a body of [`LENGTH`] that is sent before the connection breaks, enough to reach the disk.
 pub(crate) const SENT: usize = 1024 * 1024;
 pub(crate) const LENGTH: usize = 2 * SENT;
 
-/// What a half-loaded `a` consists of.
+/// The files of a half-loaded `a`.
 pub(crate) const HALF: [&str; 2] = [".a.part.json", "a.part"];
 
-/// Where the body is to go on, if a range is asked for.
+/// The start of the requested range.
 pub(crate) fn wanted(request: &Request) -> Option<usize> {
     let range = request.header("range")?;
     let start = range
@@ -20,17 +20,17 @@ pub(crate) fn wanted(request: &Request) -> Option<usize> {
     Some(start.expect(range).parse().expect(range))
 }
 
-/// Breaks the connection after [`SENT`] bytes.
+/// An answer that breaks the connection after [`SENT`] bytes.
 pub(crate) fn cut(headers: &[(&str, &str)], body: &[u8]) -> Script {
     begin(headers, body, SENT).close()
 }
 
-/// The rest of the body for who asks for it and names the validator, else all of it.
+/// Answers a range request with the right validator with the rest of the body, and any other with all of it.
 pub(crate) fn honest(body: Vec<u8>, header: (&'static str, &'static str)) -> Script {
     cut_again(body, header, usize::MAX)
 }
 
-/// The same, but no more than so many bytes at a time.
+/// As [`honest`], but it breaks the connection after at most `most` bytes.
 pub(crate) fn cut_again(
     body: Vec<u8>,
     (name, validator): (&'static str, &'static str),
@@ -63,14 +63,14 @@ pub(crate) fn cut_again(
     }
 }
 
-/// `206`, whatever was asked for.
+/// An answer with status 206, whatever was requested.
 pub(crate) fn partial(range: &str, headers: &[(&str, &str)], body: &[u8]) -> Script {
     let mut headers = headers.to_vec();
     headers.push(("Content-Range", range));
     reply(206, &headers, body)
 }
 
-/// Fetches `/a` with `-c`, once, from a server that breaks off; how much of it is kept.
+/// Fetches `/a` with `-c` from a server that breaks off. Returns how many bytes are kept.
 #[track_caller]
 pub(crate) fn half_loaded(folder: &Folder, server: &Server) -> usize {
     let out = folder

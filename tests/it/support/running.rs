@@ -1,4 +1,4 @@
-//! A run under way: written to, read from, signalled.
+//! A run in progress, which can be written to, read from and signalled.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::{PATIENCE, output::Output, record, terminal::Gathered};
 
-/// A run under way.
+/// A run in progress.
 pub(crate) struct Running {
     pub(super) child: Child,
     pub(super) stdin: Option<ChildStdin>,
@@ -42,17 +42,17 @@ impl Running {
         stdin.flush().unwrap();
     }
 
-    /// For a thread that writes for ever.
+    /// Takes standard input, for a thread that writes for ever.
     pub(crate) fn take_stdin(&mut self) -> ChildStdin {
         self.stdin.take().unwrap()
     }
 
-    /// The reader leaves.
+    /// Closes the reading end of standard output.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
-    /// The reader sends no more, which it never did, and reads on.
+    /// Half-closes the socket that is standard output: the reader still reads.
     pub(crate) fn shut_stdout(&self) {
         shutdown(self.stdout.as_ref().unwrap(), Shutdown::Write).unwrap();
     }
@@ -61,17 +61,17 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// SIGKILL, unless it has ended.
+    /// Sends SIGKILL, unless the run has ended.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
     }
 
-    /// SIGKILL to what it runs: a tracer that dies only lets go of what it traces.
+    /// Sends SIGKILL to the children. A tracer that dies only detaches from the process that it traces.
     pub(crate) fn kill_below(&self) {
         let id = self.child.id();
         let below = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
         for id in below.split_whitespace() {
-            // It may have ended by itself.
+            // A child may have ended by itself.
             let _ = kill_process(Pid::from_raw(id.parse().unwrap()).unwrap(), Signal::KILL);
         }
     }
@@ -80,12 +80,12 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// The most memory that it ever had, in KiB.
+    /// The peak memory in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.in_status("VmHWM:")
     }
 
-    /// For how many descriptors the system has made room.
+    /// The size of the descriptor table.
     pub(crate) fn room_for_descriptors(&self) -> u64 {
         self.in_status("FDSize:")
     }
@@ -97,17 +97,17 @@ impl Running {
         value.trim().parse().unwrap()
     }
 
-    /// How many threads it has at the moment.
+    /// The current number of threads.
     pub(crate) fn threads(&self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
     }
 
-    /// A file in the folder of the run.
+    /// The path of a file in the folder of the run.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The next line of standard output, as soon as it is there.
+    /// Waits for the next line of standard output.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {
         let began = Instant::now();
@@ -137,7 +137,7 @@ impl Running {
         record::parse(&self.line())
     }
 
-    /// Whether standard output says anything within the time.
+    /// Whether anything arrives on standard output within the time.
     pub(crate) fn speaks_within(&mut self, patience: Duration) -> bool {
         !self.unread.is_empty() || self.read_some(patience)
     }
@@ -157,7 +157,7 @@ impl Running {
         read > 0
     }
 
-    /// Waits for the end, with standard input closed.
+    /// Closes standard input and waits for the end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Output {
         self.stdin = None;
@@ -172,7 +172,7 @@ impl Running {
         output
     }
 
-    /// Waits for the end, whatever it is, and checks only that no secret got out: the test may have killed it.
+    /// Waits for any kind of end, and checks only for the secret, because the test may have killed the run.
     #[track_caller]
     pub(crate) fn end(mut self) -> Output {
         let stdout = self.stdout.take().map_or_else(ended, Gathered::from);
@@ -192,7 +192,7 @@ impl Running {
         output
     }
 
-    /// Only asking again and again lets a test both wait for a child with a limit and be sure whom it kills.
+    /// Polls, because that is the only way to wait with a limit and to be sure that the process to kill is still the child.
     #[track_caller]
     fn status(&mut self) -> ExitStatus {
         let began = Instant::now();

@@ -1,7 +1,7 @@
-//! What is left on a terminal after everything was written to it.
+//! Renders what a terminal shows after all output.
 
-/// As many lines as were written, each of any length: carriage returns, cursor movements up and down, and erasing are
-/// obeyed, colours are left out.
+/// The lines on the screen, of any number and length. Carriage returns, cursor movements and erasing are obeyed, and
+/// colours are dropped.
 pub(crate) fn rendered(output: &str) -> Vec<String> {
     let mut screen = Screen::default();
     let mut rest = output.chars();
@@ -63,7 +63,7 @@ impl Screen {
             'G' => self.column = number.saturating_sub(1),
             'K' if number == 2 => self.line().clear(),
             'K' => self.line().truncate(column),
-            // Everything below.
+            // Erases everything below.
             'J' => {
                 self.line().truncate(column);
                 self.lines.truncate(self.row + 1);

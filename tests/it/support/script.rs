@@ -1,4 +1,4 @@
-//! What a server does with the socket once it has read a request.
+//! Scripts: what a server does with the connection after it has read a request.
 
 use std::{
     fmt::Write as _,
@@ -24,13 +24,13 @@ enum Step {
     Reset,
 }
 
-/// Steps, one after the other; after the last the connection is kept for the next request.
+/// A sequence of steps. After the last one, the connection is kept for the next request.
 #[derive(Clone, Default)]
 pub(crate) struct Script {
     steps: Vec<Step>,
 }
 
-/// What is to become of the connection.
+/// What happens to the connection after a script.
 #[derive(PartialEq)]
 pub(crate) enum After {
     Keep,
@@ -52,17 +52,17 @@ impl Script {
         self.then(Step::Send(bytes.as_ref().to_vec()))
     }
 
-    /// A duration that the test is about; to wait for something, take [`Script::wait`].
+    /// Pauses, where the test is about the duration itself. To wait for something, use [`Script::wait`].
     pub(crate) fn pause(self, milliseconds: u64) -> Self {
         self.then(Step::Pause(Duration::from_millis(milliseconds)))
     }
 
-    /// Until the test opens the gate.
+    /// Waits until the test opens the gate.
     pub(crate) fn wait(self, gate: &Gate) -> Self {
         self.then(Step::Wait(gate.clone()))
     }
 
-    /// Byte by byte.
+    /// Sends byte by byte, with a pause after each.
     pub(crate) fn drip(self, bytes: impl AsRef<[u8]>, milliseconds: u64) -> Self {
         self.then(Step::Drip(
             bytes.as_ref().to_vec(),
@@ -70,7 +70,7 @@ impl Script {
         ))
     }
 
-    /// The same again and again until the client leaves.
+    /// Sends the same bytes again and again until the client leaves.
     pub(crate) fn repeat(self, bytes: impl AsRef<[u8]>, milliseconds: u64) -> Self {
         self.then(Step::Repeat(
             bytes.as_ref().to_vec(),
@@ -85,7 +85,7 @@ impl Script {
         self.then(Step::Run(Arc::new(action)))
     }
 
-    /// Not a byte, until the client leaves.
+    /// Sends nothing until the client leaves.
     pub(crate) fn silence(self) -> Self {
         self.then(Step::Silence)
     }
@@ -98,8 +98,8 @@ impl Script {
         self.then(Step::Reset)
     }
 
-    /// Plays it. `stopped` sleeps for so long and says whether the server is stopped; `last` is told before the step
-    /// that may end the answer, because the client can be back before that step returns here.
+    /// Runs the steps. `stopped` sleeps and returns whether the server is stopped. `last` is called before the step that
+    /// may end the answer, because the client may send its next request before that step returns.
     pub(crate) fn play(
         &self,
         request: &Request,
@@ -151,7 +151,7 @@ impl Script {
     }
 }
 
-/// Closed until a test opens it.
+/// Holds scripts until the test opens it.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -165,7 +165,7 @@ impl Gate {
         self.0.1.notify_all();
     }
 
-    /// Whether it was opened before the server was stopped.
+    /// Waits, and returns whether it was opened before the server was stopped.
     fn pass(&self, stopped: &dyn Fn(Duration) -> bool) -> bool {
         let began = Instant::now();
         while began.elapsed() < PATIENCE && !stopped(Duration::ZERO) {
@@ -186,13 +186,13 @@ impl Gate {
     }
 }
 
-/// Status line, the given header lines, Content-Length, body.
+/// An answer with the given header fields, a Content-Length and a body.
 pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Script {
     let body = body.as_ref();
     Script::new().send([head(status, headers, body.len()).as_bytes(), body].concat())
 }
 
-/// The head of an answer, and so many bytes of its body: what comes next is the test's affair.
+/// The head of an answer and the first `sent` bytes of its body, to be followed by further steps.
 pub(crate) fn begin(headers: &[(&str, &str)], body: &[u8], sent: usize) -> Script {
     let head = head(200, headers, body.len());
     Script::new().send([head.as_bytes(), &body[..sent]].concat())

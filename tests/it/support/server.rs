@@ -1,4 +1,4 @@
-//! A server that does what its scripts say, and remembers what it was asked.
+//! A server that runs scripts and remembers its requests.
 
 use std::{
     collections::HashMap,
@@ -11,6 +11,10 @@ use std::{
 use rustls::{ServerConfig, ServerConnection};
 
 use super::{PATIENCE, Request, Script, Stream, answer, script::After};
+
+/// How long a test waits to see that nothing more happens. If this is too short, a test may overlook a fault, but it
+/// never fails without one.
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
 #[derive(Default)]
 struct State {
@@ -41,7 +45,7 @@ impl Shared {
         result
     }
 
-    /// Whether it became true in time.
+    /// Waits, and returns whether the condition became true in time.
     fn wait_until(&self, patience: Duration, become_true: impl Fn(&State) -> bool) -> bool {
         self.changed
             .wait_timeout_while(self.state(), patience, |state| !become_true(state))
@@ -57,7 +61,7 @@ struct Plan {
     tls: Option<Arc<ServerConfig>>,
 }
 
-/// A server to be.
+/// A server that has not started yet.
 #[derive(Default)]
 pub(crate) struct Builder {
     plan: Plan,
@@ -66,12 +70,12 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// What to do when asked for `path` (or for path and query).
+    /// Sets the script for a path, or for a path with a query.
     pub(crate) fn route(self, path: &str, script: Script) -> Self {
         self.route_in_turn(path, [script])
     }
 
-    /// One script a request; the last stays.
+    /// Sets a script for each request in turn. The last one is repeated.
     pub(crate) fn route_in_turn(
         mut self,
         path: &str,
@@ -83,13 +87,13 @@ impl Builder {
         self
     }
 
-    /// For every other path; else that is a 404.
+    /// Sets the script for every other path, which is a 404 by default.
     pub(crate) fn otherwise(mut self, script: Script) -> Self {
         self.plan.otherwise = Some(script);
         self
     }
 
-    /// Does not read request bodies: the script may.
+    /// Leaves request bodies unread, so that the script may read them.
     pub(crate) fn blind_to_bodies(mut self) -> Self {
         self.plan.blind = true;
         self
@@ -100,7 +104,7 @@ impl Builder {
         self
     }
 
-    /// At every 127.x.y.z on one port.
+    /// Listens on all addresses 127.x.y.z, on one port.
     pub(crate) fn on_all_addresses(mut self) -> Self {
         self.address = Some(Ipv4Addr::UNSPECIFIED.into());
         self
@@ -111,7 +115,7 @@ impl Builder {
         self
     }
 
-    /// Without this a server that no one asked anything fails its test.
+    /// Allows the server to get no request. Without this, such a server fails its test.
     pub(crate) fn may_stay_unasked(mut self) -> Self {
         self.may_stay_unasked = true;
         self
@@ -148,7 +152,7 @@ impl Builder {
     }
 }
 
-/// The number of a new connection, `None` once the server is stopped.
+/// The number of a new connection; `None` once the server is stopped.
 fn admit(shared: &Shared, tcp: &TcpStream) -> Option<usize> {
     let _ = tcp.set_nodelay(true);
     shared.change(|state| {
@@ -192,7 +196,7 @@ fn serve(shared: &Shared, plan: &Plan, tcp: TcpStream, number: usize) {
             After::Keep => {}
             After::Close => break,
             After::Reset => {
-                // The copy kept for stopping would keep the socket open.
+                // Another handle would keep the socket open.
                 shared.change(|state| state.open.remove(&number));
                 return stream.reset();
             }
@@ -202,7 +206,7 @@ fn serve(shared: &Shared, plan: &Plan, tcp: TcpStream, number: usize) {
     stream.close();
 }
 
-/// Notes the request, and finds what to do about it.
+/// Records the request and selects its script.
 fn choose(shared: &Shared, plan: &Plan, request: &Request) -> Script {
     let path = request.target.split('?').next().unwrap_or_default();
     let key = if plan.routes.contains_key(&request.target) {
@@ -239,12 +243,12 @@ impl Server {
         Builder::default()
     }
 
-    /// One that does the same whatever it is asked for.
+    /// A server that runs the same script for every request.
     pub(crate) fn always(script: Script) -> Self {
         Self::build().otherwise(script).start()
     }
 
-    /// One that knows one path.
+    /// A server with a script for one path.
     pub(crate) fn at(path: &str, script: Script) -> Self {
         Self::build().route(path, script).start()
     }
@@ -262,12 +266,12 @@ impl Server {
         )
     }
 
-    /// The same with another name for this machine.
+    /// A URL with another name or address of this machine.
     pub(crate) fn url_as(&self, host: &str, path: &str) -> String {
         format!("{}://{host}:{}{path}", self.scheme, self.port())
     }
 
-    /// A line each: `/0`, `/1`, …
+    /// A list of the URLs `/0`, `/1`, …
     pub(crate) fn list(&self, count: usize) -> String {
         (0..count)
             .map(|number| self.url(&format!("/{number}\n")))
@@ -278,12 +282,12 @@ impl Server {
         self.address.port()
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
     }
 
-    /// The one thing that it was asked.
+    /// The only request.
     #[track_caller]
     pub(crate) fn request(&self) -> Request {
         let mut requests = self.requests();
@@ -302,29 +306,29 @@ impl Server {
         self.shared.state().connections
     }
 
-    /// Not even a connection came: one of our own, which comes after any of theirs, is the first.
+    /// Asserts that there was not even a connection, by connecting itself: that connection must be the first.
     #[track_caller]
     pub(crate) fn assert_untouched(self) {
         let last = TcpStream::connect(self.address).unwrap();
         let ours = last.local_addr().unwrap();
         let is_ours = |tcp: &TcpStream| tcp.peer_addr().is_ok_and(|peer| peer == ours);
-        // Connections are accepted in order: those before this one were, by then.
+        // Connections are accepted in order, so earlier ones have been counted by then.
         let came = |state: &State| state.open.values().any(is_ours);
         assert!(self.shared.wait_until(PATIENCE, came), "the server is gone");
         assert_eq!(self.connections(), 1, "asked: {:#?}", self.targets());
     }
 
-    /// How many requests at most were here at a time.
+    /// The maximum number of requests at a time.
     pub(crate) fn peak(&self) -> usize {
         self.shared.state().peak
     }
 
-    /// How many connections at most were open at a time.
+    /// The maximum number of open connections at a time.
     pub(crate) fn peak_connections(&self) -> usize {
         self.shared.state().peak_open
     }
 
-    /// Waits until it was asked so often.
+    /// Waits until there were `count` requests.
     #[track_caller]
     pub(crate) fn wait_for_requests(&self, count: usize) {
         assert!(
@@ -335,7 +339,20 @@ impl Server {
         );
     }
 
-    /// Waits until so many requests are here at a time. Whether they came in time.
+    /// Waits until no request has come for a while, and returns their number. On a busy machine there may be fewer than
+    /// would have come.
+    pub(crate) fn requests_once_quiet(&self) -> usize {
+        let mut asked = self.requests().len();
+        while self
+            .shared
+            .wait_until(QUIET, |state| state.requests.len() > asked)
+        {
+            asked = self.requests().len();
+        }
+        asked
+    }
+
+    /// Waits until there are `count` requests at a time, and returns whether they came in time.
     pub(crate) fn come_together(&self, count: usize, patience: Duration) -> bool {
         self.shared
             .wait_until(patience, |state| state.on_the_wire >= count)
@@ -354,7 +371,7 @@ impl Drop for Server {
         for tcp in open.values() {
             let _ = tcp.shutdown(Shutdown::Both);
         }
-        // Wakes the one who accepts, who then finds out.
+        // Wakes the thread that accepts, which then ends.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         assert!(
             asked || self.may_stay_unasked || thread::panicking(),

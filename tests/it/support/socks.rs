@@ -1,4 +1,4 @@
-//! A SOCKS proxy, of version 4 and of version 5, that remembers what it was asked.
+//! A SOCKS proxy, of version 4 and of version 5, that remembers its requests.
 
 use std::{
     io::Write as _,
@@ -12,34 +12,34 @@ use super::{
     tunnel::{carry, dial},
 };
 
-/// What a client asked for.
+/// A request of a client.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) version: u8,
-    /// Name and password, where they were asked for.
+    /// The name and the password, if the proxy asked for them.
     pub(crate) user: Option<(String, String)>,
-    /// An address or a name, as it came.
+    /// The address or the name, as it was sent.
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-/// How it deals with clients.
+/// How a proxy behaves.
 #[derive(Clone, Copy)]
 pub(crate) enum Manner {
     Open,
-    /// Wants a name and a password, and believes any.
+    /// Demands a name and a password, and accepts any.
     AsksWho,
-    /// Believes none.
+    /// Demands a name and a password, and rejects all.
     BelievesNoOne,
-    /// Accepts no way to say who one is.
+    /// Accepts no authentication method.
     AcceptsNoMethod,
     /// Refuses to connect, with this code.
     Refuses(u8),
-    /// Goes away instead of an answer to the greeting.
+    /// Closes the connection instead of answering the greeting.
     Leaves,
-    /// Goes away once it knows what is wanted.
+    /// Closes the connection after reading the request.
     LeavesLater,
-    /// Speaks another language.
+    /// Answers with something that is not SOCKS.
     Babbles,
     Silent,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Socks {
 }
 
 impl Socks {
-    /// Leads every connection to the port that is asked for on this machine.
+    /// Starts a proxy that connects to the requested port of this machine, whatever the host.
     pub(crate) fn new(manner: Manner) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -113,7 +113,7 @@ impl Drop for Socks {
             let _ = tcp.shutdown(std::net::Shutdown::Both);
         }
         drop(state);
-        // Wakes the one who accepts, who then finds out.
+        // Wakes the thread that accepts, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -193,7 +193,7 @@ fn asked_4(stream: &mut Stream) -> Option<Asked> {
     let head = stream.read_exactly(7)?;
     let user = ended_text(stream)?;
     let address = Ipv4Addr::from([head[3], head[4], head[5], head[6]]);
-    // 0.0.0.x stands for a name that follows.
+    // The address 0.0.0.x means that a name follows.
     let host = if u32::from(address) < 256 {
         ended_text(stream)?
     } else {
@@ -207,7 +207,7 @@ fn asked_4(stream: &mut Stream) -> Option<Asked> {
     })
 }
 
-/// After a byte that gives its length.
+/// Reads a text after a byte with its length.
 fn short_text(stream: &mut Stream) -> Option<String> {
     let length = stream.read_exactly(1)?[0];
     String::from_utf8(stream.read_exactly(length.into())?).ok()

@@ -1,4 +1,4 @@
-//! A server that has everything, and whose bodies can be told from torn ones.
+//! A server with a body for every path, from which torn files can be recognised.
 
 use std::{
     io::Write as _,
@@ -11,19 +11,19 @@ use fastrand::Rng;
 
 use super::{Request, Script, Stream, resume::wanted};
 
-/// What there is.
+/// The properties of the bodies.
 #[derive(Clone, Copy)]
 pub(crate) struct Stock {
-    /// Bytes of the largest body.
+    /// The size of the largest body.
     pub(crate) most: usize,
-    /// Every answer is another, so that no second one can mend the first.
+    /// Whether every answer differs, so that a later one cannot hide a fault of an earlier one.
     pub(crate) changes: bool,
-    /// Bodies have a strong validator, and can be had from anywhere on.
+    /// Whether bodies have a strong validator and ranges are supported.
     pub(crate) ranges: bool,
 }
 
 impl Stock {
-    /// Answers whatever it is asked for, after telling that it was asked.
+    /// A script that answers every request after calling `tell`.
     pub(crate) fn script(self, tell: impl Fn() + Send + Sync + 'static) -> Script {
         let turn = AtomicUsize::new(0);
         Script::new().run(move |request, stream| {
@@ -32,7 +32,7 @@ impl Stock {
         })
     }
 
-    /// The same bytes for the same text; one in eight texts has none.
+    /// Bytes that depend on the text only. One text in eight has none.
     fn bytes(self, text: &str) -> Vec<u8> {
         let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let mut random = Rng::with_seed(text.bytes().fold(0xcbf2_9ce4_8422_2325, mix));
@@ -40,7 +40,7 @@ impl Stock {
             return Vec::new();
         }
         let length = random.usize(..=self.most);
-        // A prime, so that a piece that is missing or doubled shows.
+        // The length is prime, so that a missing or doubled piece shows.
         let mut block = [0; 4093];
         random.fill(&mut block);
         let mut bytes = block.repeat(length / block.len() + 1);
@@ -48,7 +48,7 @@ impl Stock {
         bytes
     }
 
-    /// What is sent for a name in its turn. What changes says which turn it was.
+    /// The body for a name. If bodies change, it contains the number of the request.
     fn body(self, name: &str, turn: usize) -> Vec<u8> {
         if !self.changes {
             return self.bytes(name);
@@ -58,7 +58,7 @@ impl Stock {
         [head.into_bytes(), bytes].concat()
     }
 
-    /// Whether those are the bytes of one answer.
+    /// Whether these are the bytes of one answer.
     pub(crate) fn has_sent(self, name: &str, bytes: &[u8]) -> bool {
         if !self.changes {
             return bytes == self.body(name, 0);
@@ -73,7 +73,7 @@ impl Stock {
             .is_some_and(|turn| bytes == self.body(name, turn))
     }
 
-    /// Answers, not all at once.
+    /// Answers in several pieces.
     fn answer(self, request: &Request, stream: &mut Stream, turn: usize) {
         let name = request.target.trim_start_matches('/');
         let body = self.body(name, turn);

@@ -1,4 +1,4 @@
-//! One connection as the server has it: plain or TLS, with what was read too far put back.
+//! A connection of a server, plain or TLS, with a buffer for what was read ahead.
 
 use std::{
     io::{self, Read, Write},
@@ -25,11 +25,11 @@ impl Stream {
         }
     }
 
-    /// Shakes hands; fails if the client does not like us.
+    /// Performs the handshake; fails if the client rejects the certificate.
     pub(crate) fn tls(mut tcp: TcpStream, mut connection: ServerConnection) -> io::Result<Self> {
         while connection.is_handshaking() {
             if let Err(error) = connection.complete_io(&mut tcp) {
-                // Unread bytes would turn the close into a reset, which takes the alert with it.
+                // Unread bytes would turn the close into a reset, and the alert might get lost.
                 let _ = tcp.shutdown(Shutdown::Write);
                 let _ = io::copy(&mut tcp, &mut io::sink());
                 return Err(error);
@@ -41,7 +41,7 @@ impl Stream {
         })
     }
 
-    /// Reads up to and with `end`; what came after it stays to be read. `None` at the end of the stream.
+    /// Reads up to and including `end`; `None` at the end of the stream.
     pub(crate) fn read_until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
         let mut seen = Vec::new();
         let mut piece = [0; 4096];
@@ -62,13 +62,13 @@ impl Stream {
         self.read_exact(&mut bytes).ok().map(|()| bytes)
     }
 
-    /// Says nothing until the client goes away (or the server is stopped).
+    /// Sends nothing until the client leaves or the server is stopped.
     pub(crate) fn stay_silent(&mut self) {
         let mut piece = [0; 4096];
         while matches!(self.read(&mut piece), Ok(read) if read > 0) {}
     }
 
-    /// No more from us; a TLS stream says so first.
+    /// Closes the sending side, after `close_notify` on a TLS stream.
     pub(crate) fn close(mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
@@ -77,17 +77,17 @@ impl Stream {
         let _ = self.tcp.shutdown(Shutdown::Both);
     }
 
-    /// No more in either direction, though it is not ours to close.
+    /// Shuts down both directions through a shared reference.
     pub(crate) fn hang_up(&self) {
         let _ = self.tcp.shutdown(Shutdown::Both);
     }
 
-    /// A RST instead of a FIN.
+    /// Closes the connection with RST instead of FIN.
     pub(crate) fn reset(self) {
         super::port::linger_not(&self.tcp);
     }
 
-    /// Whether a write has failed: the client has left.
+    /// Whether a write has failed because the client left.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken
     }

@@ -1,12 +1,12 @@
-//! Which of the many things that were tried it was that failed.
+//! Reports which of many random or generated cases failed.
 
 use std::thread;
 
-/// Says so when its test fails.
+/// Prints a text if the test fails.
 pub(crate) struct Tale(pub(crate) String);
 
 impl Drop for Tale {
-    #[expect(clippy::print_stderr, reason = "for who reads of the failure")]
+    #[expect(clippy::print_stderr, reason = "explains the failure")]
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("with {}", self.0);

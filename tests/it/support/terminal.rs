@@ -1,4 +1,4 @@
-//! A pseudo-terminal, and a thread that reads what appears on it.
+//! A pseudo-terminal, and a thread that reads its output.
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,15 +15,15 @@ use rustix::{
 
 use super::PATIENCE;
 
-/// Bytes that a thread gathers, and that a test may wait for.
+/// Bytes that a thread reads, and that a test can wait for.
 #[derive(Clone, Default)]
 pub(crate) struct Gathered(Arc<(Mutex<Bytes>, Condvar)>);
 
-/// So far, and whether that is all.
+/// The bytes so far, and whether that is all.
 type Bytes = (Vec<u8>, bool);
 
 impl Gathered {
-    /// Starts a thread that reads to the end. An error is an end: that is how a terminal ends.
+    /// Starts a thread that reads to the end. An error counts as the end, because that is how a terminal ends.
     pub(crate) fn from(mut source: impl std::io::Read + Send + 'static) -> Self {
         let gathered = Self::default();
         let copy = gathered.clone();
@@ -50,10 +50,18 @@ impl Gathered {
     /// Waits until the text is there.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str) {
+        self.wait_for_times(text, 1);
+    }
+
+    /// Waits until the text is there `times` times.
+    #[track_caller]
+    pub(crate) fn wait_for_times(&self, text: &str, times: usize) {
         let found = |bytes: &[u8]| {
             bytes
                 .windows(text.len())
-                .any(|window| window == text.as_bytes())
+                .filter(|window| *window == text.as_bytes())
+                .count()
+                >= times
         };
         let state = self.0.0.lock().unwrap();
         let (state, _) = self
@@ -63,12 +71,12 @@ impl Gathered {
             .unwrap();
         assert!(
             found(&state.0),
-            "no {text:?} in {:?}",
+            "no {times} times {text:?} in {:?}",
             String::from_utf8_lossy(&state.0)
         );
     }
 
-    /// All of it, once it has ended.
+    /// Waits for the end and returns all bytes.
     #[track_caller]
     pub(crate) fn all(&self) -> Vec<u8> {
         let state = self.0.0.lock().unwrap();
@@ -115,7 +123,7 @@ impl Terminal {
         }
     }
 
-    /// The side of the program.
+    /// The program's end of the terminal.
     pub(crate) fn end(&self) -> Stdio {
         use std::os::unix::fs::OpenOptionsExt as _;
         let flags = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap();
@@ -128,7 +136,7 @@ impl Terminal {
             .into()
     }
 
-    /// Reads the screen from now on; the program must have its side by then.
+    /// Starts to read the screen. The program must have its end by then.
     pub(crate) fn watch(self) -> Gathered {
         Gathered::from(self.master)
     }

@@ -1,4 +1,4 @@
-//! Texts made comparable, and searched for what must not be in them.
+//! Normalises texts, and searches them for what must not be in them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ pub(crate) fn commands(document: &str) -> impl Iterator<Item = &str> {
     scripts(document).flat_map(str::lines)
 }
 
-/// Decimal fractions become `T`, the ports of the servers `PORT`.
+/// Replaces decimal fractions by `T` and the ports of servers by `PORT`.
 pub(crate) fn normalised(text: &str, ports: &[u16]) -> String {
     let mut text = text.to_owned();
     for port in ports {
@@ -41,7 +41,7 @@ pub(crate) fn normalised(text: &str, ports: &[u16]) -> String {
     result + rest
 }
 
-/// Characters that make a terminal do something, or a person read something else.
+/// Whether a character controls a terminal or misleads a reader.
 fn is_dangerous(character: char) -> bool {
     character.is_control() && !matches!(character, '\n' | '\t')
         || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -57,7 +57,7 @@ pub(crate) fn assert_harmless(what: &str, text: &str) {
     }
 }
 
-/// The secret in every form in which the tests pass it on.
+/// Whether the text contains the secret in any form in which tests pass it.
 pub(crate) fn canary_in(text: &str) -> bool {
     let encoded = STANDARD.encode(format!("user:{CANARY}"));
     let bare = STANDARD.encode(CANARY);
@@ -75,7 +75,7 @@ pub(crate) fn assert_no_canary(what: &str, text: &str) {
     assert!(!canary_in(text), "the secret is in {what}: {text}");
 }
 
-/// In lower-case hexadecimal digits.
+/// The SHA-256 in lower-case hexadecimal digits.
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
     Sha256::digest(bytes.as_ref())
         .iter()
@@ -83,7 +83,7 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
         .collect()
 }
 
-/// So many bytes, none of which would look right in another's place.
+/// Bytes of which no two stretches look alike.
 pub(crate) fn bytes(length: usize) -> Vec<u8> {
     (0_u32..).flat_map(u32::to_be_bytes).take(length).collect()
 }

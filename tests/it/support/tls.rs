@@ -1,4 +1,4 @@
-//! Certificates of our own making.
+//! Certificates and TLS configurations for the tests.
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,12 +21,12 @@ static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(||
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 });
 
-/// What goes into a file for `SSL_CERT_FILE`.
+/// The certificate of the authority of the tests, for `SSL_CERT_FILE`.
 pub(crate) fn authority() -> String {
     AUTHORITY.pem()
 }
 
-/// Another that no one trusts unless told to.
+/// The certificate of an authority that is not trusted by default.
 pub(crate) fn stranger() -> String {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -34,19 +34,19 @@ pub(crate) fn stranger() -> String {
     stranger.pem()
 }
 
-/// What one side shows, both as PEM.
+/// A certificate and its key, both as PEM.
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
 }
 
 impl Identity {
-    /// Of a client, signed by the authority.
+    /// The identity of a client, signed by the authority.
     pub(crate) fn new() -> Self {
         Self::named(&["client.test"])
     }
 
-    /// Of these names, signed by the authority.
+    /// An identity with these names, signed by the authority.
     pub(crate) fn named(names: &[&str]) -> Self {
         let key = KeyPair::generate().unwrap();
         Self {
@@ -55,7 +55,7 @@ impl Identity {
         }
     }
 
-    /// Signed by no one but itself.
+    /// A self-signed identity.
     pub(crate) fn of_a_stranger() -> Self {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(["client.test".to_owned()]).unwrap();
@@ -66,7 +66,7 @@ impl Identity {
     }
 }
 
-/// A certificate of these names, to be changed.
+/// The parameters of a certificate with these names.
 pub(crate) fn named(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     CertificateParams::new(names).unwrap()
@@ -105,17 +105,17 @@ fn shown(
     Arc::new(config)
 }
 
-/// A server of these names that speaks these protocols.
+/// A server with these names and these ALPN protocols.
 pub(crate) fn server(names: &[&str], protocols: &[&str]) -> Arc<ServerConfig> {
     signed(&named(names), protocols)
 }
 
-/// A server with such a certificate of the authority.
+/// A server with a certificate of these parameters, signed by the authority.
 pub(crate) fn signed(params: &CertificateParams, protocols: &[&str]) -> Arc<ServerConfig> {
     certified(provided().with_no_client_auth(), params, protocols)
 }
 
-/// A server with this certificate, whoever signed it.
+/// A server with this certificate.
 pub(crate) fn presenting(
     certificate: &Certificate,
     key: &KeyPair,
@@ -129,12 +129,12 @@ pub(crate) fn presenting(
     )
 }
 
-/// The usual: this machine, HTTP/1.1.
+/// A server for the names of this machine that speaks HTTP/1.1.
 pub(crate) fn here() -> Arc<ServerConfig> {
     server(HERE, HTTP1)
 }
 
-/// The usual, long out of date.
+/// As [`here`], with an expired certificate.
 pub(crate) fn expired() -> Arc<ServerConfig> {
     let mut params = named(HERE);
     params.not_before = rcgen::date_time_ymd(2001, 1, 1);
@@ -142,7 +142,7 @@ pub(crate) fn expired() -> Arc<ServerConfig> {
     signed(&params, HTTP1)
 }
 
-/// The usual, for clients that show a certificate of the authority.
+/// As [`here`], for clients with a certificate of the authority only.
 pub(crate) fn demanding() -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();

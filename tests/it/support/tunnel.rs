@@ -1,4 +1,4 @@
-//! Bytes between two connections, whatever they are.
+//! Carries bytes between two connections.
 
 use std::{
     io::{Read, Write},
@@ -8,8 +8,8 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Carries bytes both ways until one side ends. The first reads more than TLS holds back at a time: what it had
-/// decrypted and kept, no poll would tell of.
+/// Carries bytes both ways until one side ends. The buffer is larger than a TLS record, because `poll` would not report
+/// bytes that were decrypted but not read.
 pub(crate) fn carry(one: &mut (impl Read + Write + AsFd), other: &mut TcpStream) {
     let mut piece = vec![0; 128 * 1024];
     loop {
@@ -29,7 +29,7 @@ pub(crate) fn carry(one: &mut (impl Read + Write + AsFd), other: &mut TcpStream)
     }
 }
 
-/// Whether there may be more.
+/// Passes on what can be read. Returns whether there may be more.
 fn pass(from: &mut impl Read, to: &mut impl Write, piece: &mut [u8]) -> bool {
     match from.read(piece) {
         Ok(0) | Err(_) => false,
@@ -37,7 +37,7 @@ fn pass(from: &mut impl Read, to: &mut impl Write, piece: &mut [u8]) -> bool {
     }
 }
 
-/// To a server of the tests.
+/// Connects to a server of the tests.
 pub(crate) fn dial(port: u16) -> Option<TcpStream> {
     let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     let _ = tcp.set_nodelay(true);

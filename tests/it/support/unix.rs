@@ -51,7 +51,7 @@ impl Door {
 impl Drop for Door {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
-        // Wakes the one who accepts.
+        // Wakes the thread that accepts.
         let _ = UnixStream::connect(self.path());
     }
 }

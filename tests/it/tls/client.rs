@@ -1,4 +1,4 @@
-//! Certificates of the client: `--cert` and `--key`.
+//! Client certificates: `--cert` and `--key`.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ fn demanding() -> Server {
         .start()
 }
 
-/// With `cert.pem` and `key.pem`.
+/// A run with these as `cert.pem` and `key.pem`.
 fn with_files(certificate: &str, key: &str) -> Fetch {
     Fetch::jsonl()
         .trusting()
@@ -41,7 +41,7 @@ fn the_key_may_be_in_the_same_file_before_or_behind() {
     let texts = [
         format!("{certificate}{key}"),
         format!("{key}{certificate}"),
-        // The chain may go up to the authority.
+        // The chain may include the authority.
         format!("{certificate}{}{key}", tls::authority()),
     ];
     for text in texts {
@@ -67,7 +67,7 @@ fn a_key_of_its_own_beats_that_of_the_same_file() {
 }
 
 #[test]
-fn without_one_it_is_an_error_of_tls() {
+fn without_a_certificate_it_is_a_tls_error() {
     let server = demanding();
     let record = Fetch::jsonl()
         .trusting()
@@ -81,7 +81,7 @@ fn without_one_it_is_an_error_of_tls() {
 }
 
 #[test]
-fn one_that_the_server_does_not_believe_is_an_error_of_tls() {
+fn a_certificate_that_the_server_does_not_trust_is_a_tls_error() {
     let server = demanding();
     let Identity { certificate, key } = Identity::of_a_stranger();
     let record = with_files(&certificate, &key)
@@ -95,7 +95,7 @@ fn one_that_the_server_does_not_believe_is_an_error_of_tls() {
 }
 
 #[test]
-fn a_server_that_demands_none_is_no_trouble() {
+fn a_server_that_asks_for_no_certificate_is_fetched() {
     let server = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let plain = Server::always(ok("x"));
     let Identity { certificate, key } = Identity::new();
@@ -107,10 +107,10 @@ fn a_server_that_demands_none_is_no_trouble() {
 }
 
 #[test]
-fn it_is_shown_whoever_the_server_is() {
+fn the_certificate_is_shown_to_an_unverified_server_too() {
     let server = demanding();
     let Identity { certificate, key } = Identity::new();
-    // Both options at once: who shows a certificate need not believe one.
+    // The client certificate is independent of the verification of the server.
     Fetch::jsonl()
         .file("both.pem", certificate + &key)
         .args(["-k", "--cert", "both.pem", &server.url("/a")])
@@ -125,7 +125,7 @@ fn it_is_shown_whoever_the_server_is() {
 }
 
 #[test]
-fn a_host_that_a_redirect_leads_to_gets_it_too() {
+fn the_target_of_a_redirect_gets_the_certificate_too() {
     let last = demanding();
     let first = Server::build()
         .tls(tls::demanding())
@@ -142,7 +142,7 @@ fn a_host_that_a_redirect_leads_to_gets_it_too() {
 }
 
 #[test]
-fn all_connections_show_it() {
+fn every_connection_shows_the_certificate() {
     let server = demanding();
     let Identity { certificate, key } = Identity::new();
     let out = with_files(&(certificate + &key), "")
@@ -159,21 +159,21 @@ fn all_connections_show_it() {
 }
 
 #[test]
-fn a_key_without_a_certificate_is_a_mistake() {
+fn a_key_without_a_certificate_is_a_usage_error() {
     let Identity { key, .. } = Identity::new();
     let fetch = with_files("", &key).args(["--key", "key.pem", "http://127.0.0.1/"]);
     refused(fetch, "--cert");
 }
 
 #[test]
-fn a_certificate_without_a_key_is_a_mistake() {
+fn a_certificate_without_a_key_is_a_usage_error() {
     let Identity { certificate, .. } = Identity::new();
     let fetch = with_files(&certificate, "").args(["--cert", "cert.pem", "http://127.0.0.1/"]);
     refused(fetch, "--cert");
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_is_a_mistake() {
+fn an_unusable_certificate_is_a_usage_error() {
     let Identity { certificate, key } = Identity::new();
     let secret = format!("-----BEGIN CERTIFICATE-----\n{CANARY}=\n-----END CERTIFICATE-----\n");
     let texts = [
@@ -199,7 +199,7 @@ fn a_certificate_that_cannot_be_used_is_a_mistake() {
 }
 
 #[test]
-fn a_key_that_cannot_be_used_is_a_mistake() {
+fn an_unusable_key_is_a_usage_error() {
     let Identity { certificate, key } = Identity::new();
     let secret = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}=\n-----END PRIVATE KEY-----\n");
     let texts = [
@@ -225,7 +225,7 @@ fn a_key_that_cannot_be_used_is_a_mistake() {
 }
 
 #[test]
-fn a_key_of_another_certificate_is_a_mistake() {
+fn a_key_of_another_certificate_is_a_usage_error() {
     let Identity { certificate, .. } = Identity::new();
     let Identity { key, .. } = Identity::new();
     let fetches = [
@@ -237,7 +237,7 @@ fn a_key_of_another_certificate_is_a_mistake() {
     }
 }
 
-/// `--cert FILE:PASSWORD` is how curl has it.
+/// curl accepts `--cert FILE:PASSWORD`.
 #[test]
 fn a_password_behind_the_certificate_is_not_shown() {
     let Identity { certificate, key } = Identity::new();
@@ -277,9 +277,9 @@ fn the_name_of_the_file_may_have_a_colon() {
     refused(fetch, "a:b.pem");
 }
 
-/// As `openssl` writes one, in its form of today and in that of old.
+/// The current and the traditional form of an encrypted key of `openssl`.
 #[test]
-fn a_key_that_is_encrypted_is_called_so() {
+fn an_encrypted_key_is_reported_as_such() {
     let Identity { certificate, key } = Identity::new();
     let today = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
     let headers = "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233\n\n";
@@ -298,7 +298,7 @@ fn a_key_that_is_encrypted_is_called_so() {
     }
 }
 
-/// What can be read once only: `--cert <(…)`.
+/// A pipe can be read only once: `--cert <(…)`.
 #[test]
 fn a_pipe_may_hold_both() {
     let server = demanding();

@@ -1,4 +1,4 @@
-//! Certificates that are given with `--cacert` themselves.
+//! `--cacert` with the certificate of the server itself.
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
@@ -6,7 +6,7 @@ use crate::support::{Fetch, Server, ok, record::RecordExt as _, tls};
 
 const HERE: &[&str] = &["127.0.0.1"];
 
-/// As `openssl req -x509` makes it: of a CA.
+/// A self-signed certificate of a CA, as `openssl req -x509` creates it.
 fn self_signed(params: &CertificateParams) -> (Certificate, KeyPair) {
     let mut params = params.clone();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -14,7 +14,7 @@ fn self_signed(params: &CertificateParams) -> (Certificate, KeyPair) {
     (params.self_signed(&key).unwrap(), key)
 }
 
-/// What comes of a server that shows the one where the other is given.
+/// The outcome for a server that shows one certificate when another is given to `--cacert`.
 fn verdict((shown, key): &(Certificate, KeyPair), given: &str) -> (String, String) {
     let config = tls::presenting(shown, key, &["http/1.1"]);
     let server = Server::build().tls(config).otherwise(ok("x")).start();
@@ -27,7 +27,7 @@ fn verdict((shown, key): &(Certificate, KeyPair), given: &str) -> (String, Strin
 }
 
 #[test]
-fn a_self_signed_one_is_believed() {
+fn a_self_signed_certificate_is_trusted() {
     let plain = KeyPair::generate().unwrap();
     let certificate = tls::named(HERE).self_signed(&plain).unwrap();
     for server in [self_signed(&tls::named(HERE)), (certificate, plain)] {
@@ -37,7 +37,7 @@ fn a_self_signed_one_is_believed() {
 }
 
 #[test]
-fn one_whose_issuer_is_not_given_is_believed() {
+fn a_certificate_without_its_issuer_is_trusted() {
     let mut params = tls::named(&[]);
     let name = &mut params.distinguished_name;
     name.push(DnType::CommonName, "an issuer");
@@ -49,7 +49,7 @@ fn one_whose_issuer_is_not_given_is_believed() {
 }
 
 #[test]
-fn neither_another_name_nor_another_time_nor_another_certificate_is_believed() {
+fn another_name_or_time_or_certificate_is_not_trusted() {
     let mut old = tls::named(HERE);
     old.not_before = rcgen::date_time_ymd(2001, 1, 1);
     old.not_after = rcgen::date_time_ymd(2002, 1, 1);

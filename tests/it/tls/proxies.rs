@@ -1,4 +1,4 @@
-//! `https://` proxies: whom `-k` and `--cacert` believe there, and who is shown a certificate.
+//! `https://` proxies: what `-k`, `--cacert` and `--cert` mean for them.
 
 use rcgen::KeyPair;
 
@@ -14,13 +14,13 @@ use crate::{
 
 const HTTP1: &[&str] = &["http/1.1"];
 
-/// A proxy that shows a certificate of the authority of the tests.
+/// A proxy with a certificate of the authority of the tests.
 fn safe_proxy() -> Server {
     let config = tls::server(&["127.0.0.1", "localhost", "proxy.test"], HTTP1);
     Server::build().tls(config).otherwise(proxy()).start()
 }
 
-/// A server of this name that nobody vouches for.
+/// A server of this name with an untrusted certificate.
 fn unknown_origin(name: &str) -> Server {
     let key = KeyPair::generate().unwrap();
     let certificate = tls::named(&[name]).self_signed(&key).unwrap();
@@ -39,7 +39,7 @@ fn assert_not_believed(fetch: Fetch) {
 }
 
 #[test]
-fn insecure_does_not_believe_a_proxy() {
+fn insecure_does_not_apply_to_a_proxy() {
     let (server, origin) = (safe_proxy(), unknown_origin("a.invalid"));
     let safe = origin.url_as("a.invalid", "/");
     for url in ["http://a.invalid/", &safe] {
@@ -62,7 +62,7 @@ fn insecure_does_not_believe_a_proxy() {
 }
 
 #[test]
-fn insecure_does_not_believe_a_proxy_however_it_is_written() {
+fn insecure_does_not_apply_to_a_proxy_in_any_spelling() {
     let server = safe_proxy();
     let port = server.port();
     for host in [
@@ -94,7 +94,7 @@ fn insecure_does_not_believe_a_proxy_however_it_is_written() {
 }
 
 #[test]
-fn insecure_believes_origins_behind_a_proxy_that_is_believed() {
+fn insecure_applies_to_origins_behind_a_trusted_proxy() {
     let (server, origin) = (safe_proxy(), unknown_origin("b.invalid"));
     let url = origin.url_as("a.invalid", "/");
     let through = || Fetch::jsonl().args(["-x", &server.url(""), &url]);
@@ -109,9 +109,9 @@ fn insecure_believes_origins_behind_a_proxy_that_is_believed() {
     assert_eq!(origin.requests().len(), 2);
 }
 
-/// Whom one talks to, TLS knows by the name only.
+/// TLS configuration knows the peer by its name only.
 #[test]
-fn an_origin_of_the_name_of_the_proxy_is_checked_like_it() {
+fn an_origin_with_the_name_of_the_proxy_is_verified() {
     let (server, origin) = (safe_proxy(), unknown_origin("localhost"));
     let through = |name: &str| {
         Fetch::jsonl()
@@ -125,7 +125,7 @@ fn an_origin_of_the_name_of_the_proxy_is_checked_like_it() {
 }
 
 #[test]
-fn cacert_holds_for_a_proxy() {
+fn cacert_applies_to_a_proxy() {
     let server = safe_proxy();
     let believing = |pem: &str| {
         Fetch::jsonl()
@@ -133,7 +133,7 @@ fn cacert_holds_for_a_proxy() {
             .args(["--cacert", "roots.pem", "-x", &server.url("")])
             .arg("http://a.invalid/")
     };
-    // The system believes the authority of the tests; the file takes its place.
+    // The system trusts the authority of the tests, and the file replaces it.
     assert_not_believed(believing(&tls::stranger()).trusting());
     assert_not_believed(believing(&tls::stranger()).trusting().arg("-k"));
     assert_eq!(server.requests().len(), 0);
@@ -144,7 +144,7 @@ fn cacert_holds_for_a_proxy() {
 }
 
 #[test]
-fn a_proxy_may_not_be_left_to_guess_whom_insecure_means() {
+fn insecure_says_that_it_does_not_apply_to_the_proxy() {
     let server = safe_proxy();
     let out = Fetch::new()
         .trusting()
@@ -154,9 +154,9 @@ fn a_proxy_may_not_be_left_to_guess_whom_insecure_means() {
     assert!(out.stderr().contains("proxy"), "{}", out.stderr());
 }
 
-/// It would be shown to the proxy, which is not whom it is for.
+/// The certificate would be shown to the proxy, too.
 #[test]
-fn a_certificate_of_the_client_does_not_go_with_a_proxy_over_tls() {
+fn a_client_certificate_cannot_be_used_with_an_https_proxy() {
     let server = safe_proxy();
     let Identity { certificate, key } = Identity::new();
     let with_cert = || {
@@ -185,7 +185,7 @@ fn a_certificate_of_the_client_does_not_go_with_a_proxy_over_tls() {
 }
 
 #[test]
-fn a_certificate_of_the_client_goes_with_other_proxies_and_with_none() {
+fn a_client_certificate_works_with_other_proxies() {
     let origin = Server::build()
         .tls(tls::demanding())
         .otherwise(ok("x"))

@@ -1,4 +1,4 @@
-//! Whom TLS believes: `-k` and `--cacert`.
+//! Verification of servers: `-k` and `--cacert`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn safe(config: Arc<ServerConfig>) -> Server {
     Server::build().tls(config).otherwise(ok("x")).start()
 }
 
-/// With this file, and nothing else that could be believed.
+/// A run that trusts the certificates of this file only.
 fn believing(pem: &str) -> Fetch {
     Fetch::jsonl()
         .file("roots.pem", pem)
@@ -33,7 +33,7 @@ fn warnings(stderr: &str) -> usize {
 }
 
 #[test]
-fn insecure_believes_any_certificate_of_any_name() {
+fn insecure_accepts_any_certificate() {
     let configs = [
         tls::here(),
         tls::server(&["example.com"], HTTP1),
@@ -42,7 +42,7 @@ fn insecure_believes_any_certificate_of_any_name() {
     ];
     for (config, option) in configs.into_iter().zip(["-k", "--insecure", "-k", "-k"]) {
         let server = safe(config);
-        // First that it is not believed anyway.
+        // Without the option it is not trusted.
         let record = Fetch::jsonl().arg(server.url("/a")).run().exits(1).record();
         assert_eq!(record.verdict(), "error tls/connect");
         Fetch::new()
@@ -54,7 +54,7 @@ fn insecure_believes_any_certificate_of_any_name() {
 }
 
 #[test]
-fn a_certificate_out_of_date_is_an_error_of_tls() {
+fn an_expired_certificate_is_a_tls_error() {
     let server = safe(tls::expired());
     let record = Fetch::jsonl()
         .trusting()
@@ -77,7 +77,7 @@ fn insecure_warns_once_however_many_urls_there_are() {
 }
 
 #[test]
-fn insecure_does_not_warn_who_wants_quiet() {
+fn insecure_does_not_warn_when_quiet() {
     let server = safe(tls::here());
     let out = Fetch::new()
         .args(["-k", "-q", &server.url("/a")])
@@ -87,7 +87,7 @@ fn insecure_does_not_warn_who_wants_quiet() {
 }
 
 #[test]
-fn insecure_holds_for_every_hop() {
+fn insecure_applies_to_every_redirect() {
     let last = safe(tls::server(&["example.com"], HTTP1));
     let first = Server::build()
         .tls(tls::expired())
@@ -129,7 +129,7 @@ fn insecure_still_agrees_on_http2() {
 }
 
 #[test]
-fn cacert_makes_an_authority_believed() {
+fn cacert_trusts_an_authority() {
     let server = safe(tls::here());
     believing(&tls::authority())
         .arg(server.url("/a"))
@@ -138,7 +138,7 @@ fn cacert_makes_an_authority_believed() {
 }
 
 #[test]
-fn every_authority_of_the_file_is_believed_whatever_is_written_around_it() {
+fn every_authority_of_the_file_is_trusted() {
     let server = safe(tls::here());
     let texts = [
         tls::stranger() + &tls::authority(),
@@ -153,9 +153,9 @@ fn every_authority_of_the_file_is_believed_whatever_is_written_around_it() {
 }
 
 #[test]
-fn cacert_takes_the_place_of_the_roots_of_the_system() {
+fn cacert_replaces_the_roots_of_the_system() {
     let server = safe(tls::here());
-    // The system believes the authority of the tests.
+    // The system trusts the authority of the tests.
     let record = believing(&tls::stranger())
         .trusting()
         .arg(server.url("/a"))
@@ -167,7 +167,7 @@ fn cacert_takes_the_place_of_the_roots_of_the_system() {
 }
 
 #[test]
-fn cacert_does_not_make_another_name_believed() {
+fn cacert_does_not_accept_another_name() {
     let configs = [tls::server(&["example.com"], HTTP1), tls::expired()];
     for config in configs {
         let server = safe(config);
@@ -181,7 +181,7 @@ fn cacert_does_not_make_another_name_believed() {
 }
 
 #[test]
-fn cacert_holds_for_every_hop() {
+fn cacert_applies_to_every_redirect() {
     let last = safe(tls::server(&["localhost"], HTTP1));
     let wrong = safe(tls::server(&["example.com"], HTTP1));
     let first = Server::build()
@@ -240,7 +240,7 @@ fn the_name_of_a_bad_file_is_shown_escaped() {
 }
 
 #[test]
-fn a_failure_of_tls_is_not_tried_again() {
+fn a_tls_error_is_not_retried() {
     let server = safe(tls::here());
     let record = believing(&tls::stranger())
         .args(["--retry", "3", "--retry-delay", "1ms", &server.url("/a")])
@@ -251,9 +251,9 @@ fn a_failure_of_tls_is_not_tried_again() {
     assert_eq!(server.connections(), 1);
 }
 
-/// Where nothing needs TLS, its options change nothing.
+/// Without TLS, its options change nothing.
 #[test]
-fn the_options_do_no_harm_without_tls() {
+fn the_options_change_nothing_without_tls() {
     let server = Server::always(ok("x"));
     believing(&tls::authority())
         .args(["-k", &server.url("/a")])
