@@ -201,3 +201,116 @@ impl DirectoryEntry {
         self.0.ino()
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::{ErrorKind, Write as _};
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    fn open() -> (tempfile::TempDir, Directory) {
+        let path = tempfile::tempdir().unwrap();
+        let directory = Directory::open(path.path()).unwrap();
+        (path, directory)
+    }
+
+    #[test]
+    fn a_directory_stays_the_same_one_when_its_path_changes() {
+        let (path, directory) = open();
+        let (old, new) = (path.path().join("old"), path.path().join("new"));
+        fs::create_dir(&old).unwrap();
+        let inner = Directory::open(&old).unwrap();
+        fs::rename(&old, &new).unwrap();
+        inner.create_new("a").unwrap();
+        assert!(new.join("a").is_file());
+        assert_eq!(inner.identity(), FileIdentity::at(&new));
+        assert_ne!(inner.identity(), directory.identity());
+    }
+
+    #[test]
+    fn an_error_tells_a_taken_name_from_a_missing_one() {
+        let (_path, directory) = open();
+        directory.create_new("a").unwrap();
+        directory.create_new("b").unwrap();
+        for taken in [
+            directory.create_new("a").map(drop),
+            directory.hard_link("a", "b"),
+            directory.rename_no_replace("a", "b"),
+        ] {
+            assert_eq!(taken.unwrap_err().kind(), ErrorKind::AlreadyExists);
+        }
+        for missing in [
+            directory.metadata("c").map(drop),
+            directory.open_regular("c", false).map(drop),
+            directory.hard_link("c", "d"),
+            directory.rename("c", "d"),
+            directory.remove_file("c"),
+            Directory::open(Path::new("/nonexistent")).map(drop),
+        ] {
+            assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    }
+
+    #[test]
+    fn names_of_one_file_are_told_from_copies() {
+        let (_path, directory) = open();
+        directory.create_new("a").unwrap().write_all(b"1").unwrap();
+        directory.create_new("b").unwrap().write_all(b"1").unwrap();
+        directory.hard_link("a", "c").unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| directory.metadata(name).unwrap());
+        assert_eq!(a, c);
+        assert_ne!(a.identity, b.identity);
+        assert_eq!((a.is_file, a.length, a.links, b.links), (true, 1, 2, 1));
+        directory.rename_no_replace("c", "d").unwrap();
+        directory.rename("d", "b").unwrap();
+        assert_eq!(directory.metadata("b").unwrap(), a);
+        directory.remove_file("a").unwrap();
+        assert_eq!(directory.metadata("b").unwrap().links, 1);
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened_as_one() {
+        let (path, directory) = open();
+        directory.create_new("file").unwrap();
+        symlink("file", path.path().join("link")).unwrap();
+        fs::create_dir(path.path().join("directory")).unwrap();
+        let _socket = UnixListener::bind(path.path().join("socket")).unwrap();
+        for write in [false, true] {
+            assert!(directory.open_regular("file", write).is_ok());
+            for name in ["link", "directory", "socket"] {
+                let refused = directory.open_regular(name, write).unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{name}");
+            }
+        }
+        assert!(!directory.metadata("link").unwrap().is_file);
+    }
+
+    #[test]
+    fn entries_have_the_numbers_of_their_files() {
+        let (_path, directory) = open();
+        directory.create_new("a").unwrap();
+        let entries = directory.entries().unwrap().map(Result::unwrap);
+        let numbers: Vec<_> = entries
+            .filter(|entry| entry.name() == "a")
+            .map(|entry| entry.file_number())
+            .collect();
+        let identity = directory.metadata("a").unwrap().identity;
+        assert_eq!(numbers, [identity.file_number()]);
+    }
+
+    #[test]
+    fn a_shared_lock_keeps_an_exclusive_one_out() {
+        let (path, directory) = open();
+        let other = Directory::open(path.path()).unwrap();
+        directory.try_lock().unwrap();
+        assert_eq!(other.try_lock().unwrap_err().kind(), ErrorKind::WouldBlock);
+        directory.lock_shared().unwrap();
+        other.lock_shared().unwrap();
+        assert_eq!(other.try_lock().unwrap_err().kind(), ErrorKind::WouldBlock);
+        drop(directory);
+        other.try_lock().unwrap();
+    }
+}

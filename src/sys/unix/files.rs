@@ -118,3 +118,57 @@ pub fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_file_is_identified_by_path_and_by_descriptor() {
+        let (file, other) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+        let identity = FileIdentity::of(file.as_file());
+        assert!(identity.is_some());
+        assert_eq!(identity, FileIdentity::at(file.path()));
+        assert_ne!(identity, FileIdentity::of(other.as_file()));
+        assert_eq!(FileIdentity::at(Path::new("/nonexistent")), None);
+    }
+
+    #[test]
+    fn a_lock_is_busy_until_its_file_is_closed() {
+        let file = NamedTempFile::new().unwrap();
+        let first = file.reopen().unwrap();
+        try_lock(&first).unwrap();
+        let busy = try_lock(file.as_file()).unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::WouldBlock);
+        drop(first);
+        try_lock(file.as_file()).unwrap();
+    }
+
+    #[test]
+    fn reading_at_an_offset_leaves_appending_alone() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"abc").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(read_at(&file, &mut buffer, 1).unwrap(), 2);
+        assert_eq!(&buffer, b"bc\0\0");
+        file.write_all(b"d").unwrap();
+        assert_eq!(read_at(&file, &mut buffer, 0).unwrap(), 4);
+        assert_eq!(&buffer, b"abcd");
+    }
+
+    #[test]
+    fn a_temporary_file_is_named_as_asked_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = create_temporary(folder.path(), OsStr::new("a."), ".partial").unwrap();
+        let name = file.path().file_name().unwrap().to_str().unwrap();
+        assert!(
+            name.starts_with("a.") && name.ends_with(".partial"),
+            "{name}"
+        );
+        assert_eq!(link_count(file.as_file()).unwrap(), 1);
+        fs::remove_file(file.path()).unwrap();
+        assert_eq!(link_count(file.as_file()).unwrap(), 0);
+    }
+}

@@ -95,3 +95,33 @@ async fn hung_up() -> Option<()> {
     watcher.spawn(watch).ok()?;
     observed.await.ok()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn pipes_and_sockets_are_told_from_files() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert_eq!(stream_kind(&reader), StreamKind::Pipe);
+        assert_eq!(stream_kind(&writer), StreamKind::Pipe);
+        let (socket, _peer) = UnixStream::pair().unwrap();
+        assert_eq!(stream_kind(&socket), StreamKind::Socket);
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(stream_kind(&file), StreamKind::Other);
+    }
+
+    #[test]
+    fn waiting_ends_when_the_other_end_is_closed() {
+        let (reader, writer) = io::pipe().unwrap();
+        wait_writable(&writer).unwrap();
+        drop(writer);
+        wait_readable(&reader).unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        wait_writable(&writer).unwrap();
+        wait(&writer, PollFlags::HUP).unwrap();
+    }
+}

@@ -1,4 +1,4 @@
-//! Apache: content negotiation, two codings, HTTP/2 in both ways, connections that close early.
+//! Apache: content negotiation, two codings, HTTP/2 with and without TLS, connections that close early.
 
 use rustix::process::Signal;
 
@@ -122,7 +122,7 @@ fn apache(extra: &str) -> Daemon {
 
 #[test]
 #[ignore = "needs apache2; .ci/run installs and runs it"]
-fn it_gives_what_curl_gets() {
+fn answers_equal_those_of_curl() {
     let apache = apache("");
     let paths = [
         "/hello.txt",
@@ -167,7 +167,7 @@ fn it_gives_what_curl_gets() {
 
 #[test]
 #[ignore = "needs apache2; .ci/run installs and runs it"]
-fn without_tls_it_speaks_http_2_at_once() {
+fn http2_works_without_tls() {
     let apache = apache("");
     for path in [
         "/text.txt",
@@ -195,7 +195,7 @@ fn without_tls_it_speaks_http_2_at_once() {
 
 #[test]
 #[ignore = "needs apache2; .ci/run installs and runs it"]
-fn each_coding_is_asked_for_and_undone() {
+fn every_coding_is_decoded() {
     let apache = apache("");
     for (path, coding) in [
         ("/br/text.txt", "br"),
@@ -223,7 +223,7 @@ fn each_coding_is_asked_for_and_undone() {
 
 #[test]
 #[ignore = "needs apache2; .ci/run installs and runs it"]
-fn a_server_that_closes_after_ten_requests_loses_none() {
+fn closing_after_ten_requests_loses_none() {
     let apache = apache("MaxKeepAliveRequests 10");
     for url in [apache.http("/hello.txt"), apache.https("/hello.txt")] {
         let records = fetch(list(&url, 1000), &["-j20"]).run().records();
@@ -234,7 +234,7 @@ fn a_server_that_closes_after_ten_requests_loses_none() {
 
 #[test]
 #[ignore = "needs apache2; .ci/run installs and runs it"]
-fn a_server_that_closes_as_the_next_request_leaves_loses_none() {
+fn closing_as_the_next_request_is_sent_loses_none() {
     let apache = apache("KeepAliveTimeout 20ms");
     let args = ["-j1", "--rate", "50/s"];
     let records = fetch(list(&apache.http("/hello.txt"), 100), &args)

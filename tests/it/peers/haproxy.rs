@@ -1,4 +1,4 @@
-//! `HAProxy`, before nginx, before nobody, and before a server that does not answer.
+//! `HAProxy` in front of nginx, of a missing backend, and of a server that does not answer.
 
 use super::{
     connections::{fetch, in_vain, list},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::{Fetch, Script, Server, record::RecordExt as _};
 
-/// Before these two, with more of its own.
+/// A proxy in front of these two, with `extra` in its configuration.
 fn haproxy(origin: &Daemon, silent: &Server, extra: &str) -> Daemon {
     Daemon::start(2, |site| {
         site.certify();
@@ -63,7 +63,7 @@ fn silent() -> Server {
 
 #[test]
 #[ignore = "needs haproxy and nginx; .ci/run installs and runs it"]
-fn it_gives_what_curl_gets() {
+fn answers_equal_those_of_curl() {
     let (origin, silent) = (nginx(SITE), silent());
     let paths = [
         "/hello.txt",
@@ -110,7 +110,7 @@ fn it_gives_what_curl_gets() {
 
 #[test]
 #[ignore = "needs haproxy and nginx; .ci/run installs and runs it"]
-fn each_way_to_fail_has_its_name() {
+fn each_kind_of_failure_is_told_apart() {
     let (origin, silent) = (nginx(SITE), silent());
     let haproxy = haproxy(&origin, &silent, "");
     let verdict = |url: String| {
@@ -133,7 +133,7 @@ fn each_way_to_fail_has_its_name() {
 
 #[test]
 #[ignore = "needs haproxy and nginx; .ci/run installs and runs it"]
-fn connections_that_it_closes_between_requests_lose_none() {
+fn closing_connections_between_requests_loses_none() {
     let (origin, silent) = (nginx(SITE), silent());
     for closes in [
         "timeout http-request 20ms",
@@ -152,7 +152,7 @@ fn connections_that_it_closes_between_requests_lose_none() {
 
 #[test]
 #[ignore = "needs haproxy and nginx; .ci/run installs and runs it"]
-fn a_retry_outlasts_a_backend_that_is_not_there() {
+fn a_missing_backend_is_retried() {
     let (origin, silent) = (nginx(SITE), silent());
     let haproxy = haproxy(&origin, &silent, "");
     let record = Fetch::jsonl()

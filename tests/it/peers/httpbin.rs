@@ -1,4 +1,4 @@
-//! httpbin, behind gunicorn: what a request is made of, and every way to answer.
+//! httpbin behind gunicorn: the parts of requests, and many kinds of answers.
 
 use super::{
     curl::{Case, case, compare},
@@ -31,14 +31,14 @@ fn httpbin() -> Daemon {
     })
 }
 
-/// What it echoes is the same only if the requests are.
+/// A case whose answer echoes the request, so that both are compared.
 fn same(url: String, args: &[&str]) -> Case {
     case(url, &[&["-A", "one", "-H", "Accept: */*"], args].concat())
 }
 
 #[test]
 #[ignore = "needs httpbin; .ci/run installs and runs it"]
-fn requests_are_those_of_curl() {
+fn requests_equal_those_of_curl() {
     let httpbin = httpbin();
     let url = |path: &str| httpbin.http(path);
     let long = "0123456789".repeat(10_000);
@@ -89,7 +89,7 @@ fn requests_are_those_of_curl() {
 
 #[test]
 #[ignore = "needs httpbin; .ci/run installs and runs it"]
-fn answers_are_those_of_curl() {
+fn answers_equal_those_of_curl() {
     let httpbin = httpbin();
     let get = [
         "/html",
@@ -125,7 +125,7 @@ fn answers_are_those_of_curl() {
     ];
     compare(get.map(|path| same(httpbin.http(path), &[])));
     compare([case(httpbin.http("/redirect/11"), &[]).fails()]);
-    // That of curl goes to the proxy that a 305 names as if it were the answer's new place.
+    // curl follows a 305 to the proxy that it names.
     let record = Fetch::jsonl()
         .arg(httpbin.http("/status/305"))
         .run()
@@ -143,7 +143,7 @@ fn answers_are_those_of_curl() {
 
 #[test]
 #[ignore = "needs httpbin; .ci/run installs and runs it"]
-fn codings_are_undone() {
+fn every_coding_is_decoded() {
     let httpbin = httpbin();
     for path in ["/gzip", "/deflate", "/brotli"] {
         let out = Fetch::jsonl()
@@ -180,7 +180,7 @@ fn codings_are_undone() {
 
 #[test]
 #[ignore = "needs httpbin; .ci/run installs and runs it"]
-fn passwords_open_what_they_should() {
+fn passwords_are_accepted() {
     let httpbin = httpbin();
     for path in ["/basic-auth/user/right", "/hidden-basic-auth/user/right"] {
         let url = httpbin.http(path);
@@ -199,13 +199,13 @@ fn passwords_open_what_they_should() {
 
 #[test]
 #[ignore = "needs httpbin; .ci/run installs and runs it"]
-fn secrets_do_not_go_to_another() {
+fn secrets_do_not_follow_a_redirect() {
     let (httpbin, other) = (httpbin(), httpbin());
     let cross = httpbin.http(&format!("/redirect-to?url={}", other.http("/headers")));
     let within = httpbin.http("/redirect-to?url=/headers");
     let ask = |url: String| {
         let secret = format!("X-Secret: {CANARY}");
-        // The body goes to standard output, where no secret may be: what came is told by its size.
+        // The body echoes the secret, which must not be in the output, so only its size is checked.
         let out = Fetch::jsonl()
             .args(["-u", &format!("user:{CANARY}"), "-H", &secret, &url])
             .run()

@@ -1,4 +1,4 @@
-//! microsocks: SOCKS 5, with and without a password, names looked up here and there.
+//! microsocks: SOCKS 5 with and without a password, with names looked up on either side.
 
 use super::{
     connections::{fetch, in_vain, list},
@@ -24,7 +24,7 @@ fn as_socks(daemon: &Daemon, scheme: &str, user: &str) -> String {
 
 #[test]
 #[ignore = "needs microsocks and nginx; .ci/run installs and runs it"]
-fn through_it_comes_what_curl_gets() {
+fn answers_through_it_equal_those_of_curl() {
     let (origin, open) = (nginx(SITE), microsocks(&[]));
     let closed = microsocks(&["-u", "user", "-P", CANARY]);
     let user = format!("user:{CANARY}@");
@@ -55,7 +55,7 @@ fn through_it_comes_what_curl_gets() {
 
 #[test]
 #[ignore = "needs microsocks and nginx; .ci/run installs and runs it"]
-fn each_refusal_has_its_name() {
+fn each_refusal_is_told_apart() {
     let (origin, closed) = (nginx(SITE), microsocks(&["-u", "user", "-P", "right"]));
     for user in ["", "user:wrong@"] {
         let proxy = as_socks(&closed, "socks5h", user);
@@ -70,7 +70,7 @@ fn each_refusal_has_its_name() {
 
 #[test]
 #[ignore = "needs microsocks and nginx; .ci/run installs and runs it"]
-fn many_go_through_it() {
+fn many_requests_pass_through_it() {
     let (origin, open) = (nginx(SITE), microsocks(&[]));
     let proxy = as_socks(&open, "socks5h", "");
     for url in [origin.http("/hello.txt"), origin.https("/hello.txt")] {

@@ -1,4 +1,4 @@
-//! nghttpd, of the library that curl speaks HTTP/2 with: with and without TLS, with padding, trailers and pushes.
+//! nghttpd, from the HTTP/2 library of curl: with and without TLS, with padding, trailers and pushes.
 
 use super::{
     connections::{fetch, in_vain, list},
@@ -13,7 +13,7 @@ enum Way {
     Tls,
 }
 
-/// It serves one port.
+/// A server on one port.
 fn nghttpd(way: Way, args: &[&str]) -> Daemon {
     Daemon::start(1, |site| {
         site.certify();
@@ -46,7 +46,7 @@ fn url(nghttpd: &Daemon, way: Way) -> String {
 
 #[test]
 #[ignore = "needs nghttpd; .ci/run installs and runs it"]
-fn it_gives_what_curl_gets() {
+fn answers_equal_those_of_curl() {
     let manners: [&[&str]; 5] = [
         &[],
         &["--padding=200"],
@@ -68,7 +68,7 @@ fn it_gives_what_curl_gets() {
             }
             compare([
                 case(format!("{url}/missing"), knows),
-                // It sends a body where none may be.
+                // The server sends a body where none is allowed.
                 case(format!("{url}/missing"), &[knows, &["-I"]].concat()).fails(),
             ]);
         }
@@ -84,7 +84,7 @@ fn a_redirect_is_followed() {
     ] {
         let nghttpd = nghttpd(way, &[]);
         let url = format!("{}/dir", url(&nghttpd, way));
-        // Not compared: curl 7.88 fails where it knows that the server speaks HTTP/2.
+        // Not compared, because curl 7.88 fails if it knows that the server speaks HTTP/2.
         let record = Fetch::jsonl()
             .trusting()
             .args(knows)
@@ -101,7 +101,7 @@ fn a_redirect_is_followed() {
 
 #[test]
 #[ignore = "needs nghttpd; .ci/run installs and runs it"]
-fn what_is_uploaded_comes_back() {
+fn an_upload_is_echoed() {
     let nghttpd = nghttpd(Way::Plain, &["--echo-upload"]);
     let url = nghttpd.http("/upload");
     let long = "0123456789".repeat(10_000);
@@ -115,7 +115,7 @@ fn what_is_uploaded_comes_back() {
 
 #[test]
 #[ignore = "needs nghttpd; .ci/run installs and runs it"]
-fn an_answer_that_comes_before_the_whole_request_is_one() {
+fn an_answer_before_the_end_of_the_request_is_accepted() {
     let long = "0123456789".repeat(10_000);
     for (way, knows) in [
         (Way::Plain, &["--http2-prior-knowledge"][..]),
@@ -124,7 +124,7 @@ fn an_answer_that_comes_before_the_whole_request_is_one() {
         let nghttpd = nghttpd(way, &["--early-response"]);
         let urls = list(&format!("{}/hello.txt", url(&nghttpd, way)), 300);
         for content in ["x=y", &long] {
-            // Not compared: curl 7.88 takes every second one for an error.
+            // Not compared, because curl 7.88 takes every second one for an error.
             let records = fetch(urls.clone(), knows)
                 .args(["-d", content])
                 .run()
@@ -137,7 +137,7 @@ fn an_answer_that_comes_before_the_whole_request_is_one() {
 
 #[test]
 #[ignore = "needs nghttpd; .ci/run installs and runs it"]
-fn streams_are_shared() {
+fn one_connection_carries_many_streams() {
     for (way, args) in [
         (Way::Plain, &["-j50", "--http2-prior-knowledge"][..]),
         (Way::Tls, &["-j50"]),

@@ -8,16 +8,16 @@ use super::{
 };
 use crate::support::{CANARY, Fetch};
 
-/// What one server of a test has beside files.
+/// The configuration of a server in addition to files.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Config {
-    /// Directives of `http`.
+    /// Directives in the `http` block.
     pub(super) http: &'static str,
-    /// Directives of `server`.
+    /// Directives in the `server` block.
     pub(super) server: &'static str,
 }
 
-/// Files of all sizes, at `/`.
+/// Creates files of several sizes, which are served at `/`.
 fn furnish(site: &Site) {
     let text: String = (0..20_000).fold(String::new(), |mut text, line| {
         let _ = writeln!(text, "line {line} of a long text");
@@ -36,7 +36,7 @@ fn furnish(site: &Site) {
     site.write("htdocs/dav/there", "zero");
 }
 
-/// One worker, which notes the connection of each request and what secrets came with it.
+/// nginx with one worker, whose log has the connection and the secrets of each request.
 pub(super) fn nginx(config: Config) -> Daemon {
     Daemon::start(2, |site| {
         furnish(site);
@@ -109,7 +109,7 @@ pub(super) const SITE: Config = Config {
     "#,
 };
 
-/// What any server of files has to be asked, by either scheme.
+/// Requests that any server of files can answer, for either scheme.
 fn cases(url: impl Fn(&str) -> String) -> Vec<Case> {
     let get = [
         "/hello.txt",
@@ -186,14 +186,14 @@ fn cases(url: impl Fn(&str) -> String) -> Vec<Case> {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn plain_it_gives_what_curl_gets() {
+fn answers_over_http_equal_those_of_curl() {
     let nginx = nginx(SITE);
     compare(cases(|path| nginx.http(path)));
 }
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn by_tls_it_gives_what_curl_gets() {
+fn answers_over_https_equal_those_of_curl() {
     let nginx = nginx(SITE);
     compare(cases(|path| nginx.https(path)));
     compare([case(nginx.https("/text.txt"), &["--http1.1"])]);
@@ -201,7 +201,7 @@ fn by_tls_it_gives_what_curl_gets() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn secrets_stay_behind() {
+fn secrets_do_not_follow_a_redirect() {
     let nginx = nginx(SITE);
     for url in [nginx.http("/there"), nginx.https("/there")] {
         Fetch::jsonl()
@@ -225,7 +225,7 @@ fn secrets_stay_behind() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn what_it_puts_is_there_until_it_is_deleted() {
+fn put_and_delete_work() {
     let nginx = nginx(SITE);
     let url = nginx.https("/dav/new");
     let ask = |args: &[&str]| {

@@ -1,4 +1,4 @@
-//! nginx again: how many connections there are, and what becomes of requests when it closes them.
+//! nginx: how many connections are used, and what becomes of requests when it closes them.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ fn http_1_takes_as_many_as_there_are_jobs() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn a_server_that_closes_after_ten_requests_loses_none() {
+fn closing_after_ten_requests_loses_none() {
     let nginx = server("keepalive_requests 10;");
     for url in [nginx.http("/hello.txt"), nginx.https("/hello.txt")] {
         let before = nginx.log("access.log", 0).len();
@@ -76,7 +76,7 @@ fn a_server_that_closes_after_ten_requests_loses_none() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn few_streams_are_shared() {
+fn a_small_limit_of_streams_is_kept() {
     let nginx = server("http2_max_concurrent_streams 4;");
     let records = fetch(list(&nginx.https("/hello.txt"), 200), &["-j50"])
         .run()
@@ -88,9 +88,9 @@ fn few_streams_are_shared() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn who_is_too_fast_comes_again() {
+fn a_rate_limited_client_retries_until_all_is_fetched() {
     let nginx = nginx(Config {
-        http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=40r/s;",
+        http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=10r/s;",
         server: "location = /hello.txt { limit_req zone=slow burst=4 nodelay; }
 ",
     });
@@ -103,7 +103,7 @@ fn who_is_too_fast_comes_again() {
     );
     let args = [
         "--retry",
-        "20",
+        "1000",
         "--retry-delay",
         "50ms",
         "--retry-max-delay",
@@ -119,7 +119,7 @@ fn who_is_too_fast_comes_again() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn who_is_told_when_to_come_again_comes_then() {
+fn retry_after_is_honoured() {
     let nginx = nginx(Config {
         http: "limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/s;",
         server: "location = /hello.txt {
@@ -145,7 +145,7 @@ fn who_is_told_when_to_come_again_comes_then() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn a_server_that_closes_as_the_next_request_leaves_loses_none() {
+fn closing_as_the_next_request_is_sent_loses_none() {
     let nginx = server("keepalive_timeout 20ms;");
     for url in [nginx.http("/hello.txt"), nginx.https("/hello.txt")] {
         let before = nginx.log("access.log", 0).len();
@@ -160,7 +160,7 @@ fn a_server_that_closes_as_the_next_request_leaves_loses_none() {
 
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn what_broke_off_goes_on_where_it_stopped() {
+fn a_truncated_download_is_resumed() {
     let nginx = server("limit_rate 1m;");
     for url in [nginx.http("/large.bin"), nginx.https("/large.bin")] {
         let folder = Folder::new();
@@ -172,7 +172,7 @@ fn what_broke_off_goes_on_where_it_stopped() {
                 "-t",
                 "300ms",
                 "--retry",
-                "20",
+                "1000",
                 "--retry-delay",
                 "1ms",
                 &url,
@@ -190,7 +190,7 @@ fn what_broke_off_goes_on_where_it_stopped() {
     }
 }
 
-/// Every 4,000 answers the server gets new workers; the old ones leave when their requests are done.
+/// Reloads the server after every 4,000 answers. The old workers leave when their requests are done.
 fn reloaded(nginx: &Daemon, url: &str, args: &[&str]) -> Vec<Value> {
     let mut run = fetch(list(url, 20_000), &["-j50"]).args(args).spawn();
     for _ in 0..4 {
@@ -202,7 +202,7 @@ fn reloaded(nginx: &Daemon, url: &str, args: &[&str]) -> Vec<Value> {
     run.wait().records()
 }
 
-/// The paths of a log that are there twice.
+/// The paths that a log has more than once.
 fn doubled(log: &[String]) -> Vec<&str> {
     let mut paths: Vec<_> = log
         .iter()
@@ -215,10 +215,10 @@ fn doubled(log: &[String]) -> Vec<&str> {
 
 const POSTED: &str = "keepalive_requests 1000000; location = /post { return 200 posted; }";
 
-/// Whether a server that closes the connection has looked at what was sent on it, nobody knows.
+/// A client cannot know whether a server that closes a connection has processed what was sent on it.
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
-fn a_reload_has_no_post_sent_twice() {
+fn a_reload_sends_no_post_twice() {
     let nginx = server(POSTED);
     let records = reloaded(&nginx, &nginx.http("/post"), &["-d", "x=y"]);
     assert_eq!(records.len(), 20_000);
@@ -233,7 +233,7 @@ fn a_reload_has_no_post_sent_twice() {
     assert_eq!(doubled(&nginx.log("access.log", ok)), Vec::<&str>::new());
 }
 
-/// Which streams of HTTP/2 it has not looked at, it says.
+/// In HTTP/2, the server says which streams it has not processed.
 #[test]
 #[ignore = "needs nginx; .ci/run installs and runs it"]
 fn a_reload_loses_no_post_over_http_2() {

@@ -1,4 +1,4 @@
-//! Squid: forwarding with a cache of its own mind, tunnels, passwords, and a way to it by TLS.
+//! Squid: forwarding, tunnels, passwords, and a port with TLS.
 
 use super::{
     connections::{fetch, in_vain, list},
@@ -48,7 +48,7 @@ fn urls(squid: &Daemon, user: &str) -> [String; 2] {
 
 #[test]
 #[ignore = "needs squid and nginx; .ci/run installs and runs it"]
-fn through_it_comes_what_curl_gets() {
+fn answers_through_it_equal_those_of_curl() {
     let (origin, squid) = (nginx(SITE), squid());
     let authority = squid.site().write("authority.pem", tls::authority());
     let trusted = ["--proxy-cacert", authority.to_str().unwrap()];
@@ -82,7 +82,7 @@ fn through_it_comes_what_curl_gets() {
 
 #[test]
 #[ignore = "needs squid and nginx; .ci/run installs and runs it"]
-fn who_is_not_known_gets_nothing() {
+fn a_client_without_the_password_is_refused() {
     let (origin, squid) = (nginx(SITE), squid());
     for user in ["", "user:wrong@"] {
         for proxy in urls(&squid, user) {
@@ -104,7 +104,7 @@ fn who_is_not_known_gets_nothing() {
 
 #[test]
 #[ignore = "needs squid and nginx; .ci/run installs and runs it"]
-fn many_go_through_it() {
+fn many_requests_pass_through_it() {
     let (origin, squid) = (nginx(SITE), squid());
     for proxy in urls(&squid, &format!("user:{CANARY}@")) {
         for url in [origin.http("/hello.txt"), origin.https("/hello.txt")] {

@@ -23,7 +23,7 @@ fn tinyproxy(extra: &str) -> Daemon {
 
 #[test]
 #[ignore = "needs tinyproxy and nginx; .ci/run installs and runs it"]
-fn through_it_comes_what_curl_gets() {
+fn answers_through_it_equal_those_of_curl() {
     let (origin, tinyproxy) = (nginx(SITE), tinyproxy(""));
     let proxy = tinyproxy.http("");
     let paths = [
@@ -54,7 +54,7 @@ fn through_it_comes_what_curl_gets() {
 
 #[test]
 #[ignore = "needs tinyproxy and nginx; .ci/run installs and runs it"]
-fn its_password_opens_it_and_goes_no_further() {
+fn its_password_is_sent_to_it_alone() {
     let (origin, tinyproxy) = (nginx(SITE), tinyproxy(&format!("BasicAuth user {CANARY}")));
     let right = tinyproxy
         .http("")
@@ -81,7 +81,7 @@ fn its_password_opens_it_and_goes_no_further() {
 
 #[test]
 #[ignore = "needs tinyproxy and nginx; .ci/run installs and runs it"]
-fn each_refusal_has_its_name() {
+fn each_refusal_is_told_apart() {
     let (origin, tinyproxy) = (nginx(SITE), tinyproxy("BasicAuth user right"));
     let ask = |url: String| {
         Fetch::jsonl()
@@ -102,7 +102,7 @@ fn each_refusal_has_its_name() {
 
 #[test]
 #[ignore = "needs tinyproxy and nginx; .ci/run installs and runs it"]
-fn around_it_nobody_asks_it() {
+fn noproxy_avoids_it() {
     let (origin, tinyproxy) = (nginx(SITE), tinyproxy("ConnectPort 1\nDeny 127.0.0.1"));
     let proxy = tinyproxy.http("");
     for url in [origin.http("/hello.txt"), origin.https("/hello.txt")] {
