@@ -7,11 +7,11 @@ cases! {
     c001_a_redirect_without_a_location_is_a_dead_end:
         reply(302, &[], "x") => "error redirect/headers", "without a Location";
     c002_an_empty_location_is_a_dead_end:
-        redirect(302, "") => "error redirect/headers", "no URL";
+        redirect(302, "") => "error redirect/headers", "not a URL";
     c003_a_location_with_a_broken_address_is_a_dead_end:
-        redirect(302, "http://[bad") => "error redirect/headers", "no URL";
+        redirect(302, "http://[bad") => "error redirect/headers", "not a URL";
     c004_a_location_with_a_port_that_is_none_is_a_dead_end:
-        redirect(302, "http://127.0.0.1:99999/") => "error redirect/headers", "no URL";
+        redirect(302, "http://127.0.0.1:99999/") => "error redirect/headers", "not a URL";
     c005_a_location_of_a_file_is_not_opened:
         redirect(302, "file:///etc/passwd") => "error redirect/headers", "`file`";
     c006_a_location_of_a_script_is_not_followed:
