@@ -30,7 +30,7 @@ pub struct EngineOptions {
 /// The limits of the requests to one host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostLimits {
-    /// The maximum number of requests in flight; `None` where that of the whole run is no higher.
+    /// The maximum number of requests in flight; `None` if it would not be below `jobs`.
     pub jobs: Option<usize>,
     /// The least time between the starts of two requests.
     pub interval: Option<Duration>,

@@ -14,7 +14,7 @@ const TIMER_LATENESS: Duration = Duration::from_millis(2);
 /// The longest interval: adding more to an [`Instant`] could overflow.
 const MAX_INTERVAL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// Spaces the starts of requests. Any time `t` has at most `t / interval + 1` of them, and those
+/// Spaces the starts of requests. In any period `t`, at most `t / interval + 1` of them start, and those
 /// that fit into [`CATCH_UP`], or into [`TIMER_LATENESS`] where the interval is longer than that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacer {

@@ -100,7 +100,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
     }
 
-    /// Polls for the end of the jobs while the rate allows no request: without this, the run would
+    /// Checks for the end of the list while the rate allows no request: without this, the run would
     /// wait for its next start after the last input. An input that is found is kept for later.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         if self.prefetched.is_none() && self.waiting.len() == 0 {

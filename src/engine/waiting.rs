@@ -198,7 +198,7 @@ impl WaitingJobs {
         self.update(host);
     }
 
-    /// Keeps the books after a change at a host: lists it as ready, starts its timer, or removes it
+    /// Updates the queues after a change at a host: lists it as ready, starts its timer, or removes it
     /// where it has no job left.
     fn update(&mut self, host: &Host) {
         let Some(queue) = self.hosts.get_mut(host) else {

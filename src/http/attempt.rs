@@ -18,8 +18,8 @@ pub struct AttemptState {
     pub(super) url: Arc<Url>,
     pub(super) method: Method,
     pub(super) body: Option<Arc<Body>>,
-    /// Whether some redirect led to another origin. What is meant for the first origin only is
-    /// not sent any more, also not after a redirect back to it.
+    /// Whether some redirect led to another origin. What is meant for the first origin only is no
+    /// longer sent, not even after a redirect back to it.
     pub(super) left_origin: bool,
     pub(super) redirects: u32,
     /// Whether an exchange before the last one sent a request.
@@ -71,7 +71,7 @@ impl AttemptState {
         }
     }
 
-    /// Prepares the exchange with `target`, where a redirect with `status` leads.
+    /// Prepares the next exchange, with `target`, after a redirect with `status`.
     pub fn follow(&mut self, status: StatusCode, target: Arc<Url>) {
         let method = redirect::method(status, &self.method);
         if method != self.method {

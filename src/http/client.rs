@@ -252,8 +252,8 @@ impl Client {
         Some((self.store.as_deref()?, request.save_target.as_ref()?))
     }
 
-    /// Requests the rest of what an earlier attempt left, or else the whole. Requests the whole
-    /// also where the answer does not continue what there is.
+    /// Requests the rest of what an earlier attempt left. Requests the whole if there is nothing, or if
+    /// the answer does not continue it.
     async fn send(
         &self,
         exchange: &Exchange<'_>,
@@ -337,7 +337,7 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
     Ok(())
 }
 
-/// Keeps a body that broke off for a later attempt, unless more of the same would not make it right.
+/// Keeps a body that broke off for a later attempt, unless the rest could not make it valid.
 async fn keep_or_discard(sink: Box<dyn BodySink>, failure: &Failure) {
     match failure.kind {
         Kind::TooLarge | Kind::Checksum | Kind::Protocol => sink.discard().await,

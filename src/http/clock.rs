@@ -45,7 +45,7 @@ pub(crate) struct ExchangeClock {
     tls_origin: Option<OriginId>,
     started: Instant,
     last_activity: Cell<Instant>,
-    /// When the pool had another connection than the one this exchange waits for.
+    /// When the pool supplied a connection other than the one this exchange was waiting for.
     superseded: RefCell<Option<Arc<OnceLock<Instant>>>>,
     /// The request content on its way to the server.
     upload: RefCell<Option<Progress>>,
@@ -134,7 +134,7 @@ impl ExchangeClock {
         }
     }
 
-    /// When the pool had another connection for this exchange than the one it asked for.
+    /// Returns when the pool supplied a connection other than the one this exchange was waiting for.
     fn superseded_at(&self) -> Option<Instant> {
         self.superseded.borrow().as_ref()?.get().copied()
     }
@@ -180,7 +180,7 @@ impl ExchangeClock {
                 .total
                 .map(|total| self.started + total.saturating_sub(spent) + self.excluded());
             let silence = limits.silence.map(|silence| match self.phase() {
-                // The connector has a limit of its own.
+                // The connector limits these phases itself (see `connect::pool`).
                 Phase::Resolve | Phase::Connect => Instant::now() + silence,
                 _ => self.last_activity.get() + silence,
             });
@@ -203,8 +203,8 @@ impl ExchangeClock {
         }
     }
 
-    /// Takes account of what only shows on inspection: waits that are under way, a connection
-    /// from the pool, the progress of an upload.
+    /// Takes account of what has to be polled: waits that are under way, a connection from the pool,
+    /// the progress of an upload.
     fn update(&self) {
         if self.excluded_since.get().is_some() {
             self.note_activity();

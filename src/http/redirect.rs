@@ -107,7 +107,10 @@ mod tests {
             ("?r", Ok("https://a.example/x/y?r")),
             ("http://u:p@b.example/", Ok("http://b.example/")),
             ("", Err("302 Found with a Location that is not a URL")),
-            ("http://[", Err("302 Found with a Location that is not a URL")),
+            (
+                "http://[",
+                Err("302 Found with a Location that is not a URL"),
+            ),
             (
                 "file:///etc/passwd",
                 Err("302 Found to the scheme `file`, not http or https"),

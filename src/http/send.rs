@@ -25,14 +25,14 @@ const REFUSALS: u32 = 8;
 /// How many of these times the request is sent again at once.
 const REFUSALS_AT_ONCE: u32 = 3;
 
-/// How much longer than the one before each later pause is.
+/// By how much each pause exceeds the one before.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Sends requests until one is answered.
 pub(super) struct Sender {
     /// The header fields for every origin.
     headers: Arc<HeaderMap>,
-    /// The same after an empty `Host`, to be filled in. Set only where that is ours to send.
+    /// The same after an empty `Host`, to be filled in. `None` with HTTP/2 only.
     headers_with_host: Option<HeaderMap>,
     clients: Clients,
 }
@@ -80,6 +80,7 @@ impl Sender {
         part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
+        // A request that cannot be sent again gets the room for all header fields at once.
         let pooled = if exchange.state.method.is_idempotent() {
             self.clients.with_few_headers(url)?
         } else {
@@ -156,7 +157,7 @@ impl Sender {
         scope(exchange.clock.clone(), client.execute(message))
     }
 
-    /// Returns the header fields that `url` gets like every other. `Host` comes first (RFC 9110,
+    /// Returns the header fields that every request gets, whatever its URL. `Host` comes first (RFC 9110,
     /// section 7.2) where HTTP/1.1 is certain; hyper would put it last.
     fn headers(&self, url: &Url) -> HeaderMap {
         let with_host = self.headers_with_host.as_ref();

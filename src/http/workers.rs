@@ -6,7 +6,8 @@
 //! are found again. Where many exchanges are in flight and a connection carries one at a time
 //! anyway, those beyond the share of a runtime go to the next one: so a list of one host keeps all
 //! runtimes busy, and still needs no more connections than it has requests in flight. Over TLS
-//! the first runtime may already have opened a connection for each of them when the version shows.
+//! the first runtime may already have opened a connection for each of them before it is known which
+//! version the server speaks.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
@@ -64,7 +65,7 @@ pub struct Workers {
     /// Exchanges in flight, by runtime.
     load: Vec<Cell<usize>>,
     over_http1: RefCell<HashSet<OriginId>>,
-    /// Origins that the first runtime has connections to since before the others joined in.
+    /// Origins that the first runtime connected to before the others started.
     early: RefCell<HashSet<OriginId>>,
 }
 

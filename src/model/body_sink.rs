@@ -54,7 +54,7 @@ pub trait PartialBody: Debug + Send {
     ) -> Box<dyn BodySink>;
 }
 
-/// Takes one body. Dropped before it is finished, it stores nothing.
+/// Takes one body. Dropped before it is finished, it stores no whole body; what can be resumed may stay.
 pub trait BodySink: Debug + Send {
     /// Takes the next piece; waits only while the storage is behind. Fails if an earlier
     /// piece could not be written.
@@ -79,7 +79,7 @@ pub struct SavedBody {
     pub sha256: Option<[u8; 32]>,
 }
 
-/// What a body is: bytes of equal representations can be joined.
+/// Identifies a version of a body. Parts of the same version can be joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Representation {
     /// The URL of the request.

@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use url::{Position, Url};
 
-/// Identifies the origin (scheme, host and port) of a URL, as a hash: the tables of
-/// connections hold one for each host, and comparing it costs one instruction.
+/// Identifies the origin (scheme, host and port) of a URL, as a hash: the tables of connections hold
+/// one for each origin, and comparing two takes one instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OriginId(u64);
 

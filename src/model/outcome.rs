@@ -11,7 +11,6 @@ use url::Url;
 use super::error::Failure;
 use super::input::Input;
 use super::saved_file::{PendingFile, SavedFile};
-// Until every importer names the files that define these.
 
 /// The outcome of an input in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,6 @@ use url::Url;
 
 use super::saved_file::SaveTarget;
 
-// Until every importer names the files that define these.
-
 /// The length of the longest URL in bytes; the `http` crate accepts no longer one.
 pub const MAX_URL: usize = 65_534;
 

@@ -1,7 +1,7 @@
 //! The printer: the one thread that writes to standard output, standard error and the journal.
 //!
 //! It takes batches of whole lines from a queue, and writes everything that is ready with one
-//! call. While more than [`MAX_BACKLOG`] bytes wait, the engine starts no new request. So a
+//! call. While more than [`MAX_BACKLOG`] bytes wait, the engine takes no new input. So a
 //! reader of standard output that pauses stops new requests, but not those in flight.
 
 use std::fs::File;
@@ -23,7 +23,7 @@ use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
 use crate::sys::{AsOpenFile, wait_writable};
 
-/// How many bytes may wait for the printer before no new request starts.
+/// How many bytes may wait for the printer before no new input is taken.
 const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// How long the printer sleeps after each write. Without that it was woken for each turn of

@@ -13,10 +13,10 @@ use crate::model::exit::Exit;
 use crate::report::{PrinterHandle, Reporter, Summary};
 use crate::{engine, http, input, report};
 
-/// How long a printer that cannot write is given once the user wants to leave.
+/// How long to wait for a blocked printer once the user asked to stop.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a printer is given that has not written everything when `--deadline` is over.
+/// How long to wait for the printer once the `--deadline` has passed.
 const GRACE_AFTER_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A run in progress, and everything that can end it.

@@ -186,7 +186,7 @@ impl ShardSummary {
     }
 }
 
-/// What keeps `summaries` from being one whole list.
+/// Returns why `summaries` do not make up one whole list.
 fn check(summaries: &[ShardSummary]) -> Vec<String> {
     let mut wrong: Vec<String> = summaries.iter().filter_map(ShardSummary::fault).collect();
     let Some(first) = summaries

@@ -115,7 +115,9 @@ impl OutputFiles {
             Some(results) if results.is_taken() => results.publish(),
             Some(results) => match summarize(Some(&results)) {
                 Ok(()) => results.publish(),
-                Err(error) => results.keep("nor is the summary").and(Err(error)),
+                Err(error) => results
+                    .keep("the summary could not be written")
+                    .and(Err(error)),
             },
         }
     }
@@ -236,7 +238,7 @@ impl OutputFile {
         self.finish(|file, path| {
             let kept = file.keep().map_err(|error| error.error)?.1;
             print_message(&format!(
-                "{}: not written: {why}; the incomplete records are in {}",
+                "{}: not written: {why}; what there is of it is in {}",
                 path.display(),
                 kept.display()
             ));

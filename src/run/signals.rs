@@ -7,11 +7,11 @@ use futures::stream::{Stream, StreamExt as _};
 use crate::model::event::Stop;
 use crate::sys::{StopRequest, reader_closed, stop_requests};
 
-/// SIGINT and SIGTERM, each time they come.
+/// SIGINT and SIGTERM, whenever they arrive.
 ///
 /// # Errors
 ///
-/// The system lets nobody handle them.
+/// The handlers cannot be installed.
 pub(crate) fn stops() -> io::Result<impl Stream<Item = Stop>> {
     Ok(stop_requests()?.map(|request| match request {
         StopRequest::Interrupt => Stop::Interrupted,
@@ -19,7 +19,7 @@ pub(crate) fn stops() -> io::Result<impl Stream<Item = Stop>> {
     }))
 }
 
-/// Comes when the reader of standard output has left, also while nothing is
+/// Completes when the reader of standard output has left, also while nothing is
 /// written; never where standard output has no reader, or is not `used`.
 pub(crate) async fn reader_left(used: bool) {
     if used {

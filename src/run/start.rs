@@ -26,7 +26,7 @@ use crate::save::{Folder, Names, Store, Threads};
 use crate::sys::{self, FileIdentity};
 use crate::{http, input, save};
 
-/// The most runtimes. More were not measured.
+/// Maximum number of runtimes. More has not been measured.
 const MAX_RUNTIMES: usize = 4;
 
 /// Runs `config` to its end and returns the exit code.

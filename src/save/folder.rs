@@ -164,7 +164,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// The system cannot tell, for want of permission for example.
+    /// The system cannot tell, for example without permission.
     pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
         if !self.names_in_use.is_empty() && self.names_in_use.contains(&fingerprint(name)) {
             return Ok(Entry::InUse);

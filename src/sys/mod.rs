@@ -1,6 +1,6 @@
 //! Everything that differs between systems, behind functions that do not.
 //!
-//! The rest of the crate calls this module and never `rustix`, `std::os` or `/proc`; a test keeps it so.
+//! The rest of the crate calls this module and never `rustix` or `std::os`; a test keeps it so.
 //! Only standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
 //! [`ErrorKind`](std::io::ErrorKind) says what happened. Each function documents which kinds its callers rely on.
 //!

@@ -1,8 +1,8 @@
 //! Opens connections a few at a time.
 //!
-//! The memory that opening a connection takes is free again once the connection stands. So those
-//! that have begun get their turn in the event loop before others begin. Then that memory is needed
-//! a few times only, however many requests start at once; and a request for which the pool gets
+//! The memory that opening a connection takes is free again once the connection is established. At most
+//! 16 begin in one turn of the event loop, so only a few need that memory at once, however many
+//! requests start; and a request for which the pool gets
 //! a connection meanwhile opens none.
 
 use std::sync::Arc;

@@ -25,7 +25,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct CountingConnector<C> {
     connector: Arc<Mutex<C>>,
     opened: Arc<AtomicUsize>,
-    /// Set where a connection may carry many requests, which the first handshake tells.
+    /// Set if HTTP/2 is possible. Only the first handshake shows whether it is used.
     handshakes: Option<FirstHandshakes>,
     limiter: ConnectLimiter,
 }

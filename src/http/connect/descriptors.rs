@@ -9,11 +9,11 @@ pub const LOOKUPS: usize = 16;
 /// Descriptors for everything other than connections: standard streams, sources, results, event loops.
 const RESERVE: usize = 32;
 
-/// How many idle connections are worth their memory, however many descriptors there are.
-const SHARE: usize = 64;
+/// How many idle connections to keep, even if more would fit.
+const MIN_IDLE: usize = 64;
 
 /// How many pools are kept alive for slow answers, however many descriptors there are.
-const SHARES: usize = 4;
+const MAX_POOLS: usize = 4;
 
 /// What the limit of open files has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub fn fit_jobs(
     }
 }
 
+/// Fits a run to `limit` descriptors. Each job needs its connection, an idle one and one that a replaced client still
+/// holds, and `files` more.
 fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: usize) -> Fit {
     let available = match limit {
         None => usize::MAX,
@@ -74,10 +76,10 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     let fitted = jobs.min(available / (3 + files));
     let connections = available - fitted * files;
     let idle = connections - fitted;
-    // Fewer than the jobs would be used up by a single host. More serve more hosts.
-    let share = fitted.max(SHARE).min((idle - fitted) / runtimes);
-    // Requests in flight when a share is used up exceed it.
-    let shares = (idle / (share * runtimes + fitted)).min(SHARES);
+    // One host can use as many as there are jobs. More help with many hosts.
+    let share = fitted.max(MIN_IDLE).min((idle - fitted) / runtimes);
+    // A replaced client still holds the connections of its requests in flight.
+    let shares = (idle / (share * runtimes + fitted)).min(MAX_POOLS);
     if runtimes > 1 && (fitted < jobs || share < room(fitted, runtimes) || shares == 0) {
         return fit(jobs, others, files, limit, runtimes - 1);
     }

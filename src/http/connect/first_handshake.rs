@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::model::origin::OriginId;
 
-/// How long the pool may take to hand over a connection that stands.
+/// How long the pool may take to hand over an established connection.
 const HANDOVER: Duration = Duration::from_millis(50);
 
 /// What is known of an origin.
@@ -29,7 +29,7 @@ enum Known {
 #[derive(Clone, Default)]
 pub(super) struct FirstHandshakes(Arc<Mutex<HashMap<OriginId, Known>>>);
 
-/// The permit to open a connection. If it is dropped before the handshake succeeded, the next
+/// The permit to open a TLS connection to an origin. If it is dropped before the handshake succeeded, the next
 /// request in line opens one.
 pub(super) struct HandshakePermit {
     handshakes: FirstHandshakes,
@@ -77,7 +77,7 @@ impl FirstHandshakes {
 }
 
 impl HandshakePermit {
-    /// Tells that the connection stands, and whether it speaks HTTP/2.
+    /// Tells that the connection is established, and whether it speaks HTTP/2.
     pub(super) fn succeeded(mut self, http2: bool) {
         self.end(Some(if http2 { Known::Http2 } else { Known::Http1 }));
     }

@@ -45,7 +45,7 @@ const MAX_HEADER_LIST: u32 = 256 * 1024 + 32 * 5_000;
 /// How many connections a client may open, and how many pools may be alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
-    /// Connections that one client opens before it is replaced.
+    /// Connections that one client opens before it is replaced, and how many of them it keeps idle per host.
     pub connections: usize,
     /// Clients whose pools may be alive at a time.
     pub pools: usize,
@@ -56,7 +56,7 @@ pub(in crate::http) struct Clients {
     options: HttpOptions,
     limits: PoolLimits,
     shared: SharedParts,
-    /// `None` while as many pools are alive as may be, and the newest has opened its share.
+    /// `None` while the maximum number of pools is alive and the newest is full.
     current: RefCell<Option<Generation>>,
     /// Replaced clients, by the counters that their connectors hold.
     replaced: RefCell<Vec<Weak<AtomicUsize>>>,
@@ -118,7 +118,8 @@ impl AnsweredOrigins {
     }
 }
 
-/// A client for one request.
+/// The client for one request, with its pool of connections. While too many pools are alive, a client without
+/// a pool takes its place.
 pub(in crate::http) struct PooledClient {
     pub(in crate::http) client: reqwest::Client,
     /// The origins that have answered this client.

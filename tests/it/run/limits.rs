@@ -270,6 +270,10 @@ fn too_few_descriptors_to_start_exit_with_3_and_one_line() {
         .exits(3);
     assert_eq!(out.stdout(), "");
     assert_eq!(out.stderr().lines().count(), 1, "{}", out.stderr());
-    assert!(out.stderr().contains("open files is 12"), "{}", out.stderr());
+    assert!(
+        out.stderr().contains("open files is 12"),
+        "{}",
+        out.stderr()
+    );
     assert_eq!(server.connections(), 0);
 }
