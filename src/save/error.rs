@@ -21,7 +21,7 @@ pub enum SaveError {
     #[error("{0}: already exists and is not a regular file")]
     NotAFile(String),
     /// The run itself reads or writes the file, as a source or a journal for example.
-    #[error("{0}: is read or written by this run itself; choose another --output-dir")]
+    #[error("{0}: the run itself reads or writes this file; choose another --output-dir")]
     InUse(String),
     /// `NAME.part` exists, but no earlier attempt at this download made it.
     #[error("{0}: already exists and is not from this download; remove or rename it")]
