@@ -150,10 +150,10 @@ pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
 /// One output file.
 struct OutputFile {
     path: PathBuf,
-    file: Destination,
+    file: OutputStorage,
 }
 
-enum Destination {
+enum OutputStorage {
     /// A temporary file in the same folder, renamed when it is complete.
     Temporary(NamedTempFile),
     /// A device or a pipe, which is written in place.
@@ -167,7 +167,7 @@ impl OutputFile {
             .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         let file = if special || is_standard_stream(path) {
             let file = OpenOptions::new().append(true).open(path);
-            file.map(|file| (path.to_owned(), Destination::Direct(file)))
+            file.map(|file| (path.to_owned(), OutputStorage::Direct(file)))
         } else {
             // A symbolic link stays, and its target is replaced.
             let path = if path.is_symlink() {
@@ -176,7 +176,7 @@ impl OutputFile {
                 Ok(path.to_owned())
             };
             path.and_then(|path| Ok((beside(&path)?, path)))
-                .map(|(file, path)| (path, Destination::Temporary(file)))
+                .map(|(file, path)| (path, OutputStorage::Temporary(file)))
         };
         match file {
             Ok((path, file)) => Ok(Self { path, file }),
@@ -190,14 +190,14 @@ impl OutputFile {
 
     fn file(&self) -> &File {
         match &self.file {
-            Destination::Temporary(file) => file.as_file(),
-            Destination::Direct(file) => file,
+            OutputStorage::Temporary(file) => file.as_file(),
+            OutputStorage::Direct(file) => file,
         }
     }
 
     /// Returns what the summary says of the file: nothing where it is a device or a pipe.
     fn describe(&self) -> Result<Option<ResultsFile>, RunError> {
-        let Destination::Temporary(file) = &self.file else {
+        let OutputStorage::Temporary(file) = &self.file else {
             return Ok(None);
         };
         let sum = file.reopen().and_then(sha256);
@@ -210,7 +210,7 @@ impl OutputFile {
 
     /// Whether something has taken its name meanwhile.
     fn is_taken(&self) -> bool {
-        matches!(self.file, Destination::Temporary(_)) && self.path.symlink_metadata().is_ok()
+        matches!(self.file, OutputStorage::Temporary(_)) && self.path.symlink_metadata().is_ok()
     }
 
     /// Gives the file its name, unless something has taken it meanwhile.
@@ -250,7 +250,7 @@ impl OutputFile {
         self,
         name: impl FnOnce(NamedTempFile, &Path) -> io::Result<()>,
     ) -> Result<(), RunError> {
-        let Destination::Temporary(file) = self.file else {
+        let OutputStorage::Temporary(file) = self.file else {
             return Ok(());
         };
         let synced = file.as_file().sync_all();
