@@ -20,10 +20,10 @@ cases! {
     c139_a_length_over_the_limit_is_too_large_before_it_comes ["--max-filesize", "100k"]:
         Script::new().send("HTTP/1.1 200 OK\r\nContent-Length: 102401\r\n\r\n").silence()
             => "error too_large/body", "--max-filesize";
-    c140_chunks_over_the_limit_are_too_large ["--max-filesize", "100k"]:
+    c140_chunks_over_the_limit_are_too_large ["--max-filesize", "100k", "-t", "0"]:
         Script::new().send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").repeat("3\r\nxxx\r\n".repeat(500), 0)
             => "error too_large/body", "--max-filesize";
-    c141_a_body_to_be_shown_has_a_limit_without_an_option ["--body"]:
+    c141_a_body_to_be_shown_has_a_limit_without_an_option ["--body", "-t", "0"]:
         endless(&[b'x'; 4096]) => "error too_large/body", "--max-filesize allows more";
 }
 

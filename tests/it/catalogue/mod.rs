@@ -1,8 +1,8 @@
 //! What servers, lists, and attackers on the network may do, and what `fetch` promises to make of it, by number.
 //!
 //! Each line is a case, and each case is a test whose name begins with its number. The bytes are sent over a loopback
-//! socket, and the outcome is exact. Healthy URLs are fetched in the same run and must be ok, and every run must end
-//! before the default time limits. A number is never given to another case.
+//! socket, and the outcome is exact. Healthy URLs are fetched in the same run and must be ok, and every run must
+//! end. A number is never given to another case.
 //!
 //! # Redirects
 //!

@@ -7,6 +7,7 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::PoisonError,
     thread,
     time::Instant,
 };
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use super::{
     CANARY, CANARY_HEADER,
     output::{Output, below},
-    running::{Running, ended},
+    running::{Running, STARTING, ended},
     terminal::{Gathered, Terminal},
     tls,
 };
@@ -244,7 +245,10 @@ impl Fetch {
                 .any(|out| matches!(out, Out::Terminal));
         let given = below(self.folder.path());
         let began = Instant::now();
-        let mut child = command.spawn().unwrap();
+        let mut child = {
+            let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+            command.spawn().unwrap()
+        };
         drop(command);
         let mut stdin = child.stdin.take();
         if let In::Bytes(bytes) = self.stdin {

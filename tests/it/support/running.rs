@@ -5,6 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, ExitStatus},
+    sync::{PoisonError, RwLock},
     thread,
     time::{Duration, Instant},
 };
@@ -18,6 +19,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{PATIENCE, output::Output, record, terminal::Gathered};
+
+/// Held while a child process starts. Between its fork and its exec, a child has copies of all pipes of this process, so
+/// a pipe that another thread closes meanwhile stays open.
+pub(super) static STARTING: RwLock<()> = RwLock::new(());
 
 /// A run in progress.
 pub(crate) struct Running {
@@ -49,6 +54,7 @@ impl Running {
 
     /// Closes the reading end of standard output.
     pub(crate) fn close_stdout(&mut self) {
+        let _no_copies = STARTING.write().unwrap_or_else(PoisonError::into_inner);
         self.stdout = None;
     }
 
