@@ -24,7 +24,7 @@ cases! {
         Script::new().send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").repeat("3\r\nxxx\r\n".repeat(500), 0)
             => "error too_large/body", "--max-filesize";
     c141_a_body_to_be_shown_has_a_limit_without_an_option ["--body", "-t", "0"]:
-        endless(&[b'x'; 4096]) => "error too_large/body", "--max-filesize allows more";
+        endless(&[b'x'; 4096]) => "error too_large/body", "--max-filesize raises it";
 }
 
 /// Asserts that the URL leaves no file, and that its neighbours have theirs.

@@ -30,8 +30,8 @@ impl Waiters {
         let run = &mut waiters.run;
         assert_eq!(run.record()["index"], 6);
         // The first two have been answered.
-        run.stderr.wait_for("-:1: attempt 2");
-        run.stderr.wait_for("-:2: attempt 2");
+        run.stderr.wait_for("-:1: starting attempt 2");
+        run.stderr.wait_for("-:2: starting attempt 2");
         waiters
     }
 
@@ -123,7 +123,7 @@ fn the_deadline_cancels_what_waits() {
         let out = waiters.run.wait_with_stdin_open().exits(1);
         assert!(out.elapsed.as_secs_f64() >= deadline.seconds());
         let mut records = out.in_order();
-        let got_there = ["-:1: attempt 2", "-:2: attempt 2"]
+        let got_there = ["-:1: starting attempt 2", "-:2: starting attempt 2"]
             .iter()
             .all(|retry| out.stderr().contains(retry));
         if !got_there || records.len() < 7 || records[6]["outcome"] != "ok" {

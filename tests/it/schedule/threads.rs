@@ -121,7 +121,8 @@ fn connections_of_a_few_hosts_are_reused_across_threads() {
         let out = fetch.stdin(&list).run().exits(0);
         assert_eq!(out.records().len(), 10 * MANY);
         let opened = server.connections() - before;
-        assert!(opened <= 150, "{opened} {args:?}");
+        // Without reuse, each request would open one. How many two threads open at once is a matter of timing.
+        assert!(opened <= 10 * MANY / 4, "{opened} {args:?}");
     }
 }
 

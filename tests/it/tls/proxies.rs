@@ -151,7 +151,7 @@ fn insecure_says_that_it_does_not_apply_to_the_proxy() {
         .args(["-k", "-x", &server.url(""), "http://a.invalid/"])
         .run()
         .exits(0);
-    assert!(out.stderr().contains("proxy"), "{}", out.stderr());
+    assert!(out.stderr().contains("proxies"), "{}", out.stderr());
 }
 
 /// The certificate would be shown to the proxy, too.
