@@ -240,7 +240,9 @@ impl Visit<'_> for Paths<'_> {
             return;
         };
         self.module.push(item.ident.to_string());
-        items.iter().for_each(|item| self.visit_item(item));
+        for item in items {
+            self.visit_item(item);
+        }
         self.module.pop();
     }
 
