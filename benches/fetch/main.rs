@@ -1,8 +1,9 @@
-//! `cargo bench [-- [--quick] [FILTER]…]`: what `fetch` takes, and what others take for the same work.
+//! `cargo bench [-- [--quick] [--check] [FILTER]…]`: what `fetch` takes, and what others take for the same work.
 //!
 //! The rows are data ([`rows`]). For each, `fetch` and its peers ([`peers`]) run in turn ([`compare`]) against a
 //! server that is a process of its own ([`server`]), and a line for each goes into a table in Markdown ([`table`]).
 
+mod baseline;
 mod callgrind;
 mod compare;
 mod embedded;
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let is_given = |option: &str| arguments.iter().any(|argument| argument == option);
+    let (quick, check) = (is_given("--quick"), is_given("--check"));
     // Cargo adds `--bench`.
     let filters: Vec<_> = arguments
         .iter()
@@ -63,11 +65,15 @@ fn run(arguments: &[String]) -> Result<()> {
         }
     }
     if wanted(callgrind::NAME) {
-        writeln!(
-            out,
-            "{}",
-            callgrind::report(quick, &servers, folder.path())?
-        )?;
+        let measured = callgrind::measure(quick, &servers, folder.path())?;
+        for row in &measured {
+            writeln!(out, "{}", callgrind::section(row))?;
+        }
+        if check {
+            baseline::check(&measured)?;
+        } else if !quick {
+            baseline::write(&measured)?;
+        }
     }
     Ok(())
 }

@@ -13,7 +13,12 @@ pub(crate) struct Cost {
     pub(crate) heap: i64,
     /// In memcpy, memcmp and their like, called from it.
     pub(crate) memory: i64,
+    /// How often it called malloc, free and their like.
+    pub(crate) heap_calls: i64,
 }
+
+/// The folder of the package, as it stands before the names of its files.
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/");
 
 /// Costs by crate; those of this one by module.
 pub(crate) type Profile = HashMap<String, Cost>;
@@ -34,6 +39,7 @@ impl Cost {
         self.own += other.own;
         self.heap += other.heap;
         self.memory += other.memory;
+        self.heap_calls += other.heap_calls;
     }
 
     pub(crate) fn less(&self, other: &Self) -> Self {
@@ -41,6 +47,7 @@ impl Cost {
             own: self.own - other.own,
             heap: self.heap - other.heap,
             memory: self.memory - other.memory,
+            heap_calls: self.heap_calls - other.heap_calls,
         }
     }
 
@@ -49,6 +56,7 @@ impl Cost {
             own: self.own / requests,
             heap: self.heap / requests,
             memory: self.memory / requests,
+            heap_calls: self.heap_calls / requests,
         }
     }
 }
@@ -59,9 +67,10 @@ pub(crate) fn read(text: &str) -> Profile {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         match line.split_once('=') {
-            Some(("calls", _)) => {
+            Some(("calls", count)) => {
+                let count = count.split(' ').next().and_then(|count| count.parse().ok());
                 let cost = lines.next().and_then(cost).unwrap_or(0);
-                reader.call(cost);
+                reader.call(count.unwrap_or(0), cost);
             }
             Some((key, name)) => reader.name(key, name),
             None => reader.spend(cost(line).unwrap_or(0)),
@@ -98,7 +107,7 @@ impl Reader {
         }
     }
 
-    fn call(&mut self, cost: i64) {
+    fn call(&mut self, count: i64, cost: i64) {
         let Some(service) = service(&self.callee) else {
             return;
         };
@@ -106,7 +115,10 @@ impl Reader {
             return;
         }
         match service {
-            Service::Heap => self.cost().heap += cost,
+            Service::Heap => {
+                self.cost().heap += cost;
+                self.cost().heap_calls += count;
+            }
             Service::Memory => self.cost().memory += cost,
         }
     }
@@ -168,16 +180,25 @@ fn is_behind_a_service(file: &str, function: &str) -> bool {
 /// Where that is the standard library, it is the crate of the function into which it was inlined, or of a type in its
 /// name.
 fn owner(file: &str, function: &str) -> String {
+    // The figures must not depend on where the repository lies.
+    let file = file.strip_prefix(CHECKOUT).unwrap_or(file);
     let after = |mark| file.split_once(mark).map(|(_, rest): (_, &str)| rest);
     if let Some(rest) = after("/registry/src/") {
         let package = rest.split('/').nth(1).unwrap_or(rest);
         let name = package.rsplit_once('-').map_or(package, |(name, _)| name);
         return name.replace('-', "_");
     }
+    // What the standard library depends on, such as hashbrown.
+    if let Some(rest) = after("/rust/deps/") {
+        let package = rest.split('/').next().unwrap_or(rest);
+        let name = package.rsplit_once('-').map_or(package, |(name, _)| name);
+        return name.replace('-', "_");
+    }
     if let Some(rest) = after("/library/") {
         return named_in(function).unwrap_or_else(|| module(&rest.replace("/src/", "/")));
     }
-    if let Some(rest) = file.strip_prefix("src/").or_else(|| after("/src/")) {
+    let of_another_checkout = || Some(file.rsplit_once("/src/")?.1);
+    if let Some(rest) = file.strip_prefix("src/").or_else(of_another_checkout) {
         return module(&format!("fetch/{rest}"));
     }
     named_in(function).unwrap_or_else(|| "libc, vdso, unknown".to_owned())
