@@ -16,7 +16,7 @@ use crate::{peers, server};
 /// Relative to the folder of the package, where cargo runs benchmarks.
 const FILE: &str = "benches/instructions.txt";
 
-/// In percent of the total of a row. Two measurements of one program differ by far less, see the file's head.
+/// In percent. Three measurements of one program differed by 0.1 % for HTTP/1.1 and HTTP/2, and by 0.23 % for TLS.
 const ALLOWED_GROWTH: i64 = 3;
 
 /// Groups with fewer instructions than this are recorded as one, to keep the file short.
