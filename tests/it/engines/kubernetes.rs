@@ -144,7 +144,8 @@ fn what_the_dockerfile_copies_is_enough_to_build() {
         .args(["check", "--locked", "--offline", "--bin=fetch"])
         .current_dir(copy.path(""))
         .env("CARGO_TARGET_DIR", target.unwrap());
-    let kept = ["HOME", "CARGO_HOME", "RUSTUP_HOME"];
+    // Without its name, rustup may take another toolchain, or fetch one.
+    let kept = ["HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
     cargo.envs(
         kept.iter()
             .filter_map(|name| Some((name, std::env::var_os(name)?))),
