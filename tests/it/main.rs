@@ -8,11 +8,6 @@
     clippy::expect_used,
     reason = "a test fails by panicking"
 )]
-#![expect(
-    clippy::assert_is_empty,
-    clippy::manual_assert_eq,
-    reason = "clippy 1.99 finds these; assertions keep their words"
-)]
 #![expect(clippy::format_collect, reason = "lists of URLs are short")]
 
 mod support;
