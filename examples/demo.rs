@@ -17,7 +17,7 @@ use fetch::cli::Cli;
 use fetch::config::Config;
 
 /// The read time-out, which ends the request for the silent page.
-const PATIENCE: &str = "3s";
+const PATIENCE: &str = "2.5s";
 
 fn main() -> anyhow::Result<ExitCode> {
     let site = TcpListener::bind("127.0.0.1:0")?;
@@ -52,7 +52,7 @@ fn paths() -> impl Iterator<Item = String> {
     let fast = (1..=14).map(|page| format!("/page/{page}"));
     let slow = (1..=8).map(|page| format!("/wait/{}", page * 150));
     let special = [
-        "/wait/2400",
+        "/wait/2200",
         "/moved",
         "/missing",
         "/broken",
