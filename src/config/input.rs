@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use super::error::UsageError;
 use crate::cli::{InputArgs, SchemeName, ShardBy};
-use crate::input::{By, Scheme, ShardFilter};
+use crate::input::{Scheme, ShardFilter, ShardKey};
 
 /// Returns the names of the sources: standard input if there is none.
 pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
@@ -28,8 +28,8 @@ pub(super) fn filter(args: &InputArgs, digest: bool) -> ShardFilter {
     ShardFilter {
         shard: args.shard,
         by: match args.shard_by {
-            ShardBy::Host => By::Host,
-            ShardBy::Url => By::Url,
+            ShardBy::Host => ShardKey::Host,
+            ShardBy::Url => ShardKey::Url,
         },
         digest,
     }

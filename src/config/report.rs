@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use super::error::UsageError;
 use super::terminal::{is_dumb, is_set};
 use crate::cli::{FormatName, ResultArgs, RunArgs, SaveArgs, When};
-use crate::http::Capture;
+use crate::model::capture::Capture;
 use crate::report::{Format, Separator, Template, TextStyle, Verbosity};
 
 /// Parses the template of `--write-out`.

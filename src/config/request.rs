@@ -10,8 +10,9 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGEN
 
 use super::error::UsageError;
 use crate::cli::RequestArgs;
-use crate::http::{CODINGS, Capture, SizeLimit, Versions};
+use crate::http::{CODINGS, SizeLimit, Versions};
 use crate::input::basic;
+use crate::model::capture::Capture;
 use crate::model::mask::mask_text;
 use crate::model::request::{self, RequestError, header};
 

@@ -39,7 +39,7 @@ pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<SaveCon
         options: SaveOptions {
             fsync: args.fsync,
             resume: args.resume,
-            batch: (BUFFERS / (2 * jobs.get())).clamp(16 * 1024, 256 * 1024),
+            write_size: (BUFFERS / (2 * jobs.get())).clamp(16 * 1024, 256 * 1024),
         },
     }))
 }

@@ -157,12 +157,12 @@ impl Job {
 
     /// Whether a request has to be sent for this input.
     pub(super) fn needs_request(&self) -> bool {
-        self.input.request.is_ok() && matches!(self.input.plan, Decision::Send)
+        self.input.request.is_ok() && matches!(self.input.decision, Decision::Send)
     }
 
     /// Makes the outcome of an input that needs no request: it is skipped, refused or invalid.
     pub(super) fn into_unsent_outcome(self) -> Outcome {
-        let failure = match (&self.input.request, &self.input.plan) {
+        let failure = match (&self.input.request, &self.input.decision) {
             (Err(failure), _) | (Ok(_), Decision::Refuse(failure)) => failure.clone(),
             (Ok(_), Decision::Skip { file, .. }) => {
                 let file = file.clone();

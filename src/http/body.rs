@@ -294,7 +294,10 @@ async fn receive_coded(
     let coded = stream::poll_fn(|cx| poll_data(body, clock, cx)).map_err(io::Error::other);
     let mut coded = StreamReader::new(coded);
     let beginning = coded.fill_buf().await;
-    let Some(&first) = beginning.map_err(|error| unwrap(error, coding))?.first() else {
+    let Some(&first) = beginning
+        .map_err(|error| decoding_error(error, coding))?
+        .first()
+    else {
         return Ok(());
     };
     let mut decoder = coding.decoder(first, &mut coded);
@@ -312,13 +315,16 @@ async fn receive_coded(
                     written.map_err(BodyError::Save)?;
                 }
             }
-            Err(error) => return Err(unwrap(error, coding)),
+            Err(error) => return Err(decoding_error(error, coding)),
         }
     }
     drop(decoder);
     // The coded data may end before the body does.
     let rest = coded.fill_buf().await;
-    if rest.map_err(|error| unwrap(error, coding))?.is_empty() {
+    if rest
+        .map_err(|error| decoding_error(error, coding))?
+        .is_empty()
+    {
         Ok(())
     } else {
         Err(BodyError::Trailing(coding))
@@ -326,7 +332,7 @@ async fn receive_coded(
 }
 
 /// Tells an error of the connection, wrapped by the reader, from one of the decoder.
-fn unwrap(error: io::Error, coding: Coding) -> BodyError {
+fn decoding_error(error: io::Error, coding: Coding) -> BodyError {
     match error.downcast::<reqwest::Error>() {
         Ok(error) => BodyError::Read(error),
         Err(error) => BodyError::Decode(coding, error),

@@ -10,6 +10,7 @@ use url::Url;
 use super::attempt::AttemptState;
 use super::body::BodyError;
 use super::clock::ExchangeClock;
+use super::connect::pool::MAX_HEAD;
 use super::failure;
 use super::options::HttpOptions;
 use super::redirect::{self, RedirectError};
@@ -18,9 +19,6 @@ use crate::model::body_sink::BodyChecks;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
-
-/// The largest head of an answer, in bytes.
-const MAX_HEAD: usize = 256 * 1024;
 
 /// What is known about an exchange while it runs.
 pub(super) struct Exchange<'a> {
@@ -138,7 +136,7 @@ pub(super) fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
         .sum();
-    if size > MAX_HEAD {
+    if size > MAX_HEAD as usize {
         let message = format!("the head of the answer is larger than {MAX_HEAD} bytes");
         return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
     }

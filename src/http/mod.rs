@@ -20,7 +20,6 @@ mod send;
 mod upload;
 mod workers;
 
-pub use crate::model::capture::Capture;
 pub use attempt::{AttemptState, ExchangeResult};
 pub use body::CODINGS;
 pub use clock::Limits;

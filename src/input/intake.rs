@@ -140,7 +140,7 @@ pub(crate) mod tests {
             batch,
             state: IntakeState::Ended(Totals::Complete(ListTotals {
                 inputs,
-                taken: inputs,
+                in_shard: inputs,
                 fingerprints: [0; 2],
                 sha256: None,
             })),

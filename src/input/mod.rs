@@ -23,7 +23,7 @@ pub(crate) use intake::tests::inputs;
 pub use intake::{Intake, Totals};
 pub use parse::{Content, Defaults, basic};
 pub use reader::read;
-pub use shard::{By, HASH, Shard, ShardError};
+pub use shard::{HASH, Shard, ShardError, ShardKey};
 pub use shard_filter::ShardFilter;
 pub use source::{Source, SourceError, open};
 pub use survey::{ShardLoad, Survey, survey};

@@ -146,11 +146,11 @@ impl<'a> LineParser<'a> {
             position: index,
             source: source.clone(),
             line: number,
-            shown: String::new(),
+            display_url: String::new(),
             id: None,
             meta: None,
             request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
-            plan: Decision::Send,
+            decision: Decision::Send,
         });
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
         let parsed = match line {
@@ -169,8 +169,8 @@ impl<'a> LineParser<'a> {
             Ok(None) => return None,
             Ok(Some(request)) => Ok(request),
             Err(invalid) => {
-                if input.shown.is_empty() {
-                    input.shown = display_text(&displayable_part(bytes));
+                if input.display_url.is_empty() {
+                    input.display_url = display_text(&displayable_part(bytes));
                 }
                 let message = format!("{source}:{number}: {invalid}");
                 Err(Failure::new(invalid.kind(), Phase::Input, message))
@@ -181,14 +181,14 @@ impl<'a> LineParser<'a> {
 
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
         let url = self.urls.parse(text)?;
-        input.shown = display_url(text, &url);
+        input.display_url = display_url(text, &url);
         build_request(url, None, self.defaults)
     }
 
     fn parse_json(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
         let object: JsonLine<'_> =
             serde_json::from_str(text).map_err(|error| LineError::json(&error))?;
-        input.shown = display_text(&object.url);
+        input.display_url = display_text(&object.url);
         input.id.clone_from(&object.id);
         if let Some(meta) = &object.meta {
             check_depth(meta.get())?;
@@ -196,7 +196,7 @@ impl<'a> LineParser<'a> {
         input.meta.clone_from(&object.meta);
         let text = object.url.trim();
         let url = self.urls.parse(text)?;
-        input.shown = display_url(text, &url);
+        input.display_url = display_url(text, &url);
         build_request(url, Some(object), self.defaults)
     }
 }
@@ -404,7 +404,7 @@ mod tests {
         ] {
             let input = parsed(line).unwrap();
             assert_eq!(input.request.unwrap().url.as_str(), url, "{line:?}");
-            assert_eq!(input.shown, shown, "{line:?}");
+            assert_eq!(input.display_url, shown, "{line:?}");
         }
     }
 
@@ -452,7 +452,7 @@ mod tests {
             let input = parsed(line).unwrap();
             let failure = input.request.unwrap_err();
             assert_eq!(
-                (failure.kind, input.shown.as_str()),
+                (failure.kind, input.display_url.as_str()),
                 (kind, shown),
                 "{line}"
             );

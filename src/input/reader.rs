@@ -25,7 +25,7 @@ const BATCH: usize = 64;
 /// The maximum number of batches that wait for the engine.
 const BATCHES: usize = 4;
 
-/// Starts the reader, which reads `sources` one after the other and calls `plan` with every
+/// Starts the reader, which reads `sources` one after the other and calls `decide` with every
 /// input that `filter` accepts before it hands the input on. A few URLs from the command line
 /// are read at once, without a thread.
 ///
@@ -36,14 +36,14 @@ pub fn read(
     sources: Vec<Source>,
     defaults: Defaults,
     filter: ShardFilter,
-    plan: impl FnMut(&mut Input) + Send + 'static,
+    decide: impl FnMut(&mut Input) + Send + 'static,
 ) -> io::Result<Intake> {
     let lines: Option<usize> = sources.iter().map(|source| source.lines).sum();
     let few = lines.filter(|&lines| lines <= BATCH);
     // No batch is empty, and the end is one more message, so all fit into the channel.
     let room = few.map_or(BATCHES, |lines| lines + 1);
     let (sender, receiver) = mpsc::channel(room);
-    let read = move || read_all(sources, &defaults, filter, plan, &sender);
+    let read = move || read_all(sources, &defaults, filter, decide, &sender);
     if few.is_some() {
         read();
     } else {
@@ -57,7 +57,7 @@ fn read_all(
     sources: Vec<Source>,
     defaults: &Defaults,
     filter: ShardFilter,
-    mut plan: impl FnMut(&mut Input),
+    mut decide: impl FnMut(&mut Input),
     sender: &mpsc::Sender<Message>,
 ) {
     let mut outbox = Outbox {
@@ -73,7 +73,7 @@ fn read_all(
                 accepted += 1;
                 fingerprint_of_accepted =
                     fingerprint_of_accepted.wrapping_add(fingerprint(input.index));
-                plan(&mut input);
+                decide(&mut input);
                 outbox.push(input);
             }
             ReadEvent::Input(..) => {}
@@ -90,7 +90,7 @@ fn read_all(
         Ok(Some(list)) => {
             let fingerprints = [list.fingerprints[0], fingerprint_of_accepted];
             outbox.send(Message::End(ListTotals {
-                taken: accepted,
+                in_shard: accepted,
                 fingerprints,
                 ..list
             }));

@@ -13,14 +13,14 @@ const MAX: u32 = 1_000_000;
 
 /// What decides the shard of an input (`--shard-by`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum ShardKey {
     /// The host: all its inputs are in one shard.
     Host,
     /// The URL: the inputs of one host are divided among the shards, too.
     Url,
 }
 
-impl By {
+impl ShardKey {
     /// Returns the name on the command line and in summaries.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -100,12 +100,12 @@ fn parse(number: &str) -> Result<u64, ShardError> {
 
 /// Returns the number of the shard, of `count`, for an input: by its `url`, or by its `line` if
 /// that contains no URL.
-pub(super) fn shard_number(url: Option<&Url>, line: &[u8], by: By, count: u32) -> u32 {
+pub(super) fn shard_number(url: Option<&Url>, line: &[u8], by: ShardKey, count: u32) -> u32 {
     let hash = match url {
         None => hash(line),
         Some(url) => match by {
-            By::Host => hash(host(url).as_bytes()),
-            By::Url => hash(url[..Position::AfterQuery].as_bytes()),
+            ShardKey::Host => hash(host(url).as_bytes()),
+            ShardKey::Url => hash(url[..Position::AfterQuery].as_bytes()),
         },
     };
     u32::try_from(hash % u64::from(count)).unwrap_or_default()
@@ -201,7 +201,7 @@ mod tests {
     fn what_a_url_is_hashed_by() {
         let shards = |text: &str| {
             let url = Url::parse(text).unwrap();
-            [By::Host, By::Url].map(|by| shard_number(Some(&url), b"", by, MAX))
+            [ShardKey::Host, ShardKey::Url].map(|by| shard_number(Some(&url), b"", by, MAX))
         };
         let [host, url] = shards("http://example.com/a?b");
         assert_eq!(
@@ -213,8 +213,8 @@ mod tests {
         assert_eq!(other_host, host);
         assert_ne!(other_url, url);
         assert_ne!(
-            shard_number(None, b"x", By::Host, MAX),
-            shard_number(None, b"y", By::Host, MAX)
+            shard_number(None, b"x", ShardKey::Host, MAX),
+            shard_number(None, b"y", ShardKey::Host, MAX)
         );
     }
 

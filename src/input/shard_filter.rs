@@ -1,7 +1,7 @@
 //! Selects the inputs of one shard.
 
 use super::lines::Line;
-use super::shard::{By, Shard, shard_number};
+use super::shard::{Shard, ShardKey, shard_number};
 use crate::model::input::Input;
 
 /// Selects the inputs of this run, and says what is computed of the whole list.
@@ -10,7 +10,7 @@ pub struct ShardFilter {
     /// The shard of this run; `None` for all inputs.
     pub shard: Option<Shard>,
     /// What decides the shard of an input.
-    pub by: By,
+    pub by: ShardKey,
     /// Compute the SHA-256 of the list.
     pub digest: bool,
 }
@@ -24,7 +24,7 @@ impl ShardFilter {
 }
 
 /// Returns the number of the shard, of `count`, for `input`, which was parsed from `line`.
-pub(super) fn shard_of(input: &Input, line: &Line<'_>, by: By, count: u32) -> u32 {
+pub(super) fn shard_of(input: &Input, line: &Line<'_>, by: ShardKey, count: u32) -> u32 {
     let url = input.request.as_ref().ok().map(|request| &*request.url);
     shard_number(url, line.bytes(), by, count)
 }

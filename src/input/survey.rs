@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::parse::Defaults;
-use super::shard::{By, Shard, host};
+use super::shard::{Shard, ShardKey, host};
 use super::shard_filter::shard_of;
 use super::source::Source;
 use super::walk::{ReadError, ReadEvent, walk};
@@ -44,7 +44,7 @@ pub fn survey(
     sources: Vec<Source>,
     defaults: &Defaults,
     shard: Shard,
-    by: By,
+    by: ShardKey,
     mut on_invalid: impl FnMut(&Failure),
 ) -> Result<Survey, ReadError> {
     let mut survey = Survey {

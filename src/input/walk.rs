@@ -84,7 +84,7 @@ pub(super) fn walk(
     }
     Ok(Some(ListTotals {
         inputs,
-        taken: inputs,
+        in_shard: inputs,
         fingerprints: [list_fingerprint; 2],
         sha256: digest.map(|digest| digest.finalize().into()),
     }))
@@ -125,7 +125,7 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
 mod tests {
     use std::collections::HashMap;
 
-    use super::super::shard::{By, Shard};
+    use super::super::shard::{Shard, ShardKey};
     use super::super::shard_filter::ShardFilter;
     use super::*;
 
@@ -151,7 +151,7 @@ mod tests {
                 let accepts = |&number: &u32| {
                     let filter = ShardFilter {
                         shard: Some(Shard { number, count }),
-                        by: By::Host,
+                        by: ShardKey::Host,
                         digest: false,
                     };
                     filter.accepts(&input, &line)

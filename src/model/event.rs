@@ -97,7 +97,7 @@ pub struct ListTotals {
     /// The number of inputs in the list.
     pub inputs: u64,
     /// The number of inputs in this run's shard.
-    pub taken: u64,
+    pub in_shard: u64,
     /// The sums of the hashed indices: of all inputs, and of those in this run's shard.
     pub fingerprints: [u64; 2],
     /// The SHA-256 of all bytes that were read, if it was asked for.

@@ -19,7 +19,7 @@ pub struct Input {
     /// The 1-based line number in the source.
     pub line: u64,
     /// The URL as records show it: as it stands on the line, with its userinfo masked.
-    pub shown: String,
+    pub display_url: String,
     /// The `id` of a JSON line.
     pub id: Option<Box<str>>,
     /// The `meta` of a JSON line, copied to the record unchanged.
@@ -27,7 +27,7 @@ pub struct Input {
     /// The request, or why the line holds none.
     pub request: Result<Arc<Request>, Failure>,
     /// What is to be done about the request.
-    pub plan: Decision,
+    pub decision: Decision,
 }
 
 /// What is to be done about the request of an input.

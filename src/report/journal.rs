@@ -132,7 +132,7 @@ impl JournalIndex {
         };
         let sent = request.body.as_ref().map(|body| hex(&body.sha256));
         let key = InputKey {
-            url: &input.shown,
+            url: &input.display_url,
             method: request.method.as_str(),
             id: input.id.as_deref(),
             request_sha256: sent.as_deref(),

@@ -260,7 +260,7 @@ impl Summary {
             shard,
             list: ended.list.map(|list| ListInfo {
                 inputs: list.inputs,
-                taken: list.taken,
+                taken: list.in_shard,
                 fingerprints: list.fingerprints.map(|sum| format!("{sum:016x}")),
                 sha256: list.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
             }),

@@ -69,7 +69,7 @@ impl ActiveRun<'_> {
     pub(super) async fn drive(
         mut self,
         intake: input::Intake,
-        client: &http::Workers,
+        workers: &http::Workers,
         options: &engine::EngineOptions,
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, FinishedRun>, RunError> {
@@ -79,7 +79,7 @@ impl ActiveRun<'_> {
         let gate = |cx: &mut Context<'_>, in_flight| gate.poll_open(cx, in_flight);
         let tell = |event: Event<'_>| reporter.report(event);
         let mut ended = tokio::select! {
-            ended = engine::run(intake, client, options, gate, &mut self.stops, tell) => ended,
+            ended = engine::run(intake, workers, options, gate, &mut self.stops, tell) => ended,
             printed = &mut self.printed => {
                 let exit = output_ended(report::printer_result(printed), &self.output)?;
                 return Ok(ControlFlow::Break(exit.unwrap_or(Exit::CannotGoOn)));

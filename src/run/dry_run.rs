@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use super::error::{RunError, output_ended};
 use crate::config::Config;
-use crate::input::{By, Shard, ShardLoad, Survey, survey};
+use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
 use crate::model::exit::Exit;
 use crate::report::{PrintError, print_message};
 
@@ -81,7 +81,7 @@ fn write_shards(survey: &Survey, to: &mut String) {
     let _ = writeln!(to, "{:<16} {inputs:>12} {bytes:>15}", "all");
 }
 
-fn write_hosts(survey: &Survey, by: By, to: &mut String) {
+fn write_hosts(survey: &Survey, by: ShardKey, to: &mut String) {
     let count = survey.shards.len();
     let all: u64 = survey.shards.iter().map(|load| load.inputs).sum();
     let about = match survey.error() {
@@ -92,8 +92,8 @@ fn write_hosts(survey: &Survey, by: By, to: &mut String) {
     let _ = writeln!(to, "{:<16} {:>12} {:>6}  HOST", "SHARD", "INPUTS", "SHARE");
     for (host, inputs, shard) in survey.heaviest(HEAVIEST) {
         let place = match by {
-            By::Host => format!("{shard}/{count}"),
-            By::Url => "-".to_owned(),
+            ShardKey::Host => format!("{shard}/{count}"),
+            ShardKey::Url => "-".to_owned(),
         };
         // Thousandths as integers, because a float is not exact for large numbers.
         let thousandths = u128::from(inputs) * 1000 / u128::from(all.max(1));

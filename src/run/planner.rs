@@ -35,7 +35,7 @@ impl Planner {
     }
 
     /// Decides about `input`.
-    pub(crate) fn plan(&mut self, input: &mut Input) {
+    pub(crate) fn decide(&mut self, input: &mut Input) {
         let prior = self.past.as_ref().map(|past| past.look_up(input));
         let Ok(request) = &mut input.request else {
             return;
@@ -46,9 +46,9 @@ impl Planner {
         };
         let files = self.files.as_mut();
         // The answer to HEAD has no body.
-        input.plan = match files.filter(|_| request.method != Method::HEAD) {
+        input.decision = match files.filter(|_| request.method != Method::HEAD) {
             Some(files) => files
-                .plan(input.index, input.id.as_deref(), request, prior)
+                .decide(input.index, input.id.as_deref(), request, prior)
                 .unwrap_or_else(|error| Decision::Refuse(error.into())),
             None if prior.is_some_and(|prior| prior.done) => skip(Skip::Done, None),
             None => Decision::Send,
@@ -59,7 +59,7 @@ impl Planner {
 impl Files {
     /// Gives `request` its save target, unless it need not be sent. `prior` is what the journal says of it, if
     /// there is a journal.
-    fn plan(
+    fn decide(
         &mut self,
         index: u64,
         id: Option<&str>,

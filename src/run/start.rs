@@ -74,7 +74,7 @@ async fn fetch(
         mut planner,
         store,
     } = Restored::open(&config, disk)?;
-    let (client, warnings) = http_client(&mut config, &fit, store)?;
+    let (workers, warnings) = http_workers(&mut config, &fit, store)?;
     let total = InputCount::default();
     if config.run.bar && config.shard_filter.shard.is_none() {
         count(&config.sources, &total)?;
@@ -96,14 +96,14 @@ async fn fetch(
         reader_left: signals::reader_left(output_files.use_stdout()).boxed_local(),
         output: output_files.output_name(),
     };
-    let plan = move |input: &mut Input| planner.plan(input);
-    let intake = input::read(config.sources, config.defaults, config.shard_filter, plan)?;
-    match run.drive(intake, &client, &config.engine, reporter).await {
+    let decide = move |input: &mut Input| planner.decide(input);
+    let intake = input::read(config.sources, config.defaults, config.shard_filter, decide)?;
+    match run.drive(intake, &workers, &config.engine, reporter).await {
         Err(error) => output_files.abandon().and(Err(error)),
         Ok(ControlFlow::Break(exit)) => Ok(exit),
         Ok(ControlFlow::Continue(done)) => {
             // Nothing is in flight any more, and the system closes idle connections faster.
-            mem::forget(client);
+            mem::forget(workers);
             let exit = done.exit(config.run.exit_zero);
             output_files.finish(&done, exit)?;
             Ok(exit)
@@ -177,8 +177,8 @@ fn with_own_files(folder: Folder, config: &Config) -> Folder {
     folder.with_files_in_use(own, written().map(AsRef::as_ref))
 }
 
-/// Builds the client. Also returns the warnings that its options call for.
-fn http_client(
+/// Builds the HTTP clients. Also returns the warnings that its options call for.
+fn http_workers(
     config: &mut Config,
     fit: &http::Fit,
     store: Option<Store>,
@@ -204,8 +204,8 @@ fn http_client(
         share_hosts: !config.engine.per_host.is_limited(),
     };
     let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
-    let client = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
-    Ok((client, insecure.into_iter().chain(too_many).collect()))
+    let workers = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
+    Ok((workers, insecure.into_iter().chain(too_many).collect()))
 }
 
 /// Counts the inputs of `sources` on a thread of its own, if all of them can be read twice.

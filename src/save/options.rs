@@ -8,5 +8,5 @@ pub struct SaveOptions {
     /// Keep bodies that break off, and resume them.
     pub resume: bool,
     /// The number of bytes of a body that are handed to the disk at a time.
-    pub batch: usize,
+    pub write_size: usize,
 }

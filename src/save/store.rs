@@ -35,7 +35,11 @@ impl Store {
     ) -> Box<dyn BodySink> {
         let folder = self.folder.clone();
         let file = UnfinishedFile::new(folder, self.options, target, checks, start);
-        Box::new(Writer::new(self.disk.clone(), self.options.batch, file))
+        Box::new(Writer::new(
+            self.disk.clone(),
+            self.options.write_size,
+            file,
+        ))
     }
 }
 

@@ -21,7 +21,7 @@ const SMALL: usize = 4 * 1024;
 #[derive(Debug)]
 pub(super) struct Writer {
     disk: Disk,
-    batch: usize,
+    write_size: usize,
     file: FileState,
     pieces: Vec<Bytes>,
     /// Small pieces, gathered into the next entry of `pieces`.
@@ -39,11 +39,11 @@ enum FileState {
 }
 
 impl Writer {
-    /// Writes to `file` in batches of about `batch` bytes.
-    pub(super) fn new(disk: Disk, batch: usize, file: UnfinishedFile) -> Self {
+    /// Writes to `file` in pieces of about `write_size` bytes.
+    pub(super) fn new(disk: Disk, write_size: usize, file: UnfinishedFile) -> Self {
         Self {
             disk,
-            batch,
+            write_size,
             file: FileState::Idle(Box::new(file)),
             pieces: Vec::new(),
             small: BytesMut::new(),
@@ -83,7 +83,7 @@ impl BodySink for Writer {
                 self.gather();
                 self.pieces.push(piece);
             }
-            if self.bytes >= self.batch {
+            if self.bytes >= self.write_size {
                 let mut file = self.take_file().await?;
                 let pieces = self.take_pieces();
                 let write = move || file.write(&pieces).map(|()| file);

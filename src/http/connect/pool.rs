@@ -36,11 +36,14 @@ const PING_AFTER: Duration = Duration::from_secs(10);
 /// How many header fields an answer may have (RFC 9110 sets no bound). hyper reserves room for all of
 /// them before it reads each head, which costs a third of the throughput; its default of
 /// 100 costs nothing.
-const MAX_HEADERS: usize = 5_000;
+const MAX_HEADERS: u16 = 5_000;
 
-/// The largest head of an answer over HTTP/2, where a field counts 32 bytes more than it has
+/// The largest head of a response, in bytes.
+pub(in crate::http) const MAX_HEAD: u32 = 256 * 1024;
+
+/// The largest head of a response over HTTP/2, where a field counts 32 bytes more than it has
 /// (RFC 9113, section 6.5.2). The size without these is checked later, for both versions.
-const MAX_HEADER_LIST: u32 = 256 * 1024 + 32 * 5_000;
+const MAX_HEADER_LIST: u32 = MAX_HEAD + 32 * MAX_HEADERS as u32;
 
 /// How many connections a client may open, and how many pools may be alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +192,10 @@ impl Clients {
     /// Returns a client that keeps connections and takes up to [`MAX_HEADERS`] header fields.
     pub(in crate::http) fn with_many_headers(&self, url: &Url) -> reqwest::Result<PooledClient> {
         self.pooled(url, |current, number| {
-            let builder = || self.builder(&current.opened).http1_max_headers(MAX_HEADERS);
+            let builder = || {
+                self.builder(&current.opened)
+                    .http1_max_headers(MAX_HEADERS.into())
+            };
             current.many_headers.get(number, builder)
         })
     }
@@ -225,7 +231,7 @@ impl Clients {
         self.unpooled.get(0, || {
             self.builder_with(&Arc::default(), None)
                 .pool_max_idle_per_host(0)
-                .http1_max_headers(MAX_HEADERS)
+                .http1_max_headers(MAX_HEADERS.into())
         })
     }
 
@@ -238,7 +244,7 @@ impl Clients {
                 .tls_backend_preconfigured(tls)
                 .http1_only()
                 .pool_max_idle_per_host(0)
-                .http1_max_headers(MAX_HEADERS)
+                .http1_max_headers(MAX_HEADERS.into())
         })
     }
 

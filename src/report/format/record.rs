@@ -53,7 +53,7 @@ keys! {
     ("line", |record| record.outcome.input.line.into()),
     ("id", |record| record.outcome.input.id.as_deref().into()),
     ("meta", |record| record.outcome.input.meta.as_deref().into()),
-    ("url", |record| (&*record.outcome.input.shown).into()),
+    ("url", |record| (&*record.outcome.input.display_url).into()),
     ("method", |record| {
         record
             .request()

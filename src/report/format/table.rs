@@ -58,7 +58,7 @@ fn write_record(separator: Separator, outcome: &Outcome, to: &mut Vec<u8>) {
     let failure = outcome.failure.as_ref();
     let row = [
         number(Some(outcome.input.index)),
-        cell(&outcome.input.shown),
+        cell(&outcome.input.display_url),
         outcome.verdict.name().into(),
         number(answer.map(|answer| answer.status)),
         number(last.map(|attempt| seconds(attempt.total))),

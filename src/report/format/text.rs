@@ -64,7 +64,7 @@ fn write_line(style: TextStyle, outcome: &Outcome, to: &mut Vec<u8>) {
     }
     let size = outcome.answer().map(|answer| digits.format(answer.size));
     push_column(size.unwrap_or("-"), width(9), to);
-    let url = match outcome.input.shown.as_str() {
+    let url = match outcome.input.display_url.as_str() {
         "" => "-",
         url => &escape_field(url),
     };
@@ -94,7 +94,7 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
         (Verdict::Skipped, _) => flag("[SKIPPED]", color),
         (Verdict::Ok, _) => {}
     }
-    if let Decision::Skip { why, .. } = outcome.input.plan {
+    if let Decision::Skip { why, .. } = outcome.input.decision {
         let _ = match why {
             Skip::Done => write!(to, " already done (journal)"),
             Skip::Exists => write!(to, " file exists"),
