@@ -18,7 +18,7 @@ pub struct SaveArgs {
     /// It consists of text and the fields {basename} {host} {path} {stem} {ext} {index} {id} {hash}.
     #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]
     pub name: Option<String>,
-    /// If a file exists: skip, fail or overwrite [default: fail]
+    /// If a file exists: skip|fail|overwrite [default: fail]
     ///
     /// skip does not fetch the URL, fail reports an error for it, and overwrite replaces the file.
     #[arg(long, value_name = "HOW", hide_possible_values = true)]

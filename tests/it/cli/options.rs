@@ -308,7 +308,8 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
             "--merge: the value is missing; see fetch --help",
         ),
     ] {
-        let out = Fetch::new().args(args).run().exits(2);
+        let run = Fetch::new().without_canary("nothing is sent");
+        let out = run.args(args).run().exits(2);
         assert_eq!(out.stderr(), format!("fetch: {line}\n"), "{args:?}");
         assert_eq!(out.stdout(), "", "{args:?}");
     }
