@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ContextKind;
-use fetch::cli::Cli;
+use fetch::cli::{Cli, describe};
 use fetch::config::Config;
 use fetch::model::exit::Exit;
 use fetch::report::print_message;
@@ -31,18 +30,7 @@ fn refuse(error: &clap::Error) -> Exit {
         let _ = error.print();
         return Exit::Success;
     }
-    let text = error.to_string();
-    let lines = text.lines().map(str::trim);
-    let reason: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-    let reason = reason.join(" ");
-    let hint = match error.get(ContextKind::SuggestedArg) {
-        Some(similar) => format!("did you mean {similar}?"),
-        None => "see --help".to_owned(),
-    };
-    print_message(&format!(
-        "{} ({hint})",
-        reason.trim_start_matches("error: ")
-    ));
+    print_message(&describe(error));
     Exit::Usage
 }
 

@@ -34,8 +34,8 @@ Values:
 
 Exit codes:
   0    Every URL is ok or was skipped
-  1    The run finished, and some URL is not ok
-  2    An option is wrong, or a source or the journal cannot be opened
+  1    The run finished, but at least one URL is not ok
+  2    An option is wrong, or a file it names or a source cannot be opened
   3    The run could not go on, for example because the disk is full
   130  Stopped by SIGINT (Ctrl-C)
   141  The reader of standard output closed it

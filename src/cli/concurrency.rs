@@ -22,10 +22,11 @@ pub struct ConcurrencyArgs {
         value_name = "N",
         default_value = "10",
         value_parser = jobs,
+        allow_negative_numbers = true,
         aliases = ["parallel-max", "max-concurrency"]
     )]
     pub jobs: NonZeroUsize,
-    /// Requests in flight to one host at a time [default: as --jobs]
+    /// Requests in flight to one host at a time [default: same as --jobs]
     ///
     /// A host is a name and a port.
     ///
@@ -34,6 +35,7 @@ pub struct ConcurrencyArgs {
         long,
         value_name = "N",
         value_parser = jobs,
+        allow_negative_numbers = true,
         alias = "parallel-max-host",
         hide_short_help = true
     )]
@@ -41,10 +43,16 @@ pub struct ConcurrencyArgs {
     /// Requests per second, minute or hour: 10/s, 100/m, 1000/h
     ///
     /// The requests are evenly spaced.
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
     pub rate: Option<Duration>,
     /// Requests per second, minute or hour to each host
-    #[arg(long, value_name = "RATE", value_parser = rate, hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "RATE",
+        value_parser = rate,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
     pub rate_per_host: Option<Duration>,
     /// Print the records in the order of the input
     ///
@@ -53,14 +61,20 @@ pub struct ConcurrencyArgs {
     pub ordered: bool,
     /// Stop the run at the first URL that is not ok
     ///
-    /// URLs that were read and are not fetched by then are reported as cancelled.
+    /// URLs already read but not yet fetched are reported as cancelled.
     ///
     /// Alias: --fail-early.
     #[arg(long, alias = "fail-early", hide_short_help = true)]
     pub fail_fast: bool,
     /// Stop the run after this time
     ///
-    /// URLs that were read and are not fetched by then are reported as cancelled.
-    #[arg(long, value_name = "DUR", value_parser = duration, hide_short_help = true)]
+    /// URLs already read but not yet fetched are reported as cancelled.
+    #[arg(
+        long,
+        value_name = "DUR",
+        value_parser = duration,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
     pub deadline: Option<Limit>,
 }

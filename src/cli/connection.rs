@@ -13,7 +13,8 @@ use super::values::{Override, override_};
 pub struct ConnectionArgs {
     /// Do not verify the certificates of servers
     ///
-    /// Anyone may then have sent the response. The certificate of an https proxy is verified all the same.
+    /// Without the check, an attacker on the network can read the request and forge the response. The certificate of an
+    /// https proxy is still verified.
     #[arg(short = 'k', long)]
     pub insecure: bool,
     /// Verify certificates against those in this file only
@@ -28,9 +29,9 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub cert: Option<PathBuf>,
     /// Private key of the client certificate (PEM)
-    #[arg(long, value_name = "FILE", requires = "cert", hide_short_help = true)]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub key: Option<PathBuf>,
-    /// Proxy for all requests [default: from environment]
+    /// Proxy for all requests [default: from the environment]
     ///
     /// The scheme is http, https, socks4, socks5 (fetch resolves the names) or socks5h (the proxy resolves them).
     ///

@@ -14,7 +14,7 @@ pub struct InputArgs {
     /// read from standard input.
     #[arg(value_name = "SOURCE", help_heading = None)]
     pub sources: Vec<String>,
-    /// Scheme of lines without ://, https or http
+    /// Scheme for lines that have none: https or http
     #[arg(
         long,
         value_name = "SCHEME",
@@ -25,11 +25,11 @@ pub struct InputArgs {
     pub default_scheme: SchemeName,
     /// Fetch only shard K of N; K counts from 0
     ///
-    /// Every input belongs to exactly one shard. Its host (see --shard-by) decides to which, so that N runs on any
-    /// machines, with 0/N, 1/N and so on, fetch the whole list together.
+    /// Every input is in exactly one shard, chosen by its host (see --shard-by). N runs with --shard 0/N, 1/N and so on,
+    /// on any machines, together fetch the whole list.
     #[arg(long, value_name = "K/N", hide_short_help = true)]
     pub shard: Option<Shard>,
-    /// What a shard keeps together: host or url
+    /// What a shard keeps together: host or url [default: host]
     ///
     /// With host, all URLs of a host are in one shard. With url, the URLs of a host are spread over all shards, and
     /// only equal URLs are kept together.
@@ -37,11 +37,9 @@ pub struct InputArgs {
         long,
         value_name = "WHAT",
         hide_possible_values = true,
-        default_value = "host",
-        requires = "shard",
         hide_short_help = true
     )]
-    pub shard_by: ShardBy,
+    pub shard_by: Option<ShardBy>,
     /// Read and count the input, but send nothing
     ///
     /// With --shard, print the size of every shard and the heaviest hosts.

@@ -1,5 +1,6 @@
 //! The command line, as clap parses it. Each heading of the help is one struct of options in a file of
-//! its own; [`command`] puts them together, and [`values`] parses durations, rates and sizes.
+//! its own; [`command`] puts them together, [`values`] parses durations, rates and sizes, and [`refusal`] words what
+//! is wrong.
 
 #![expect(
     clippy::doc_markdown,
@@ -10,6 +11,7 @@ mod command;
 mod concurrency;
 mod connection;
 mod input;
+mod refusal;
 mod request;
 mod result;
 mod retry;
@@ -22,6 +24,7 @@ pub use command::Cli;
 pub use concurrency::ConcurrencyArgs;
 pub use connection::ConnectionArgs;
 pub use input::{InputArgs, SchemeName, ShardBy};
+pub use refusal::describe;
 pub use request::RequestArgs;
 pub use result::{FormatName, ResultArgs};
 pub use retry::RetryArgs;

@@ -28,9 +28,9 @@ pub struct RequestArgs {
     /// After a redirect to another origin, these headers are not sent.
     #[arg(short = 'H', long = "header", value_name = "K: V|@FILE")]
     pub headers: Vec<String>,
-    /// Content to send, or a file that holds it
+    /// Request body to send, or a file that holds it
     ///
-    /// If the option is given several times, the contents are joined with &.
+    /// If the option is given several times, the values are joined with &.
     #[arg(short, long, value_name = "TEXT|@FILE", conflicts_with = "head")]
     pub data: Vec<String>,
     /// Send HEAD: fetch headers, but no body
@@ -50,6 +50,7 @@ pub struct RequestArgs {
         value_name = "N",
         default_value = "10",
         value_parser = count,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub max_redirs: u32,
@@ -61,7 +62,13 @@ pub struct RequestArgs {
     /// Largest body, after decoding; 0 means no limit
     ///
     /// A larger body is a failure. The default is no limit, and 16 MiB with --body.
-    #[arg(long, value_name = "SIZE", value_parser = size, hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = size,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
     pub max_filesize: Option<u64>,
     /// Use HTTP/1.1 only
     #[arg(

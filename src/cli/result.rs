@@ -13,7 +13,10 @@ pub struct ResultArgs {
     /// Print text, jsonl, csv or tsv
     ///
     /// text prints status, time, size and URL, for people and for awk; jsonl prints one JSON object per line, with all
-    /// keys; csv and tsv print a table with a header line. The format is the same on a terminal and in a pipe.
+    /// keys; csv and tsv print a table with a header line. On a terminal, text is aligned and colored.
+    ///
+    /// Flags of text: [DOWN] is a status of 500 or more, [FAIL] another status that is not accepted, [ERROR] no complete
+    /// response, [SLOW] a response that took longer than --slow.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -45,6 +48,7 @@ pub struct ResultArgs {
         value_name = "DUR",
         default_value = "2s",
         value_parser = duration,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub slow: Limit,

@@ -11,11 +11,11 @@ use crate::model::status_set::StatusSet;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retry")]
 pub struct RetryArgs {
-    /// Attempts after the first one
+    /// Number of retries
     ///
-    /// A failed attempt is followed by another one if the failure may pass: a failed connection, a timeout, a body that
-    /// breaks off, a name that is not found (once), or a status of --retry-on. POST and PATCH are attempted again only
-    /// if nothing was sent.
+    /// A failed attempt is retried if the failure may pass: a failed connection, a timeout, a body that
+    /// breaks off, a name that is not found (once), or a status of --retry-on. POST and PATCH are retried only if nothing
+    /// was sent.
     ///
     /// Alias: --max-retries.
     #[arg(
@@ -23,10 +23,11 @@ pub struct RetryArgs {
         value_name = "N",
         default_value = "0",
         value_parser = count,
+        allow_negative_numbers = true,
         alias = "max-retries"
     )]
     pub retry: u32,
-    /// Longest wait before the second attempt; doubles with each further one
+    /// Longest wait before the first retry; doubles with each retry
     ///
     /// The wait is chosen at random between 0 and this value, so that clients do not return all at once.
     #[arg(
@@ -34,21 +35,23 @@ pub struct RetryArgs {
         value_name = "DUR",
         default_value = "1s",
         value_parser = span,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub retry_delay: Duration,
-    /// Longest wait before a further attempt
+    /// Longest wait before any retry
     ///
-    /// If a server asks for a longer one with Retry-After, the URL fails.
+    /// If a server asks for a longer wait with Retry-After, the URL fails at once.
     #[arg(
         long,
         value_name = "DUR",
         default_value = "60s",
         value_parser = duration,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub retry_max_delay: Limit,
-    /// Statuses that are worth another attempt
+    /// Statuses to retry
     #[arg(
         long,
         value_name = "STATUSES",

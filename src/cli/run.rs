@@ -11,7 +11,8 @@ use clap::{ArgAction, Args, ValueEnum};
 pub struct RunArgs {
     /// Write the records to this file
     ///
-    /// Nothing is printed on standard output then. The file appears when the run is over.
+    /// Standard output then stays empty. The file appears when the run is over. If it already exists, nothing is fetched and
+    /// the exit code is 0; remove the file to run again.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
     /// Print records and errors only
@@ -50,7 +51,7 @@ pub struct RunArgs {
         hide_short_help = true
     )]
     pub merge: Vec<PathBuf>,
-    /// Exit with 0 even if some URL is not ok
+    /// Exit with 0 even if any URL is not ok
     #[arg(long, hide_short_help = true)]
     pub exit_zero: bool,
     /// Print attempts and redirects on standard error

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Save")]
 pub struct SaveArgs {
-    /// Save the body of every ok response in this folder
+    /// Save the body of every ok response in this directory
     ///
     /// A file appears when its body is complete.
     #[arg(short, long, value_name = "DIR", conflicts_with = "head")]
@@ -16,22 +16,12 @@ pub struct SaveArgs {
     /// Template of the file names [default: {basename}]
     ///
     /// It consists of text and the fields {basename} {host} {path} {stem} {ext} {index} {id} {hash}.
-    #[arg(
-        long,
-        value_name = "TEMPLATE",
-        requires = "output_dir",
-        hide_short_help = true
-    )]
+    #[arg(long, value_name = "TEMPLATE", hide_short_help = true)]
     pub name: Option<String>,
-    /// Existing files: skip, fail, overwrite [default: fail]
+    /// If a file exists: skip|fail|overwrite [default: fail]
     ///
     /// skip does not fetch the URL, fail reports an error for it, and overwrite replaces the file.
-    #[arg(
-        long,
-        value_name = "HOW",
-        hide_possible_values = true,
-        requires = "output_dir"
-    )]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
     pub existing: Option<IfExists>,
     /// Keep incomplete bodies, and continue them
     ///
@@ -40,7 +30,6 @@ pub struct SaveArgs {
     #[arg(
         short = 'c',
         long = "continue",
-        requires = "output_dir",
         conflicts_with = "compressed",
         hide_short_help = true
     )]

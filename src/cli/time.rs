@@ -8,7 +8,7 @@ use super::values::{Limit, duration};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
 pub struct TimeArgs {
-    /// Limit for one attempt, body included
+    /// Time limit for one attempt, body included
     ///
     /// It includes all redirects that are followed.
     ///
@@ -20,24 +20,27 @@ pub struct TimeArgs {
         alias = "max-time",
         value_name = "DUR",
         default_value = "60s",
-        value_parser = duration
+        value_parser = duration,
+        allow_negative_numbers = true
     )]
     pub timeout: Limit,
-    /// Limit for name lookup, connection and TLS handshake
+    /// Time limit for name lookup, connection and TLS handshake
     #[arg(
         long,
         value_name = "DUR",
         default_value = "10s",
         value_parser = duration,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub connect_timeout: Limit,
-    /// Limit for the time during which a server sends nothing
+    /// Longest time to wait for the next data from the server
     #[arg(
         long,
         value_name = "DUR",
         default_value = "30s",
         value_parser = duration,
+        allow_negative_numbers = true,
         hide_short_help = true
     )]
     pub read_timeout: Limit,

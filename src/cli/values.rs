@@ -51,13 +51,13 @@ pub(super) fn override_(text: &str) -> Result<Override, String> {
 /// Parses a number of requests: 1 or more.
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
-        .map_err(|_| "not a whole number above 0; write 1 or more".to_owned())
+        .map_err(|_| "write a whole number, at least 1".to_owned())
 }
 
 /// Parses a number that may be 0.
 pub(super) fn count(text: &str) -> Result<u32, String> {
     text.parse()
-        .map_err(|_| format!("not a whole number; write one from 0 to {}", u32::MAX))
+        .map_err(|_| format!("write a whole number from 0 to {}", u32::MAX))
 }
 
 /// Parses a duration that is a limit: 0 means no limit.

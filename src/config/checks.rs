@@ -23,6 +23,29 @@ pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(),
             return Err(UsageError::NotShown(option));
         }
     }
+    let (save, shard) = (&cli.save, cli.input.shard.is_some());
+    let output_dir = save.output_dir.is_some();
+    for (asked, option, is_given, needed) in [
+        (
+            cli.connection.key.is_some(),
+            "--key",
+            cli.connection.cert.is_some(),
+            "--cert",
+        ),
+        (cli.input.shard_by.is_some(), "--shard-by", shard, "--shard"),
+        (save.name.is_some(), "--name", output_dir, "--output-dir"),
+        (
+            save.existing.is_some(),
+            "--existing",
+            output_dir,
+            "--output-dir",
+        ),
+        (save.resume, "--continue", output_dir, "--output-dir"),
+    ] {
+        if asked && !is_given {
+            return Err(UsageError::Needs(option, needed));
+        }
+    }
     let body = cli.result.body || template.is_some_and(|template| template.capture().body);
     if cli.save.resume && body {
         return Err(UsageError::ContinuedBody);
@@ -46,9 +69,9 @@ pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), Us
             || place(one).is_some_and(|one| place(other) == Some(one))
             || file(one).is_some_and(|one| file(other) == Some(one))
     };
-    let results = run.results.as_deref();
-    let mut others: Vec<&Path> = sources.iter().map(Path::new).chain(results).collect();
+    let mut others: Vec<&Path> = sources.iter().map(Path::new).collect();
     for (option, file) in [
+        ("--results", &run.results),
         ("--summary-file", &run.summary_file),
         ("--journal", &run.journal),
     ] {

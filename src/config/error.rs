@@ -55,6 +55,9 @@ pub enum UsageError {
         "--continue: cannot be used with --body or %{{body}}: a record must hold a whole body; leave one out"
     )]
     ContinuedBody,
+    /// An option has no effect without another one.
+    #[error("{0}: needs {1}; add it, or leave {0} out")]
+    Needs(&'static str, &'static str),
     /// An option of connections is wrong.
     #[error(transparent)]
     Connection(#[from] ConnectionOptionError),

@@ -28,8 +28,8 @@ pub(super) fn filter(args: &InputArgs, digest: bool) -> ShardFilter {
     ShardFilter {
         shard: args.shard,
         by: match args.shard_by {
-            ShardBy::Host => ShardKey::Host,
-            ShardBy::Url => ShardKey::Url,
+            None | Some(ShardBy::Host) => ShardKey::Host,
+            Some(ShardBy::Url) => ShardKey::Url,
         },
         digest,
     }

@@ -112,7 +112,10 @@ async fn execute<T: Transport>(
 
 /// Describes a Retry-After that is longer than `--retry-max-delay`.
 fn pause_too_long(pause: Duration) -> Failure {
-    let message = format!("Retry-After is {pause:?}, over --retry-max-delay");
+    let message = format!(
+        "the server asks to wait {} s (Retry-After), longer than --retry-max-delay; not retried",
+        pause.as_secs()
+    );
     Failure::new(Kind::Timeout, Phase::Headers, message)
 }
 

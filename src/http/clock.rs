@@ -193,10 +193,11 @@ impl ExchangeClock {
                     waited = Some(next);
                 }
                 (Some(total), _) if Some(next) == end => {
-                    return self.timeout(format!("not done within {total:?} (--timeout)"));
+                    return self.timeout(format!("not finished within {total:?} (--timeout)"));
                 }
                 (_, Some(silence)) => {
-                    return self.timeout(format!("no byte for {silence:?} (--read-timeout)"));
+                    return self
+                        .timeout(format!("nothing received for {silence:?} (--read-timeout)"));
                 }
                 _ => {}
             }

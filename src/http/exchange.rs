@@ -12,7 +12,7 @@ use super::body::BodyError;
 use super::clock::ExchangeClock;
 use super::connect::pool::MAX_HEAD;
 use super::failure;
-use super::options::HttpOptions;
+use super::options::{HttpOptions, Versions};
 use super::redirect::{self, RedirectError};
 use super::retry_after;
 use crate::model::body_sink::BodyChecks;
@@ -103,7 +103,12 @@ impl Exchange<'_> {
             .connecting
             .proxy_selector
             .proxy(&self.state.url);
-        let destination = failure::Destination::new(&self.state.url, proxy);
+        let destination = failure::Destination {
+            url: &self.state.url,
+            proxy,
+            socket: self.options.connecting.unix_socket.as_deref(),
+            assumes_http2: self.options.versions == Versions::Http2,
+        };
         failure::classify(
             error,
             &destination,
@@ -137,7 +142,7 @@ pub(super) fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
         .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
         .sum();
     if size > MAX_HEAD as usize {
-        let message = format!("the head of the answer is larger than {MAX_HEAD} bytes");
+        let message = format!("the header of the response is larger than {MAX_HEAD} bytes");
         return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
     }
     Ok(())

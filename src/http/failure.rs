@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 use url::Url;
 
@@ -136,6 +137,74 @@ pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
 
+/// Whether the first bytes of the server are no frame of HTTP/2. Those of HTTP/1.1 have a length that is too large.
+fn is_other_protocol(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| {
+        !error.is_remote() && error.reason() == Some(h2::Reason::FRAME_SIZE_ERROR)
+    })
+}
+
+/// How the library says that it has not reached an HTTP proxy.
+const TO_PROXY: &str = "tunnel error: failed to create underlying connection";
+
+/// How the library says that it has not found the name that it looks up on behalf of a SOCKS proxy.
+const LOCAL_LOOKUP: &str = "error resolving for socks proxy";
+
+/// Says what an error of the TLS library means for the user.
+fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
+    use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+    let distrusted = |why: &str| format!("the certificate is not trusted: {why}");
+    Some(match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) if is_of_proxy => {
+            "the proxy does not speak TLS on this port: write --proxy http://".to_owned()
+        }
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server does not speak TLS on this port: use http://".to_owned()
+        }
+        Error::InvalidMessage(_) => "the server sent a TLS message that is not valid".to_owned(),
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server requires a client certificate: use --cert".to_owned()
+        }
+        Error::AlertReceived(alert) => format!("the server refused TLS (alert {alert:?})"),
+        Error::PeerIncompatible(_) => {
+            "the server and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required".to_owned()
+        }
+        Error::PeerMisbehaved(how) => format!("the server violated the TLS protocol ({how:?})"),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            distrusted("its issuer is unknown; use --cacert or --insecure")
+        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            distrusted("its signature is wrong")
+        }
+        Error::InvalidCertificate(_) => {
+            let text = error.to_string();
+            distrusted(text.trim_start_matches("invalid peer certificate: "))
+        }
+        _ => return None,
+    })
+}
+
+/// Says what an error that the libraries show only in their text means for the user.
+fn library_words(text: &str) -> Option<&'static str> {
+    Some(match text {
+        "tls handshake eof" => "connection closed during the TLS handshake",
+        "received unexpected message from connection" => {
+            "the server sent data before any request: it does not speak HTTP"
+        }
+        "tunnel error: unsuccessful" => "the proxy refused to connect",
+        "tunnel error: proxy authorization required" => {
+            "the proxy requires a login: write --proxy http://NAME:PASSWORD@HOST:PORT"
+        }
+        "tunnel error: proxy headers too long" => {
+            "the headers of the proxy's response are too long"
+        }
+        "tunnel error: unexpected end of file" => {
+            "the proxy closed the connection before a response"
+        }
+        _ => return None,
+    })
+}
+
 fn last_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     causes(error)
         .filter_map(|cause| cause.downcast_ref())
@@ -155,16 +224,16 @@ fn is_loss(error: &io::Error) -> bool {
 
 /// The server of an exchange, as messages name it.
 pub(super) struct Destination<'a> {
-    url: &'a Url,
-    proxy: Option<(String, u16)>,
+    pub(super) url: &'a Url,
+    /// The host and port of the proxy, if the exchange goes through one.
+    pub(super) proxy: Option<(String, u16)>,
+    /// The path of `--unix-socket`.
+    pub(super) socket: Option<&'a Path>,
+    /// Whether HTTP/2 is spoken without asking the server.
+    pub(super) assumes_http2: bool,
 }
 
-impl<'a> Destination<'a> {
-    /// Returns the destination of `url`, through the proxy at this host and port if there is one.
-    pub(super) fn new(url: &'a Url, proxy: Option<(String, u16)>) -> Self {
-        Self { url, proxy }
-    }
-
+impl Destination<'_> {
     /// Returns the name that is looked up.
     fn host(&self) -> &str {
         let proxy = self.proxy.as_ref().map(|(host, _)| host.as_str());
@@ -174,6 +243,9 @@ impl<'a> Destination<'a> {
 
 impl fmt::Display for Destination<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(socket) = self.socket {
+            return write!(f, "--unix-socket: {}", socket.display());
+        }
         write!(f, "{}", Authority(self.url))?;
         match &self.proxy {
             Some((host, port)) => write!(f, " through {host}:{port}"),
@@ -199,17 +271,32 @@ pub(super) fn classify(
         _ => wire_kind(error, phase),
     };
     let message = match kind {
-        Kind::Timeout if is_dead(error) => format!("{destination}: no answer to a ping (HTTP/2)"),
+        Kind::Timeout if is_dead(error) => format!("{destination}: no response to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
             Some(limit) => {
                 format!("{destination}: no connection within {limit:?} (--connect-timeout)")
             }
             None => format!("{destination}: the connection timed out"),
         },
-        Kind::Dns => format!("{}: {}", destination.host(), words(error, phase)),
+        Kind::Dns => {
+            let host = if says(error, LOCAL_LOOKUP) {
+                destination.url.host_str().unwrap_or_default()
+            } else {
+                destination.host()
+            };
+            format!("{host}: {}", words(error, phase))
+        }
+        _ if destination.assumes_http2 && is_other_protocol(error) => {
+            format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
+        }
         _ => format!("{destination}: {}", words(error, phase)),
     };
     Failure::new(kind, phase, message)
+}
+
+/// Whether one of the causes says this.
+fn says(error: &reqwest::Error, words: &str) -> bool {
+    causes(error).any(|cause| cause.to_string().starts_with(words))
 }
 
 fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
@@ -260,13 +347,17 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
-            _ => "connection closed before an answer",
+            _ => "connection closed before a response",
         }
         .to_owned();
     }
+    let is_of_proxy = says(error, TO_PROXY);
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
-        let text = plain(cause);
+        let tls = cause.downcast_ref();
+        let tls = tls.and_then(|error| tls_words(error, is_of_proxy));
+        let text = tls.unwrap_or_else(|| plain(cause));
+        let text = library_words(&text).map_or(text.clone(), str::to_owned);
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");
@@ -279,7 +370,7 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
 
 /// Whether the text of `cause` only says that something below it failed.
 fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
-    const SAY_NOTHING: [&str; 7] = [
+    const SAY_NOTHING: [&str; 9] = [
         "client error",
         "tcp connect error",
         "dns error",
@@ -287,8 +378,13 @@ fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
         "error reading a body from connection",
         "connection error",
         "http2 error",
+        TO_PROXY,
+        LOCAL_LOOKUP,
     ];
-    cause.is::<reqwest::Error>()
+    // It has the text of the error that it wraps.
+    let wraps = cause.downcast_ref().and_then(io::Error::get_ref).is_some();
+    wraps
+        || cause.is::<reqwest::Error>()
         || (cause.source().is_some() && {
             let text = cause.to_string();
             SAY_NOTHING.iter().any(|nothing| text.starts_with(nothing))

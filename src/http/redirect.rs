@@ -18,7 +18,7 @@ pub(super) enum RedirectError {
     BadLocation(StatusCode),
     #[error("{0} with a Location longer than {MAX_URL} bytes")]
     TooLong(StatusCode),
-    #[error("{0} to the scheme `{1}`, not http or https")]
+    #[error("{0} to the scheme '{1}', not http or https")]
     Scheme(StatusCode, String),
     #[error("{0} to http (--https-only)")]
     NotHttps(StatusCode),
@@ -113,7 +113,7 @@ mod tests {
             ),
             (
                 "file:///etc/passwd",
-                Err("302 Found to the scheme `file`, not http or https"),
+                Err("302 Found to the scheme 'file', not http or https"),
             ),
         ] {
             let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);

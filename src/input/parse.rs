@@ -16,7 +16,7 @@ use url::Url;
 
 use super::lines::{Line, MAX_LINE};
 use super::urls::{Scheme, UrlError, UrlParser};
-use crate::model::error::{Failure, Kind, Phase};
+use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{mask_text, mask_url};
 use crate::model::request::{Body, Request, header, method};
@@ -187,7 +187,7 @@ impl<'a> LineParser<'a> {
 
     fn parse_json(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
         let object: JsonLine<'_> =
-            serde_json::from_str(text).map_err(|error| LineError::json(&error))?;
+            serde_json::from_str(text).map_err(|error| LineError::json(&error, text))?;
         input.display_url = display_text(&object.url);
         input.id.clone_from(&object.id);
         if let Some(meta) = &object.meta {
@@ -247,7 +247,7 @@ fn check_depth(json: &str) -> Result<(), LineError> {
         }
         if depth > MAX_DEPTH {
             return Err(LineError::Key(format!(
-                "`meta`: nested more than {MAX_DEPTH} levels deep"
+                "'meta': nested more than {MAX_DEPTH} levels deep"
             )));
         }
     }
@@ -278,7 +278,7 @@ fn build_request(
     if let Some(object) = object {
         if let Some(name) = &object.method {
             explicit_method =
-                Some(method(name).map_err(|error| LineError::Key(format!("`method`: {error}")))?);
+                Some(method(name).map_err(|error| LineError::Key(format!("'method': {error}")))?);
         }
         if let Some(headers) = object.headers {
             add_headers(Arc::make_mut(&mut request.headers), headers)?;
@@ -314,11 +314,11 @@ fn add_headers(
     for (name, value) in headers {
         let serde_json::Value::String(value) = value else {
             return Err(LineError::Key(format!(
-                "`headers`: {name}: the value is not a string"
+                "'headers': {name}: the value is not a string"
             )));
         };
         let (name, value) =
-            header(&name, &value).map_err(|error| LineError::Key(format!("`headers`: {error}")))?;
+            header(&name, &value).map_err(|error| LineError::Key(format!("'headers': {error}")))?;
         to.insert(name, value);
     }
     Ok(())
@@ -348,7 +348,7 @@ pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
 }
 
 fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {
-    let invalid = || LineError::Key("`sha256`: must be 64 hexadecimal digits".to_owned());
+    let invalid = || LineError::Key("'sha256': must be 64 hexadecimal digits".to_owned());
     if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Err(invalid());
     }
@@ -361,16 +361,27 @@ fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {
 
 impl LineError {
     /// Words an error of the JSON parser without quoting the line, which may contain secrets.
-    fn json(error: &serde_json::Error) -> Self {
-        let text = error.to_string();
-        let text = text.split(" at line ").next().unwrap_or_default();
-        Self::Json(match error.classify() {
-            serde_json::error::Category::Data if !text.contains("invalid type") => text.to_owned(),
-            serde_json::error::Category::Data => {
-                format!("a value has the wrong type, column {}", error.column())
-            }
-            _ => format!("not a JSON object: {text}, column {}", error.column()),
-        })
+    fn json(error: &serde_json::Error, line: &str) -> Self {
+        // The parser does not say which value has the wrong type.
+        let object: Option<serde_json::Map<_, _>> = serde_json::from_str(line).ok();
+        let wrong = object.iter().flatten().find_map(|(key, value)| {
+            let value: &serde_json::Value = value;
+            let (is_right, right) = match key.as_str() {
+                "url" => (value.is_string(), "a string"),
+                "method" | "body" | "id" | "name" | "sha256" => {
+                    (value.is_string() || value.is_null(), "a string")
+                }
+                "headers" => (value.is_object() || value.is_null(), "an object"),
+                _ => return None,
+            };
+            (!is_right).then(|| format!("'{key}': the value is not {right}"))
+        });
+        let is_type = error.is_data() && error.to_string().starts_with("invalid type");
+        Self::Json(
+            wrong
+                .filter(|_| is_type)
+                .unwrap_or_else(|| json_words(error)),
+        )
     }
 }
 
@@ -414,7 +425,7 @@ mod tests {
             ("http://", Kind::InvalidUrl, "http://", "empty host"),
             ("http:///x", Kind::InvalidUrl, "http:///x", "no host"),
             ("/x", Kind::InvalidUrl, "/x", "no host"),
-            ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "`ftp`"),
+            ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "'ftp'"),
             ("http:a", Kind::InvalidUrl, "http:a", "followed by //"),
             (
                 "http://u:p@a:b/",
@@ -422,19 +433,24 @@ mod tests {
                 "http://***@a:b/",
                 "port",
             ),
-            ("{", Kind::InvalidInput, "{…}", "not a JSON object"),
-            (r#"{"url": 1}"#, Kind::InvalidInput, "{…}", "wrong type"),
+            ("{", Kind::InvalidInput, "{…}", "is not closed"),
+            (
+                r#"{"url": 1}"#,
+                Kind::InvalidInput,
+                "{…}",
+                "'url': the value is not a string",
+            ),
             (
                 r#"{"id": "x"}"#,
                 Kind::InvalidInput,
                 "{…}",
-                "missing field `url`",
+                "the key 'url' is missing",
             ),
             (
                 r#"{"url": "http://u:p@a/", "headers": {"x": "secret"}, "nope": 1}"#,
                 Kind::InvalidInput,
                 "http://***@a/",
-                "unknown field `nope`",
+                "unknown key 'nope'",
             ),
             (
                 r#"{"url": "http://a/", "sha256": "x"}"#,

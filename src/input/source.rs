@@ -27,7 +27,7 @@ pub enum SourceError {
     #[error("{0}: no such file; if it is a URL, write https://{0}")]
     Missing(String),
     /// The source is a folder.
-    #[error("{0}: is a folder, not a list of URLs")]
+    #[error("{0}: is a directory, not a list of URLs")]
     Folder(String),
     /// The system reported an error.
     #[error("{0}: {reason}", reason = plain(.1))]

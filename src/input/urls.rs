@@ -22,13 +22,13 @@ pub(super) enum UrlError {
     Start(char),
     #[error("not a URL: no scheme before ://")]
     NoScheme,
-    #[error("not a URL: `{0}` must be followed by //")]
+    #[error("not a URL: '{0}' must be followed by //")]
     Slashes(&'static str),
     #[error("not a URL: no host before the path")]
     NoHost,
     #[error("the URL is longer than {MAX_URL} bytes once encoded")]
     TooLong,
-    #[error("the scheme is `{0}`; only http and https are supported")]
+    #[error("the scheme is '{0}'; only http and https are supported")]
     Scheme(String),
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::error::Category;
 
 /// The kind of a failure. Scripts decide by its name, so a name never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -15,7 +16,7 @@ pub enum Kind {
     InvalidInput,
     /// The host name could not be resolved.
     Dns,
-    /// No connection could be made, or it was lost before an answer came.
+    /// No connection could be made, or it was lost before a response came.
     Connect,
     /// The TLS handshake failed, or the certificate was rejected.
     Tls,
@@ -74,7 +75,7 @@ pub enum Phase {
     Connect,
     /// Sending the request.
     Request,
-    /// Waiting for the head of the answer.
+    /// Waiting for the headers of the response.
     Headers,
     /// Receiving the body.
     Body,
@@ -122,6 +123,33 @@ pub fn plain<E: Error + ?Sized>(error: &E) -> String {
             first.to_lowercase().chain(rest).collect()
         }
         _ => text.to_owned(),
+    }
+}
+
+/// Words an error in JSON of an object without quoting the text, which may contain secrets.
+#[must_use]
+pub fn json_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let after = |start: &str| text.strip_prefix(start)?.split('`').next();
+    match error.classify() {
+        Category::Eof => "the JSON object is not closed".to_owned(),
+        Category::Data => {
+            if let Some(key) = after("unknown field `") {
+                format!("unknown key '{key}'")
+            } else if let Some(key) = after("missing field `") {
+                format!("the key '{key}' is missing")
+            } else if let Some(key) = after("duplicate field `") {
+                format!("the key '{key}' is given twice")
+            } else {
+                "a value has the wrong type".to_owned()
+            }
+        }
+        Category::Syntax | Category::Io => format!(
+            "not a JSON object: {}, column {}",
+            text.replace('`', "'"),
+            error.column()
+        ),
     }
 }
 

@@ -59,7 +59,7 @@ pub enum RequestError {
     #[error("{0} is set by fetch itself")]
     Ours(HeaderName),
     /// The method is not a token (RFC 9110, section 9.1).
-    #[error("{0:?} is not an HTTP method")]
+    #[error("'{0}' is not an HTTP method")]
     Method(String),
     /// CONNECT opens a tunnel instead of returning content.
     #[error("CONNECT is not supported: it opens a tunnel and fetches nothing")]

@@ -18,7 +18,7 @@ impl StatusSet {
 /// A text that is not a set of status codes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
+    "'{0}' is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
 )]
 pub struct StatusSetError(String);
 

@@ -136,9 +136,13 @@ impl Reporter {
     }
 
     fn announce_stop(&mut self, why: Stop, waiting_for: usize) {
+        let again = match why {
+            Stop::Terminated => "send SIGTERM again",
+            _ => "press Ctrl-C again",
+        };
         let waits = match waiting_for {
-            1 => "waiting for 1 request, repeat the signal to abort it".to_owned(),
-            _ => format!("waiting for {waiting_for} requests, repeat the signal to abort them"),
+            1 => format!("waiting for 1 request ({again} to abort it)"),
+            _ => format!("waiting for {waiting_for} requests ({again} to abort them)"),
         };
         if why.is_signal() && waiting_for > 0 {
             self.warn(&format!("{}; {waits}", why.name()));

@@ -202,7 +202,7 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
     wrong.extend(strangers.map(|summary| {
         let first = first.path.display();
         format!(
-            "{}: of another list than {first}, or sharded in another way",
+            "{}: is from a different list than {first}, or was sharded differently",
             summary.name()
         )
     }));
@@ -213,7 +213,10 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
     {
         if let Some(earlier) = seen.insert(summary.shard.number, summary) {
             let earlier = earlier.path.display();
-            wrong.push(format!("{}: the same shard as {earlier}", summary.name()));
+            wrong.push(format!(
+                "{}: given twice, also as {earlier}",
+                summary.name()
+            ));
         }
     }
     let count = first.shard.count;

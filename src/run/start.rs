@@ -190,7 +190,8 @@ fn http_workers(
         }
         http::Verification::Proxies(_) => Some("only the certificates of proxies are verified"),
     };
-    let insecure = insecure.map(|what| format!("--insecure: {what}, so any server could answer"));
+    let insecure =
+        insecure.map(|what| format!("--insecure: {what}, so a response may come from anyone"));
     let too_many = fit.limit.map(|limit| {
         format!(
             "--jobs {} needs more open files than the limit of {limit}: using --jobs {}; raise it with ulimit -n",

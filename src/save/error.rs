@@ -12,10 +12,10 @@ pub enum SaveError {
     #[error("{0}: {reason}", reason = plain(.1))]
     Io(String, io::Error),
     /// The file already exists.
-    #[error("{0}: already exists (--existing)")]
+    #[error("{0}: already exists; --existing skip or overwrite allows that")]
     Exists(String),
     /// The file already exists, and the journal does not know it.
-    #[error("{0}: already exists with different content (--existing)")]
+    #[error("{0}: already exists with different content; --existing overwrite replaces it")]
     Differs(String),
     /// A link, a folder or a device has the name of the file.
     #[error("{0}: already exists and is not a regular file")]

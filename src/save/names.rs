@@ -67,10 +67,10 @@ const FIELDS: [(&str, Field); 8] = [
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameTemplateError {
     /// A name cannot contain a folder.
-    #[error("a name cannot contain `/`: every file is directly in the folder")]
+    #[error("a name cannot contain '/'; every file is directly in the directory of --output-dir")]
     Slash,
     /// A `{` without a `}`, or the other way round.
-    #[error("`{{` and `}}` must come in pairs")]
+    #[error("'{{' and '}}' must come in pairs")]
     Brace,
     /// The field does not exist.
     #[error(

@@ -38,7 +38,7 @@ enum CurlVariable {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// `%{` without `}`.
-    #[error("`%{{{0}` has no closing `}}`")]
+    #[error("'%{{{0}' has no closing '}}'")]
     Open(String),
     /// Neither a key of the record nor a variable of curl that is known here.
     #[error("%{{{0}}} is not a key of the record (see --help)")]

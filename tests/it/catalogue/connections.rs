@@ -18,11 +18,11 @@ const POISON: &str = "HTTP/1.1 222 Poison\r\nContent-Length: 6\r\n\r\npoison";
 
 cases! {
     c035_a_connection_closed_without_a_byte_is_a_failed_connection:
-        raw("") => "error connect/headers", "closed before an answer";
+        raw("") => "error connect/headers", "closed before a response";
     c036_a_connection_reset_without_a_byte_is_a_failed_connection:
         Script::new().reset() => "error connect/headers", "connection reset";
     c037_a_connection_closed_within_the_head_is_a_failed_connection:
-        raw("HTTP/1.1 200 OK\r\nContent-Le") => "error connect/headers", "closed before an answer";
+        raw("HTTP/1.1 200 OK\r\nContent-Le") => "error connect/headers", "closed before a response";
     c038_silence_before_the_head_ends_at_the_read_timeout ["--read-timeout", LIMIT]:
         Script::new().silence() => "error timeout/headers", "--read-timeout";
     c039_silence_within_the_head_ends_at_the_read_timeout ["--read-timeout", LIMIT]:

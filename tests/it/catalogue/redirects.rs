@@ -13,11 +13,11 @@ cases! {
     c004_a_location_with_a_port_that_is_none_is_a_dead_end:
         redirect(302, "http://127.0.0.1:99999/") => "error redirect/headers", "not a URL";
     c005_a_location_of_a_file_is_not_opened:
-        redirect(302, "file:///etc/passwd") => "error redirect/headers", "`file`";
+        redirect(302, "file:///etc/passwd") => "error redirect/headers", "'file'";
     c006_a_location_of_a_script_is_not_followed:
-        redirect(302, "java\tscript:alert(1)") => "error redirect/headers", "`javascript`";
+        redirect(302, "java\tscript:alert(1)") => "error redirect/headers", "'javascript'";
     c007_a_location_of_another_protocol_is_not_followed:
-        redirect(301, "gopher://127.0.0.1:6379/_FLUSHALL") => "error redirect/headers", "`gopher`";
+        redirect(301, "gopher://127.0.0.1:6379/_FLUSHALL") => "error redirect/headers", "'gopher'";
     c008_a_location_of_200_kb_is_a_dead_end_told_in_one_line:
         redirect(302, &format!("/{}", "b".repeat(200_000))) => "error redirect/headers", "longer than";
     c009_a_refresh_header_leads_nowhere:

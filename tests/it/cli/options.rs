@@ -213,6 +213,108 @@ fn a_mistake_is_reported_in_one_line() {
     }
 }
 
+/// Asserts the exact line about each command line.
+#[test]
+fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
+    for (args, line) in [
+        (
+            &["--foo", "u"][..],
+            "unknown option --foo; see fetch --help",
+        ),
+        (&["-Z", "u"], "unknown option -Z; see fetch --help"),
+        (
+            &["--no-such=x", "u"],
+            "unknown option --no-such; see fetch --help",
+        ),
+        (
+            &["--jbos", "3", "u"],
+            "unknown option --jbos; did you mean --jobs?",
+        ),
+        // Similar to an alias, and to an option that the help does not show.
+        (
+            &["--max-retrie", "3", "u"],
+            "unknown option --max-retrie; did you mean --retry?",
+        ),
+        (
+            &["--faill", "u"],
+            "unknown option --faill; see fetch --help",
+        ),
+        (
+            &["--jobs", "0", "u"],
+            "--jobs: '0': write a whole number, at least 1",
+        ),
+        (
+            &["-j", "-1", "u"],
+            "--jobs: '-1': write a whole number, at least 1",
+        ),
+        (
+            &["--retry", "-4", "u"],
+            "--retry: '-4': write a whole number from 0 to 4294967295",
+        ),
+        (
+            &["-t", "x", "u"],
+            "--timeout: 'x': not a duration; write 5 (seconds), 1.5, 500ms, 2m or 1h",
+        ),
+        (
+            &["--format", "xml", "u"],
+            "--format: 'xml': write text, jsonl, csv or tsv",
+        ),
+        (
+            &["--format", "", "u"],
+            "--format: the value is missing; write text, jsonl, csv or tsv",
+        ),
+        (
+            &["u", "--deadline"],
+            "--deadline: the value is missing; see fetch --help",
+        ),
+        (
+            &["--insecure=yes", "u"],
+            "--insecure: takes no value; write --insecure alone",
+        ),
+        (
+            &["--key", "k", "u"],
+            "--key: needs --cert; add it, or leave --key out",
+        ),
+        (
+            &["--shard-by", "url", "u"],
+            "--shard-by: needs --shard; add it, or leave --shard-by out",
+        ),
+        (
+            &["--name", "x", "u"],
+            "--name: needs --output-dir; add it, or leave --name out",
+        ),
+        (
+            &["--existing", "skip", "u"],
+            "--existing: needs --output-dir; add it, or leave --existing out",
+        ),
+        (
+            &["-c", "u"],
+            "--continue: needs --output-dir; add it, or leave --continue out",
+        ),
+        (
+            &["--head", "--data", "x", "u"],
+            "--head: cannot be used with --data; leave one out",
+        ),
+        (
+            &["--merge", "a", "--json"],
+            "--merge: cannot be used with --json; it takes summary files only",
+        ),
+        (
+            &["u", "--merge", "a"],
+            "--merge: cannot be used with a SOURCE; it takes summary files only",
+        ),
+        (
+            &["--merge"],
+            "--merge: the value is missing; see fetch --help",
+        ),
+    ] {
+        let run = Fetch::new().without_canary("nothing is sent");
+        let out = run.args(args).run().exits(2);
+        assert_eq!(out.stderr(), format!("fetch: {line}\n"), "{args:?}");
+        assert_eq!(out.stdout(), "", "{args:?}");
+    }
+}
+
 #[test]
 fn an_unknown_option_is_named() {
     refused(

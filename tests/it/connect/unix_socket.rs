@@ -166,6 +166,8 @@ fn a_socket_without_a_server_is_a_connect_error() {
             .record();
         assert_eq!(record.verdict(), "error connect/connect", "{path}");
         assert_eq!(record["remote_addr"], Value::Null);
+        let named = format!("--unix-socket: {path}: ");
+        assert!(record.message().starts_with(&named), "{record}");
     }
 }
 

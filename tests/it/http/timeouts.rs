@@ -93,7 +93,7 @@ fn silence_before_the_headers_ends_at_the_read_timeout() {
     let url = server.url("/a");
     let (limit, record) = timed_out("--read-timeout", &url, "headers", "--read-timeout");
     let message = record.message();
-    let expected = format!("no byte for {limit}");
+    let expected = format!("nothing received for {limit}");
     assert!(message.contains(&expected), "{message}");
     assert!(record["status"].is_null());
 }
@@ -166,7 +166,7 @@ fn a_byte_at_a_time_in_the_body_ends_at_the_timeout() {
     for option in ["-t", "--timeout"] {
         let (limit, record) = timed_out(option, &server.url("/a"), "body", "--timeout");
         let message = record.message();
-        let expected = format!("not done within {limit}");
+        let expected = format!("not finished within {limit}");
         assert!(message.contains(&expected), "{message}");
     }
 }
@@ -302,7 +302,7 @@ fn durations_have_units() {
         let record = out.record();
         assert_eq!(record["error"]["kind"], "timeout", "{limit}");
         let message = record.message();
-        assert!(message.contains("not done within 300ms"), "{message}");
+        assert!(message.contains("not finished within 300ms"), "{message}");
         assert!(record["time_total"].as_f64().unwrap() >= 0.3, "{record}");
         out.assert_before_the_default_limits();
     }

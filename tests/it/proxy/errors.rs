@@ -41,7 +41,11 @@ fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
     for status in [400, 401, 403, 404, 405, 407, 429, 500, 502, 503, 504, 511] {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
-        is_of_the_proxy(&record, &server, "");
+        let said = match status {
+            407 => "the proxy requires a login",
+            _ => "the proxy refused to connect",
+        };
+        is_of_the_proxy(&record, &server, said);
         assert_eq!(server.targets(), ["a.invalid:443"]);
     }
 }

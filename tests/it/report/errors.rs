@@ -69,7 +69,7 @@ fn a_connection_closed_without_an_answer_is_a_connect_error() {
     assert!(
         record
             .message()
-            .contains("connection closed before an answer"),
+            .contains("connection closed before a response"),
         "{}",
         record.message()
     );

@@ -185,7 +185,7 @@ fn missing_and_doubled_shards_are_refused() {
     site.assert_refused(
         &[1, 1],
         &[
-            "shard 1/3 (1.json): the same shard as",
+            "shard 1/3 (1.json): given twice",
             "0/3: missing",
             "2/3: missing",
         ],
@@ -218,7 +218,7 @@ fn shards_of_different_lists_are_refused() {
         });
         site.assert_refused(
             &[0, 1, 2],
-            &["of another list than 0.json", "shard 1/3: missing"],
+            &["is from a different list than 0.json", "shard 1/3: missing"],
         );
         site.edit(1, |summary| summary[part][key] = old);
     }

@@ -330,10 +330,15 @@ fn a_file_that_is_named_twice_is_a_usage_error_that_touches_nothing() {
         .exits(2);
     assert!(out.stderr().contains('X'), "{}", out.stderr());
     assert!(out.names().is_empty(), "{:?}", out.names());
-    for summary in ["list", "./list"] {
+    for (option, name) in [
+        ("--summary-file", "list"),
+        ("--summary-file", "./list"),
+        ("--results", "list"),
+        ("--results", "./list"),
+    ] {
         let out = Fetch::new()
             .file("list", server.list(3))
-            .args(["--summary-file", summary, "list"])
+            .args([option, name, "list"])
             .run()
             .exits(2);
         assert!(out.stderr().contains("list"), "{}", out.stderr());

@@ -59,13 +59,18 @@ fn the_first_signal_lets_requests_in_flight_end_and_cancels_the_rest() {
 #[test]
 fn the_first_signal_reports_what_is_waited_for() {
     let waits = [
-        "waiting for 1 request, repeat the signal to abort it",
-        "waiting for 2 requests, repeat the signal to abort them",
+        "waiting for 1 request (AGAIN to abort it)",
+        "waiting for 2 requests (AGAIN to abort them)",
     ];
     for ((signal, code, name), (jobs, wait)) in BOTH
         .into_iter()
         .flat_map(|way| (1..).zip(waits).map(move |wait| (way, wait)))
     {
+        let again = match signal {
+            Signal::INT => "press Ctrl-C again",
+            _ => "send SIGTERM again",
+        };
+        let wait = wait.replace("AGAIN", again);
         let server = Server::always(Script::new().silence());
         let list = server.list(6);
         let run = Fetch::jsonl().arg(format!("-j{jobs}")).stdin(list).spawn();

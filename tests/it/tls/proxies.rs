@@ -35,7 +35,10 @@ fn assert_not_believed(fetch: Fetch) {
     assert_eq!(record.verdict(), "error tls/connect");
     assert_eq!(record["attempts"].as_array().map(Vec::len), Some(1));
     let message = record.message();
-    assert!(message.contains("invalid peer certificate"), "{message}");
+    assert!(
+        message.contains("the certificate is not trusted"),
+        "{message}"
+    );
 }
 
 #[test]
