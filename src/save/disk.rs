@@ -12,11 +12,14 @@ const THREADS: usize = 4;
 /// The same with `--fsync`, where each thread mostly waits for the disk.
 const THREADS_WITH_FSYNC: usize = 16;
 
-/// How long the end of a run waits for writes to finish.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the end of a run waits for writes in progress. A process that ends before they do
+/// leaves their temporary files, so a slow disk is waited for. One that never responds, such as
+/// that of an NFS server that is gone, must not keep the run from ending; the next run removes
+/// its temporary files.
+const HUNG: Duration = Duration::from_secs(60);
 
-/// The threads that write. Dropping it waits until they have ended, or until a disk
-/// has not responded for [`PATIENCE`].
+/// The threads that write. Dropping it waits until they have ended, or until a disk has not
+/// responded for [`HUNG`].
 pub struct Threads(Option<Runtime>);
 
 impl Threads {
@@ -44,7 +47,7 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_timeout(PATIENCE);
+            runtime.shutdown_timeout(HUNG);
         }
     }
 }

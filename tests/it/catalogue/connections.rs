@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{LIMIT, beside, beside_with_a_limit, cases, raw, unharmed};
 use crate::support::{
-    Fetch, Limit, PATIENCE, Script, Server,
+    Fetch, Gate, Limit, Script, Server,
     port::{Overrun, Refusing},
     record::RecordExt as _,
 };
@@ -94,7 +94,7 @@ fn c050_a_server_that_accepts_no_one_ends_at_the_connect_timeout() {
 fn c051_a_server_that_takes_no_content_ends_at_the_read_timeout() {
     let server = Server::build()
         .blind_to_bodies()
-        .otherwise(Script::new().run(|_, _| thread::park_timeout(PATIENCE / 2)))
+        .otherwise(Script::new().wait(&Gate::new()))
         .start();
     // More than the system buffers for a server that does not read.
     let fetch = |limit: Limit| {

@@ -427,7 +427,7 @@ fn help_lists_every_option() {
     ] {
         assert!(out.stdout().contains(name), "{name}");
     }
-    assert!(out.stderr().is_empty());
+    assert_eq!(out.stderr(), "");
 }
 
 #[test]

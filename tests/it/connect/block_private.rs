@@ -7,7 +7,7 @@ use crate::support::{Fetch, Server, ok, port::Refusing, record::RecordExt as _};
 #[track_caller]
 fn all_blocked(urls: &[String]) {
     let out = Fetch::jsonl()
-        .args(["--block-private", "--connect-timeout", "2s"])
+        .arg("--block-private")
         .stdin(urls.join("\n"))
         .run()
         .exits(1);
@@ -153,7 +153,7 @@ fn https_is_blocked_too() {
 fn a_trailing_dot_does_not_get_around_it() {
     let server = Server::always(ok(""));
     let record = Fetch::jsonl()
-        .args(["--block-private", "-t", "20s"])
+        .arg("--block-private")
         .arg(server.url_as("localhost.", "/a"))
         .run()
         .exits(1)

@@ -140,8 +140,9 @@ fn a_header_that_cannot_be_sent_is_a_usage_error_that_does_not_show_it() {
             .args(["-H", header, &server.url("/a")])
             .run()
             .exits(2);
-        assert!(!out.stderr().is_empty() && out.stdout().is_empty());
-        assert!(server.requests().is_empty());
+        assert_ne!(out.stderr(), "");
+        assert_eq!(out.stdout(), "");
+        assert_eq!(server.targets(), [""; 0]);
     }
 }
 

@@ -12,7 +12,11 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    Fetch, Folder, Script, Server, journal::BOTH, ok, record::RecordExt as _, text::bytes,
+    Fetch, Folder, Script, Server,
+    journal::BOTH,
+    ok,
+    record::RecordExt as _,
+    text::{assert_same, bytes},
 };
 
 const URLS: usize = 6;
@@ -199,7 +203,7 @@ fn a_file_that_was_replaced_by_another_is_not_overwritten() {
         fs::remove_file(folder.path("1")).unwrap();
         folder.write("1", &theirs);
         refuses(&folder, &server, "a file");
-        assert!(folder.read("1") == theirs);
+        folder.assert_content("1", &theirs);
     }
 }
 
@@ -216,7 +220,7 @@ fn something_else_in_the_place_of_a_file_is_left_alone() {
         symlink("../target", folder.path("1")).unwrap();
         refuses(&folder, &server, "a symbolic link");
         assert!(folder.path("1").is_symlink());
-        assert!(fs::read(folder.beside("target")).unwrap() == content);
+        assert_same(fs::read(folder.beside("target")).unwrap(), content);
     }
     let folder = Folder::new();
     folder.keeping().stdin(server.list(2)).run().exits(0);
@@ -238,8 +242,8 @@ fn a_file_that_the_journal_does_not_know_is_not_overwritten() {
         let folder = Folder::new();
         folder.write("1", theirs);
         refuses(&folder, &server, "a file");
-        assert!(folder.read("1") == theirs);
-        assert!(folder.read("0") == body);
+        folder.assert_content("1", theirs);
+        folder.assert_content("0", &body);
     }
 }
 

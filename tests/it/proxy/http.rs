@@ -120,13 +120,7 @@ fn a_proxy_may_have_a_name() {
 #[test]
 fn a_proxy_that_has_no_address_is_named() {
     let record = Fetch::jsonl()
-        .args([
-            "-t",
-            "20s",
-            "-x",
-            "http://proxy.invalid:81",
-            "http://a.test/",
-        ])
+        .args(["-x", "http://proxy.invalid:81", "http://a.test/"])
         .run()
         .exits(1)
         .record();

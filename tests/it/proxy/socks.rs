@@ -13,7 +13,7 @@ const SCHEMES: [&str; 3] = ["socks4", "socks5", "socks5h"];
 fn through(socks: &Socks, scheme: &str) -> Fetch {
     Fetch::jsonl()
         .trusting()
-        .args(["-4", "-t", "20s", "-x", &socks.url(scheme)])
+        .args(["-4", "-x", &socks.url(scheme)])
 }
 
 fn hosts(socks: &Socks) -> Vec<String> {
@@ -62,7 +62,7 @@ fn a_name_that_cannot_be_looked_up_is_not_sent_to_the_proxy() {
     for scheme in ["socks4", "socks5"] {
         let unasked = Server::build().start();
         let record = Fetch::jsonl()
-            .args(["-t", "20s", "-x"])
+            .arg("-x")
             .arg(format!("{scheme}://127.0.0.1:{}", unasked.port()))
             .arg("http://nothing.invalid/")
             .run()
@@ -189,7 +189,7 @@ fn a_proxy_that_demands_a_password_and_gets_none_is_a_connect_error() {
         .exits(1)
         .record();
     assert_eq!(record.verdict(), "error connect/connect");
-    assert!(socks.asked().is_empty());
+    assert_eq!(hosts(&socks), [""; 0]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_proxy_that_breaks_the_protocol_is_a_connect_error() {
         let socks = Socks::new(manner);
         let url = format!("socks5://user:pass@127.0.0.1:{}", socks.port());
         let record = Fetch::jsonl()
-            .args(["-t", "10s", "-x", &url, "http://127.0.0.1:9/"])
+            .args(["-x", &url, "http://127.0.0.1:9/"])
             .run()
             .exits(1)
             .record();

@@ -55,7 +55,7 @@ fn an_unknown_name_is_described_in_words() {
 #[test]
 fn an_unreachable_address_is_a_connect_error() {
     let record = Fetch::jsonl()
-        .args(["--connect-timeout", "2s", "http://255.255.255.255/"])
+        .arg("http://255.255.255.255/")
         .run()
         .exits(1)
         .record();

@@ -40,7 +40,7 @@ impl Site {
 
     fn run(&self, args: &[&str]) -> Output {
         Fetch::new()
-            .args(["--ordered", "-"])
+            .args(["--ordered", "--slow", "0", "-"])
             .args(args)
             .stdin(self.list())
             .run()

@@ -111,7 +111,7 @@ fn a_file_has_no_name_before_it_is_whole() {
     gate.open();
     run.wait().exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == body);
+    folder.assert_content("a", &body);
 }
 
 #[test]
@@ -128,7 +128,8 @@ fn the_first_signal_lets_a_file_be_completed() {
         gate.open();
         let out = run.wait().exits(code);
         assert_eq!(folder.tree(), ["0", "1"]);
-        assert!(folder.read("0") == body && folder.read("1") == body);
+        folder.assert_content("0", &body);
+        folder.assert_content("1", &body);
         for record in out.records() {
             let is_saved = record["file"].is_string();
             assert_eq!(is_saved, record["outcome"] == "ok", "{record}");

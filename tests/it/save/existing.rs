@@ -49,7 +49,7 @@ fn an_existing_file_is_an_error_and_nothing_is_sent() {
             (&record["file"], &record["attempts"]),
             (&Value::Null, &json!([]))
         );
-        assert!(server.requests().is_empty());
+        assert_eq!(server.targets(), [""; 0]);
         assert_eq!(folder.tree(), ["a"]);
         assert_eq!(folder.read("a"), b"theirs");
     }
@@ -70,7 +70,7 @@ fn an_existing_file_is_skipped_and_nothing_is_sent() {
             (&record["status"], &record["attempts"]),
             (&Value::Null, &json!([]))
         );
-        assert!(server.requests().is_empty());
+        assert_eq!(server.targets(), [""; 0]);
         assert_eq!(folder.read("a"), theirs.as_bytes());
     }
 }
@@ -131,7 +131,7 @@ fn the_old_file_stays_until_the_new_one_is_complete() {
     assert_eq!(folder.read("a"), b"theirs");
     gate.open();
     run.wait().exits(0);
-    assert!(folder.read("a") == body);
+    folder.assert_content("a", &body);
     let kept = fs::read(folder.beside("kept")).unwrap();
     assert_eq!(kept, b"theirs", "another name of what was replaced");
 }

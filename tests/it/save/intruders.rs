@@ -13,7 +13,7 @@ use crate::support::{
     Fetch, Folder, Gate, Output, Running, Script, Server, begin, ok,
     record::RecordExt as _,
     resume::{LENGTH, SENT},
-    text::bytes,
+    text::{assert_same, bytes},
 };
 
 /// Enough bytes to reach the disk before the body is complete.
@@ -107,7 +107,7 @@ fn a_folder_that_is_swapped_gets_no_file_elsewhere() {
     let ended = half_way.end().exits(0);
     assert_eq!(elsewhere.read_dir().unwrap().count(), 0);
     assert_eq!(ended.record()["file"], "a");
-    assert!(fs::read(moved.join("a")).unwrap() == bytes(2 * HALF));
+    assert_same(fs::read(moved.join("a")).unwrap(), bytes(2 * HALF));
     assert_eq!(moved.read_dir().unwrap().count(), 1);
 }
 

@@ -23,7 +23,7 @@ fn with_leftovers() -> Folder {
     let (run, _server, _gate) = half_way(&folder);
     // Dropping it kills the process.
     drop(run);
-    assert!(!folder.temporaries().is_empty());
+    assert_ne!(folder.temporaries(), [""; 0]);
     assert_eq!(
         folder.tree(),
         folder.temporaries(),

@@ -15,7 +15,7 @@ fn refused(fetch: Fetch, named: &[&str]) -> Output {
         assert!(out.stderr().contains(named), "no {named}: {}", out.stderr());
     }
     assert_eq!(out.stdout(), "");
-    assert!(server.requests().is_empty());
+    assert_eq!(server.targets(), [""; 0]);
     out
 }
 
@@ -127,7 +127,7 @@ fn a_dry_run_creates_no_folder() {
         .run()
         .exits(0);
     assert!(!out.path("out").exists());
-    assert!(server.requests().is_empty());
+    assert_eq!(server.targets(), [""; 0]);
 }
 
 #[test]

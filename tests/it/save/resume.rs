@@ -8,7 +8,7 @@ use crate::support::{
     record::RecordExt as _,
     redirect, reply,
     resume::{HALF, LENGTH, SENT, cut, cut_again, half_loaded, honest, wanted},
-    text::{bytes, sha256},
+    text::{assert_same, bytes, sha256},
     with_time_enough,
 };
 
@@ -26,7 +26,7 @@ fn ended_whole(folder: &Folder, server: &Server) -> Value {
         .exits(0);
     let record = out.record();
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
     assert_eq!(
         (&record["file"], &record["size"], record.text("sha256")),
         (&json!("a"), &json!(LENGTH), sha256(bytes(LENGTH)).as_str())
@@ -44,7 +44,7 @@ fn a_truncated_body_is_resumed_where_it_stopped() {
     let folder = Folder::new();
     let kept = half_loaded(&folder, &server);
     assert_eq!(kept, SENT, "nothing that came is thrown away");
-    assert!(folder.read("a.part") == bytes(SENT));
+    folder.assert_content("a.part", bytes(SENT));
     let record = ended_whole(&folder, &server);
     assert_eq!(record["status"], 206);
     let requests = server.requests();
@@ -87,7 +87,7 @@ fn a_body_is_resumed_as_often_as_it_is_truncated() {
     let mut kept = vec![0];
     for _ in 0..3 {
         kept.push(half_loaded(&folder, &server));
-        assert!(folder.read("a.part") == bytes(LENGTH)[..*kept.last().unwrap()]);
+        folder.assert_content("a.part", &bytes(LENGTH)[..*kept.last().unwrap()]);
     }
     assert_eq!(kept, [0, step, 2 * step, 3 * step]);
     ended_whole(&folder, &server);
@@ -168,7 +168,7 @@ fn a_retry_resumes_within_the_run() {
     ];
     let record = folder.fetch().args(args).run().exits(0).record();
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
     assert_eq!(record["attempts"].as_array().unwrap().len(), 2);
     assert_eq!(
         (&record["size"], record.text("sha256")),
@@ -231,7 +231,7 @@ fn the_partial_body_is_resumed_after_a_kill() {
         // Dropping it kills the process.
         drop(run);
         let kept = folder.read("a.part");
-        assert!(kept == body[..kept.len()]);
+        assert_same(&kept, &body[..kept.len()]);
         ended_whole(&folder, &server);
         assert_eq!(wanted(&server.requests()[1]), Some(kept.len()));
     }

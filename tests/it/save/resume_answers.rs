@@ -69,14 +69,14 @@ fn a_truncated_200_replaces_the_partial_body() {
     let (out, server) = continued(&folder, scripts);
     out.exits(1);
     assert_eq!(folder.tree(), HALF);
-    assert!(folder.read("a.part") == other[..SENT / 2]);
+    folder.assert_content("a.part", &other[..SENT / 2]);
     folder
         .fetch()
         .args(["-c", &server.url("/a")])
         .run()
         .exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == other);
+    folder.assert_content("a", &other);
     let last = &server.requests()[2];
     assert_eq!(
         (wanted(last), last.header("if-range")),
@@ -165,7 +165,7 @@ fn an_error_status_keeps_the_partial_body() {
         .run()
         .exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
     assert_eq!(wanted(&server.requests()[2]), Some(SENT));
 }
 
@@ -197,7 +197,7 @@ fn a_206_of_the_wrong_length_never_becomes_a_file() {
                 .exits(0);
         }
         assert_eq!(folder.tree(), ["a"]);
-        assert!(folder.read("a") == bytes(LENGTH));
+        folder.assert_content("a", bytes(LENGTH));
     }
 }
 
@@ -227,7 +227,7 @@ fn an_unrequested_206_is_not_kept() {
         .run()
         .exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == body);
+    folder.assert_content("a", &body);
 }
 
 #[test]
@@ -250,5 +250,5 @@ fn an_unrequested_chunked_206_is_not_kept() {
     folder.assert_empty();
     folder.fetch().args(args).run().exits(0);
     assert_eq!(wanted(&server.requests()[1]), None);
-    assert!(folder.read("a") == body);
+    folder.assert_content("a", &body);
 }

@@ -64,7 +64,7 @@ fn the_checksum_is_of_the_complete_body() {
         let record = run.exits(code).record();
         if code == 0 {
             assert_eq!(folder.tree(), ["a"]);
-            assert!(folder.read("a") == body);
+            folder.assert_content("a", &body);
         } else {
             assert_eq!(record["error"]["kind"], "checksum");
             folder.assert_empty();
@@ -107,7 +107,7 @@ fn the_old_file_stays_until_the_new_one_is_resumed_to_its_end() {
     assert_eq!(folder.read("a"), b"theirs");
     folder.fetch().args(args).run().exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
     assert_eq!(wanted(&server.requests()[1]), Some(SENT));
 }
 
@@ -133,5 +133,5 @@ fn after_a_reboot_only_synced_bytes_are_used() {
         .run()
         .exits(0);
     assert_eq!(wanted(&server.requests()[1]), Some(SYNCED));
-    assert!(folder.read("a") == body);
+    folder.assert_content("a", &body);
 }

@@ -10,7 +10,7 @@ use crate::support::{
     Fetch, Folder, Gate, Output, Script, Server, begin, ok,
     record::RecordExt as _,
     resume::{HALF, LENGTH, SENT, cut, half_loaded, honest, wanted},
-    text::bytes,
+    text::{assert_same, bytes},
 };
 
 const ETAG: (&str, &str) = ("ETag", "\"v1\"");
@@ -35,7 +35,7 @@ fn continued(folder: &Folder, server: &Server) -> Output {
 fn ends_whole(folder: &Folder, server: &Server) {
     continued(folder, server).exits(0);
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
 }
 
 #[track_caller]
@@ -63,7 +63,7 @@ fn compressed_bodies_are_not_resumed() {
         .run()
         .exits(2);
     assert!(out.stderr().contains("--compressed"), "{}", out.stderr());
-    assert!(server.requests().is_empty());
+    assert_eq!(server.targets(), [""; 0]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_part_with_malformed_notes_is_left_alone() {
         folder.write(HALF[0], nonsense);
         refused(&folder, &server);
         assert_eq!(folder.tree(), HALF);
-        assert!(folder.read("a.part") == bytes(SENT));
+        folder.assert_content("a.part", bytes(SENT));
         assert_eq!(folder.read(HALF[0]), nonsense.as_bytes());
     }
 }
@@ -155,7 +155,9 @@ fn without_the_option_a_part_is_ignored() {
     let before = HALF.map(|name| folder.read(name));
     folder.fetch().arg(server.url("/a")).run().exits(0);
     assert_eq!(folder.tree(), [HALF[0], "a", HALF[1]]);
-    assert!(HALF.map(|name| folder.read(name)) == before);
+    for (name, before) in HALF.into_iter().zip(before) {
+        folder.assert_content(name, before);
+    }
     assert_eq!(wanted(&server.requests()[1]), None);
 }
 
@@ -172,12 +174,12 @@ fn a_part_of_another_url_is_never_resumed() {
     let out = folder.fetch().args(["-c", &server.url("/other/a")]).run();
     // It may start over or refuse, but never join the two.
     if out.code() == 0 {
-        assert!(folder.read("a") == other);
+        folder.assert_content("a", &other);
         assert_eq!(folder.tree(), ["a"]);
     } else {
         assert_eq!(out.record().verdict(), "error io/save");
         assert_eq!(folder.tree(), HALF);
-        assert!(folder.read("a.part") == body[..SENT]);
+        folder.assert_content("a.part", &body[..SENT]);
     }
     assert_eq!(wanted(server.requests().last().unwrap()), None);
 }
@@ -189,7 +191,7 @@ fn a_part_that_is_a_symbolic_link_is_never_followed() {
     symlink("../target", folder.path("a.part")).unwrap();
     refused(&folder, &server);
     assert!(folder.path("a.part").is_symlink());
-    assert!(fs::read(folder.beside("target")).unwrap() == bytes(SENT));
+    assert_same(fs::read(folder.beside("target")).unwrap(), bytes(SENT));
 
     let folder = Folder::new();
     symlink("../missing", folder.path("a.part")).unwrap();
@@ -204,7 +206,7 @@ fn a_part_with_a_second_hard_link_is_left_alone() {
     fs::hard_link(folder.path("a.part"), folder.beside("target")).unwrap();
     refused(&folder, &server);
     assert_eq!(folder.tree(), HALF);
-    assert!(fs::read(folder.beside("target")).unwrap() == bytes(SENT));
+    assert_same(fs::read(folder.beside("target")).unwrap(), bytes(SENT));
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn the_notes_on_a_part_are_never_written_through_a_link() {
         }
         let out = continued(&folder, &server);
         if out.code() == 0 {
-            assert!(folder.read("a") == body);
+            folder.assert_content("a", &body);
         }
         assert_eq!(fs::read(folder.beside("target")).unwrap(), theirs);
     }
@@ -277,7 +279,7 @@ fn two_runs_at_once_do_not_write_to_one_part() {
         first.stdout()
     );
     assert_eq!(folder.tree(), ["a"]);
-    assert!(folder.read("a") == bytes(LENGTH));
+    folder.assert_content("a", bytes(LENGTH));
 }
 
 #[test]
@@ -321,7 +323,7 @@ fn a_name_of_full_length_can_be_resumed_too() {
     );
     let record = folder.fetch().args(args).run().exits(0).record();
     assert_eq!(folder.tree(), [record.text("file")]);
-    assert!(folder.read(record.text("file")) == body);
+    folder.assert_content(record.text("file"), &body);
 }
 
 #[test]

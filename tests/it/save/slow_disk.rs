@@ -1,8 +1,29 @@
-//! A slow disk is not held against the server.
+//! A slow disk is not held against the server, and is waited for.
 
 use serde_json::Value;
 
-use crate::support::{Folder, Limit, Server, ok, with_time_enough};
+use crate::support::{Fetch, Folder, Limit, Server, ok, with_time_enough};
+
+/// Makes the disk take so long to publish a file.
+fn publishing_in(milliseconds: u64, fetch: Fetch) -> Fetch {
+    let slow = format!("inject=linkat:delay_enter={}", 1000 * milliseconds);
+    let quietly = ["strace", "-f", "-qq", "-o", "/dev/null"];
+    let slow = ["-e", "trace=linkat", "-e", &slow];
+    fetch.under([&quietly[..], &slow].concat())
+}
+
+#[test]
+#[ignore = "needs strace; .ci/run installs and runs it"]
+fn a_slow_disk_is_waited_for_when_the_reader_leaves() {
+    let server = Server::always(ok("x"));
+    let folder = Folder::new();
+    let fetch = folder.fetch().arg(server.url("/a"));
+    let mut run = publishing_in(5_000, fetch).spawn();
+    folder.wait_until(|| !folder.temporaries().is_empty());
+    run.close_stdout();
+    run.wait().exits(141);
+    folder.assert_empty();
+}
 
 #[test]
 #[ignore = "needs strace; .ci/run installs and runs it"]
@@ -14,23 +35,11 @@ fn a_slow_disk_causes_no_timeout_and_is_not_in_time_total() {
 fn slow_disk(limit: Limit) -> Option<()> {
     let server = Server::always(ok("x"));
     let folder = Folder::new();
-    let microseconds = 1000 * limit.milliseconds(300);
-    let slow = format!("inject=linkat:delay_enter={microseconds}");
-    let quietly = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=linkat",
-    ];
-    let out = folder
+    let fetch = folder
         .fetch()
         .args(["-t", &limit.to_string(), &server.url("/a")])
-        .args(["--read-timeout", &limit.to_string()])
-        .under([&quietly[..], &["-e", &slow]].concat())
-        .run();
+        .args(["--read-timeout", &limit.to_string()]);
+    let out = publishing_in(limit.milliseconds(300), fetch).run();
     let record = out.record();
     if record["error"]["kind"] == "timeout" {
         // Even the server was too slow.

@@ -89,7 +89,7 @@ fn an_empty_list_ends_despite_the_limits() {
     for args in [&EVERYTHING[..], &["--rate", "1/h", "-j1", "--ordered"]] {
         for list in ["", "# nothing\n\n"] {
             let out = Fetch::jsonl().args(args).stdin(list).run().exits(0);
-            assert!(out.stdout().is_empty());
+            assert_eq!(out.stdout(), "");
             assert!(out.stderr().contains("no URLs"), "{}", out.stderr());
         }
     }

@@ -24,6 +24,10 @@ use super::{
 
 const BINARY: &str = env!("CARGO_BIN_EXE_fetch");
 
+/// Repeats a question to a name server after a second. After the five seconds of the C library, two lost questions would
+/// take as long as the connect timeout, and a name that does not exist would end as a timeout.
+const RESOLVER: (&str, &str) = ("RES_OPTIONS", "timeout:1 attempts:5");
+
 enum In {
     Nothing,
     Bytes(Vec<u8>),
@@ -206,6 +210,7 @@ impl Fetch {
             .env("HOME", self.folder.path())
             .env("TERM", "dumb")
             .env("RUST_BACKTRACE", "1")
+            .env(RESOLVER.0, RESOLVER.1)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
         command

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::{
     Fetch, PATIENCE,
     output::{assert_no_canary_below, tree},
+    text::assert_same,
 };
 
 /// A folder `out` in a folder of its own.
@@ -48,6 +49,11 @@ impl Folder {
     pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name))
             .unwrap_or_else(|error| panic!("{name}: {error}; there is {:?}", self.tree()))
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_content(&self, name: &str, content: impl AsRef<[u8]>) {
+        assert_same(self.read(name), content);
     }
 
     /// All names in it, sorted.

@@ -41,6 +41,20 @@ pub(crate) fn normalised(text: &str, ports: &[u16]) -> String {
     result + rest
 }
 
+/// Asserts that two contents are the same, and otherwise shows where they differ: they may be too large to be shown.
+#[track_caller]
+pub(crate) fn assert_same(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+    let (found, expected) = (found.as_ref(), expected.as_ref());
+    let differ = |(one, other)| one != other;
+    assert!(
+        found == expected,
+        "{} bytes in place of {}, with the first difference at {:?}",
+        found.len(),
+        expected.len(),
+        found.iter().zip(expected).position(differ)
+    );
+}
+
 /// Whether a character controls a terminal or misleads a reader.
 fn is_dangerous(character: char) -> bool {
     character.is_control() && !matches!(character, '\n' | '\t')
