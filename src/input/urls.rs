@@ -117,7 +117,9 @@ impl UrlParser {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(url.scheme().to_owned()));
         }
-        self.previous = Some((start.to_owned(), url.clone()));
+        // The parser cuts off white space at the end of a text, but not before a path.
+        let is_cut = start.ends_with(|last: char| last <= ' ');
+        self.previous = (!is_cut).then(|| (start.to_owned(), url.clone()));
         Ok(url)
     }
 }
@@ -166,6 +168,13 @@ mod tests {
                 prop_assert_eq!(urls.parse(&text), UrlParser::new(Scheme::Http).parse(&text), "{:?}", text);
             }
         }
+    }
+
+    #[test]
+    fn white_space_is_cut_off_at_the_end_only() {
+        let mut urls = UrlParser::new(Scheme::Http);
+        assert!(urls.parse("a ").is_ok());
+        assert!(urls.parse("a /").is_err());
     }
 
     #[test]
