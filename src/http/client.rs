@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use reqwest::header::RANGE;
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -15,7 +15,7 @@ use super::clock::ExchangeClock;
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::connect::streams::StreamPermit;
-use super::exchange::{Exchange, check_head};
+use super::exchange::{Exchange, ExchangeError, check_head};
 use super::options::HttpOptions;
 use super::range;
 use super::redirect;
@@ -32,6 +32,13 @@ enum Exchanged {
     Complete,
     /// The answer is a redirect to follow.
     Redirect(StatusCode, Arc<Url>),
+}
+
+/// An exchange that has ended.
+struct SingleExchange {
+    result: ExchangeResult,
+    /// Whether it failed because a malformed response broke the connection.
+    connection_broken: bool,
 }
 
 /// The head of an answer.
@@ -87,12 +94,32 @@ impl Client {
 
     /// Sends the next request of `state`, which belongs to `request`, and reads the answer. Where
     /// limits are set, this ends whatever the server does. Returns `None` if `abort` ended it.
+    ///
+    /// Where a malformed response broke a shared connection, each of its requests goes out again on a connection of
+    /// its own, so that the failure is that of one request.
     pub(super) async fn exchange(
         &self,
         request: &Request,
         state: &mut AttemptState,
         abort: &CancellationToken,
     ) -> Option<ExchangeResult> {
+        let exchanged = self.exchange_once(request, state, abort, false).await?;
+        if !exchanged.connection_broken || !state.method.is_idempotent() {
+            return Some(exchanged.result);
+        }
+        drop(exchanged);
+        let exchanged = Box::pin(self.exchange_once(request, state, abort, true)).await?;
+        Some(exchanged.result)
+    }
+
+    /// As [`Self::exchange`], but only once; with `alone`, on a connection of its own.
+    async fn exchange_once(
+        &self,
+        request: &Request,
+        state: &mut AttemptState,
+        abort: &CancellationToken,
+        alone: bool,
+    ) -> Option<SingleExchange> {
         let proxy = self.options.connecting.proxy_selector.proxy(&state.url);
         let proxy_port = proxy.map(|(_, port)| port);
         let clock = Rc::new(ExchangeClock::start(&state.url, proxy_port));
@@ -107,39 +134,46 @@ impl Client {
             request,
             state,
             clock: &clock,
+            alone,
         };
         let result = tokio::select! {
             biased;
             result = self.send_and_receive(&exchange, &mut partial) => Some(result),
-            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(failure)),
+            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(failure.into())),
             () = abort.cancelled() => None,
         };
         state.timing = Some(clock.timing());
-        let result = result?;
-        if let (Err(failure), Some(sink)) = (&result, partial.received.sink.take()) {
+        let (failure, connection_broken) = match result? {
+            Ok(Exchanged::Redirect(status, target)) => {
+                return Some(SingleExchange {
+                    result: ExchangeResult::Redirected(status, target),
+                    connection_broken: false,
+                });
+            }
+            Ok(Exchanged::Complete) => (None, false),
+            Err(ExchangeError::Failed(failure)) => (Some(failure), false),
+            Err(ExchangeError::ConnectionBroken(failure)) => (Some(failure), true),
+        };
+        if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
         }
-        let failure = match result {
-            Ok(Exchanged::Redirect(status, target)) => {
-                return Some(ExchangeResult::Redirected(status, target));
-            }
-            Ok(Exchanged::Complete) => None,
-            Err(failure) => Some(failure),
-        };
         let answer = partial.answer.map(|mut answer| {
             answer.size = partial.received.size;
             answer.sha256 = answer.sha256.or_else(|| partial.received.sha256());
             answer.body = partial.received.into_captured();
             answer
         });
-        Some(ExchangeResult::Ended(answer, failure))
+        Some(SingleExchange {
+            result: ExchangeResult::Ended(answer, failure),
+            connection_broken,
+        })
     }
 
     async fn send_and_receive(
         &self,
         exchange: &Exchange<'_>,
         partial: &mut PartialAnswer,
-    ) -> Result<Exchanged, Failure> {
+    ) -> Result<Exchanged, ExchangeError> {
         let options = exchange.options;
         options.connecting.guard.check_url(&exchange.state.url)?;
         // The permit stands for a stream of the connection until the answer has ended.
@@ -150,25 +184,29 @@ impl Client {
         };
         let uploaded = exchange.state.body.is_some();
         let received = &mut partial.received;
-        body::receive(
-            pending.response,
-            options.decode,
-            uploaded,
-            exchange.clock,
-            received,
-        )
-        .await
-        .map_err(|error| exchange.body_failure(error))?;
+        // h2 takes an empty end of a stream for an error where the head has the length of what is left out.
+        if exchange.has_content(&pending.response) || pending.response.version() != Version::HTTP_2
+        {
+            body::receive(
+                pending.response,
+                options.decode,
+                uploaded,
+                exchange.clock,
+                received,
+            )
+            .await
+            .map_err(|error| exchange.body_error(error))?;
+        }
         if pending
             .full_length
             .is_some_and(|length| length != received.size)
         {
-            return Err(exchange.body_failure(BodyError::Length));
+            return Err(exchange.body_error(BodyError::Length));
         }
         if pending.accepted {
             finish(exchange, partial)
                 .await
-                .map_err(|error| exchange.body_failure(error))?;
+                .map_err(|error| exchange.body_error(error))?;
         }
         Ok(Exchanged::Complete)
     }
@@ -179,7 +217,7 @@ impl Client {
         exchange: &Exchange<'_>,
         head: ResponseHead,
         partial: &mut PartialAnswer,
-    ) -> Result<ControlFlow<Exchanged, PendingBody>, Failure> {
+    ) -> Result<ControlFlow<Exchanged, PendingBody>, ExchangeError> {
         let clock = exchange.clock;
         clock.advance(Phase::Headers);
         let ttfb = exchange.state.spent + clock.time_to_last_activity();
@@ -200,7 +238,7 @@ impl Client {
         exchange
             .check_length(&response, partial.received.size)
             .and_then(|()| body::check_transfer_encoding(response.headers()))
-            .map_err(|error| exchange.body_failure(error))?;
+            .map_err(|error| exchange.body_error(error))?;
         Ok(ControlFlow::Continue(PendingBody {
             response,
             full_length,
@@ -257,7 +295,7 @@ impl Client {
     async fn send(
         &self,
         exchange: &Exchange<'_>,
-    ) -> Result<(ResponseHead, Option<StreamPermit>), Failure> {
+    ) -> Result<(ResponseHead, Option<StreamPermit>), ExchangeError> {
         let part = if self.is_resumable(exchange) {
             Box::pin(self.open_partial(exchange)).await?
         } else {
@@ -272,8 +310,7 @@ impl Client {
                 && self.options.accept.contains(partial_content)
         });
         let sent = self.sender.send(exchange, resumed).await;
-        let (mut response, mut permit) =
-            sent.map_err(|error| exchange.connection_failure(&error))?;
+        let (mut response, mut permit) = sent.map_err(|error| exchange.connection_error(&error))?;
         let mut full_length = None;
         if let (Some(part), 206 | 416) = (resumed, response.status().as_u16()) {
             full_length = range::full_length(part, &response);
@@ -281,7 +318,7 @@ impl Client {
                 // Gives the connection back before another one is needed.
                 drop((response, permit));
                 let sent = Box::pin(self.sender.send(exchange, None)).await;
-                (response, permit) = sent.map_err(|error| exchange.connection_failure(&error))?;
+                (response, permit) = sent.map_err(|error| exchange.connection_error(&error))?;
             }
         }
         let head = ResponseHead {

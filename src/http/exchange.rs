@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::attempt::AttemptState;
@@ -20,6 +20,21 @@ use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
 
+/// Why an exchange did not succeed.
+#[derive(Debug)]
+pub(super) enum ExchangeError {
+    /// It failed.
+    Failed(Failure),
+    /// A malformed response broke the connection: perhaps not that to this request.
+    ConnectionBroken(Failure),
+}
+
+impl From<Failure> for ExchangeError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 /// What is known about an exchange while it runs.
 pub(super) struct Exchange<'a> {
     pub(super) options: &'a HttpOptions,
@@ -28,6 +43,8 @@ pub(super) struct Exchange<'a> {
     /// The request as it stands after redirects.
     pub(super) state: &'a AttemptState,
     pub(super) clock: &'a Rc<ExchangeClock>,
+    /// Whether it gets a connection of its own.
+    pub(super) alone: bool,
 }
 
 impl Exchange<'_> {
@@ -75,6 +92,15 @@ impl Exchange<'_> {
         }
     }
 
+    /// Whether `response` has content, which depends on the method and the status only (RFC 9110, section 6.4.1).
+    pub(super) fn has_content(&self, response: &Response) -> bool {
+        self.state.method != Method::HEAD
+            && !matches!(
+                response.status(),
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+    }
+
     /// Whether the rest of a body that breaks off could be requested later.
     pub(super) fn is_resumable(&self) -> bool {
         !self.request.headers.contains_key(RANGE)
@@ -96,8 +122,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Returns the failure that an error of the connection means.
-    pub(super) fn connection_failure(&self, error: &reqwest::Error) -> Failure {
+    /// Returns what an error of the connection means for the exchange.
+    pub(super) fn connection_error(&self, error: &reqwest::Error) -> ExchangeError {
         let proxy = self
             .options
             .connecting
@@ -109,20 +135,21 @@ impl Exchange<'_> {
             socket: self.options.connecting.unix_socket.as_deref(),
             assumes_http2: self.options.versions == Versions::Http2,
         };
-        failure::classify(
-            error,
-            &destination,
-            self.clock.phase(),
-            &self.options.limits,
-        )
+        let phase = self.clock.phase();
+        let failure = failure::classify(error, &destination, phase, &self.options.limits);
+        if failure::broke_connection(error) {
+            ExchangeError::ConnectionBroken(failure)
+        } else {
+            ExchangeError::Failed(failure)
+        }
     }
 
-    /// Returns the failure that an error of the body means.
-    pub(super) fn body_failure(&self, error: BodyError) -> Failure {
+    /// Returns what an error of the body means for the exchange.
+    pub(super) fn body_error(&self, error: BodyError) -> ExchangeError {
         let kind = match error {
-            BodyError::Read(error) => return self.connection_failure(&error),
-            BodyError::Checksum(error) => return error.into(),
-            BodyError::Save(failure) => return failure,
+            BodyError::Read(error) => return self.connection_error(&error),
+            BodyError::Checksum(error) => return Failure::from(error).into(),
+            BodyError::Save(failure) => return failure.into(),
             BodyError::Decode(..)
             | BodyError::Trailing(_)
             | BodyError::Coding(_)
@@ -131,7 +158,7 @@ impl Exchange<'_> {
             BodyError::Length => Kind::Protocol,
             BodyError::TooLarge(_) => Kind::TooLarge,
         };
-        Failure::new(kind, Phase::Body, error.to_string())
+        Failure::new(kind, Phase::Body, error.to_string()).into()
     }
 }
 

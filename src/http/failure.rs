@@ -124,6 +124,13 @@ pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     })
 }
 
+/// Whether the HTTP/2 connection was given up because of a malformed response, which may have been that to another
+/// request. (RFC 9113, section 8.1.1, makes that an error of its stream alone; h2 cannot go on when it has lost track
+/// of the compression of header fields, and does not when it counts a flood.)
+pub(super) fn broke_connection(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| error.is_library() && error.is_go_away())
+}
+
 /// Whether the server demands HTTP/1.1 (RFC 9113, section 7).
 pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error)

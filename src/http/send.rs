@@ -81,7 +81,9 @@ impl Sender {
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
         // A request that cannot be sent again gets the room for all header fields at once.
-        let pooled = if exchange.state.method.is_idempotent() {
+        let pooled = if exchange.alone {
+            self.clients.without_pool()?
+        } else if exchange.state.method.is_idempotent() {
             self.clients.with_few_headers(url)?
         } else {
             self.clients.with_many_headers(url)?

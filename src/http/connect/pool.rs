@@ -206,11 +206,7 @@ impl Clients {
         client: impl FnOnce(&Generation, usize) -> reqwest::Result<reqwest::Client>,
     ) -> reqwest::Result<PooledClient> {
         let Some(current) = self.generation() else {
-            return Ok(PooledClient {
-                client: self.unpooled()?,
-                answered: AnsweredOrigins::default(),
-                permit: None,
-            });
+            return self.without_pool();
         };
         let may_multiplex = match self.options.versions {
             Versions::Negotiated => url.scheme() == "https",
@@ -223,6 +219,15 @@ impl Clients {
             client: client(&current, number)?,
             answered: current.answered.clone(),
             permit,
+        })
+    }
+
+    /// Returns [`Self::unpooled`] in place of a client with a pool.
+    pub(in crate::http) fn without_pool(&self) -> reqwest::Result<PooledClient> {
+        Ok(PooledClient {
+            client: self.unpooled()?,
+            answered: AnsweredOrigins::default(),
+            permit: None,
         })
     }
 

@@ -4,14 +4,17 @@ use std::io::Write as _;
 
 use super::{Request, Script, Stream};
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+pub(crate) const CONTINUATION: u8 = 9;
 
 const ACK: u8 = 1;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 /// Codes of RFC 9113, section 7.
 pub(crate) const NO_ERROR: u32 = 0;
 pub(crate) const INTERNAL_ERROR: u32 = 2;
@@ -27,13 +30,20 @@ pub(crate) enum Said {
 }
 
 /// The server's side of a connection.
-pub(crate) struct Peer<'a>(&'a mut Stream);
+pub(crate) struct Peer<'a> {
+    stream: &'a mut Stream,
+    /// The header block of the last request.
+    fields: Vec<u8>,
+}
 
 impl<'a> Peer<'a> {
     /// Begins after the preface by sending the settings.
     fn begin(stream: &'a mut Stream) -> Option<Self> {
         stream.read_exactly(b"SM\r\n\r\n".len())?;
-        let mut peer = Self(stream);
+        let mut peer = Self {
+            stream,
+            fields: Vec::new(),
+        };
         peer.send(SETTINGS, 0, 0, &[])?;
         Some(peer)
     }
@@ -41,16 +51,19 @@ impl<'a> Peer<'a> {
     /// The next request or ping; `None` at the end of the connection.
     pub(crate) fn next(&mut self) -> Option<Said> {
         loop {
-            let head = self.0.read_exactly(9)?;
+            let head = self.stream.read_exactly(9)?;
             let length =
                 usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
             let (kind, flags) = (head[3], head[4]);
             let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            let payload = self.0.read_exactly(length)?;
+            let payload = self.stream.read_exactly(length)?;
             match kind {
                 SETTINGS if flags & ACK == 0 => self.send(SETTINGS, ACK, 0, &[])?,
                 PING if flags & ACK == 0 => return Some(Said::Ping(payload)),
-                HEADERS => return Some(Said::Request(id)),
+                HEADERS => {
+                    self.fields = payload;
+                    return Some(Said::Request(id));
+                }
                 _ => {}
             }
         }
@@ -65,10 +78,15 @@ impl<'a> Peer<'a> {
         }
     }
 
+    /// The path of the last request. It may consist of `/`, digits and lower-case letters.
+    pub(crate) fn path(&self) -> String {
+        path(&self.fields).unwrap_or_else(|| panic!("no plain path: {:x?}", self.fields))
+    }
+
     pub(crate) fn ok(&mut self, id: u32, body: &[u8]) -> Option<()> {
         // 0x88: the entry `:status: 200` of the static table.
-        self.send(HEADERS, 4, id, &[0x88])?;
-        self.send(DATA, 1, id, body)
+        self.send(HEADERS, END_HEADERS, id, &[0x88])?;
+        self.send(DATA, END_STREAM, id, body)
     }
 
     /// Sends the head and the beginning of a body, with the given `content-length`.
@@ -102,15 +120,79 @@ impl<'a> Peer<'a> {
 
     /// Reads everything and sends nothing.
     pub(crate) fn stay_silent(&mut self) {
-        self.0.stay_silent();
+        self.stream.stay_silent();
     }
 
-    fn send(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) -> Option<()> {
+    pub(crate) fn send(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) -> Option<()> {
         let length = u32::try_from(payload.len()).ok()?.to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend_from_slice(&id.to_be_bytes());
         frame.extend_from_slice(payload);
-        self.0.write_all(&frame).ok()
+        self.stream.write_all(&frame).ok()
+    }
+}
+
+/// The value of `:path` in a header block (RFC 7541), as the client's encoder writes it: a literal that is not indexed.
+fn path(mut fields: &[u8]) -> Option<String> {
+    const PATH: u8 = 4;
+    loop {
+        let (&first, mut rest) = fields.split_first()?;
+        let index = match first {
+            0x80.. => 0,
+            0x40.. => first & 0x3f,
+            _ => first & 0x0f,
+        };
+        if first < 0x80 {
+            if index == 0 {
+                rest = string(rest)?.1;
+            }
+            let (value, after) = string(rest)?;
+            if first < 0x40 && index == PATH {
+                return unpack(value);
+            }
+            rest = after;
+        }
+        fields = rest;
+    }
+}
+
+/// Splits off a string literal of up to 126 bytes.
+fn string(fields: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = fields.split_first()?;
+    rest.split_at_checked(usize::from(length & 0x7f))
+}
+
+/// Decodes the Huffman code (RFC 7541, appendix B) of characters with up to seven bits.
+fn unpack(packed: &[u8]) -> Option<String> {
+    const BITS_5: &[u8] = b"012aceiost";
+    const BITS_6: &[u8] = b" %-./3456789=A_bdfghlmnpru";
+    const BITS_7: &[u8] = b":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz";
+    let mut bits = packed
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| usize::from(byte >> bit & 1)));
+    let mut text = String::new();
+    loop {
+        let mut code = 0;
+        for length in 1..=7 {
+            let Some(bit) = bits.next() else {
+                return Some(text);
+            };
+            code = code << 1 | bit;
+            let (codes, first) = match length {
+                5 => (BITS_5, 0),
+                6 => (BITS_6, 0x14),
+                7 => (BITS_7, 0x5c),
+                _ => continue,
+            };
+            if let Some(&c) = code.checked_sub(first).and_then(|at| codes.get(at)) {
+                text.push(c.into());
+                break;
+            }
+            if length == 7 {
+                // Padding consists of ones.
+                return (code == 0x7f).then_some(text);
+            }
+        }
     }
 }
 

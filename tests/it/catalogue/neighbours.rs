@@ -1,0 +1,221 @@
+//! Answers that break the HTTP/2 connection that they share with others, and what becomes of the others.
+
+use serde_json::Value;
+
+use crate::support::{
+    Fetch, Script, Server,
+    http2::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Peer, peer},
+    record::RecordExt as _,
+    tls,
+};
+
+/// A malformed answer.
+type Malformed = fn(&mut Peer<'_>, u32) -> Option<()>;
+
+/// Malformed answers that end the whole connection, by the path that they are sent for.
+const MALFORMED: [(&str, Malformed); 5] = [
+    ("/value", |peer, id| {
+        // `x-a: a\x01b`
+        fields(peer, id, b"\x88\0\x03x-a\x03a\x01b")
+    }),
+    ("/name", |peer, id| fields(peer, id, b"\x88\0\0\x01a")),
+    ("/letters", |peer, id| fields(peer, id, b"\x08\x03abc")),
+    ("/digits", |peer, id| fields(peer, id, b"\x08\x042000")),
+    ("/head", |peer, id| {
+        // A megabyte of `x: yyy…`.
+        let field = [b"\0\x01x\x7f\x81\x7d".as_slice(), &[b'y'; 16_128]].concat();
+        peer.send(HEADERS, 0, id, b"\x88")?;
+        for _ in 0..64 {
+            peer.send(CONTINUATION, 0, id, &field)?;
+        }
+        peer.send(CONTINUATION, END_HEADERS, id, b"")?;
+        peer.send(DATA, END_STREAM, id, b"x")
+    }),
+];
+
+fn fields(peer: &mut Peer<'_>, id: u32, fields: &[u8]) -> Option<()> {
+    peer.send(HEADERS, END_HEADERS, id, fields)?;
+    peer.send(DATA, END_STREAM, id, b"x")
+}
+
+/// Answers a malformed path as it says and others well, once `together` requests are there.
+fn mixed(together: usize) -> Script {
+    peer(move |peer| {
+        let mut asked = Vec::new();
+        loop {
+            let id = peer.request()?;
+            asked.push((id, peer.path()));
+            if asked.len() < together {
+                continue;
+            }
+            for (id, path) in asked.drain(..) {
+                match MALFORMED.iter().find(|(bad, _)| *bad == path) {
+                    Some((_, malformed)) => malformed(peer, id)?,
+                    None => peer.ok(id, b"well")?,
+                }
+            }
+        }
+    })
+}
+
+/// A server whose first connection answers once `together` requests are there.
+fn server(over_tls: bool, together: usize) -> Server {
+    let build = Server::build().route_in_turn("*", [mixed(together), mixed(1)]);
+    if over_tls {
+        build.tls(tls::server(&["127.0.0.1"], &["h2"])).start()
+    } else {
+        build.start()
+    }
+}
+
+/// The records of these paths in their order.
+fn fetch(server: &Server, paths: &[String], args: &[&str]) -> Vec<Value> {
+    let urls: Vec<_> = paths.iter().map(|path| server.url(path)).collect();
+    let mut fetch = Fetch::jsonl().args(args).stdin(urls.join("\n"));
+    fetch = if urls[0].starts_with("https") {
+        fetch.trusting()
+    } else {
+        fetch.arg("--http2-prior-knowledge")
+    };
+    fetch.run().in_order()
+}
+
+/// Asserts that exactly the malformed answers fail, and that no retry was used up.
+#[track_caller]
+fn assert_each_for_itself(records: &[Value], paths: &[String]) {
+    assert_eq!(records.len(), paths.len());
+    for (record, path) in records.iter().zip(paths) {
+        let is_bad = MALFORMED.iter().any(|(bad, _)| bad == path);
+        let expected = if is_bad {
+            "error protocol/headers"
+        } else {
+            "ok"
+        };
+        assert_eq!(record.verdict(), expected, "{path}: {}", record["error"]);
+        assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{path}");
+    }
+}
+
+/// This many good paths, and a malformed one in their midst.
+fn paths(good: usize, bad: &str) -> Vec<String> {
+    let mut paths: Vec<_> = (0..good).map(|number| format!("/{number}")).collect();
+    paths.insert(good / 2, bad.to_owned());
+    paths
+}
+
+#[test]
+fn c400_a_malformed_answer_over_http_2_costs_none_of_its_neighbours() {
+    for (bad, _) in MALFORMED {
+        for over_tls in [false, true] {
+            let paths = paths(19, bad);
+            let server = server(over_tls, 20);
+            assert_each_for_itself(
+                &fetch(&server, &paths, &["-j", "20", "--retry", "2"]),
+                &paths,
+            );
+        }
+    }
+}
+
+#[test]
+fn c401_many_malformed_answers_cost_none_of_their_neighbours() {
+    let bad = MALFORMED.iter().map(|(bad, _)| (*bad).to_owned()).cycle();
+    let good = (0..10).map(|number| format!("/{number}"));
+    let paths: Vec<_> = good.zip(bad).flat_map(|(good, bad)| [good, bad]).collect();
+    let server = server(false, 20);
+    assert_each_for_itself(&fetch(&server, &paths, &["-j", "20"]), &paths);
+}
+
+#[test]
+fn c402_of_a_body_that_a_neighbour_broke_off_nothing_stays() {
+    let server = Server::build()
+        .route_in_turn(
+            "*",
+            [
+                peer(|peer| {
+                    let mut asked = Vec::new();
+                    for _ in 0..5 {
+                        asked.push((peer.request()?, peer.path()));
+                    }
+                    for (id, path) in &asked {
+                        if path != "/value" {
+                            peer.begin_of(*id, Some(100), b"the first try")?;
+                        }
+                    }
+                    let (id, _) = asked.iter().find(|(_, path)| path == "/value")?;
+                    MALFORMED[0].1(peer, *id)?;
+                    peer.stay_silent();
+                    None
+                }),
+                mixed(1),
+            ],
+        )
+        .start();
+    let paths = paths(4, "/value");
+    for args in [
+        &["--body", "--sha256"][..],
+        &["-o", "out"],
+        &["-o", "out2", "-c"],
+    ] {
+        let records = fetch(&server, &paths, args);
+        assert_each_for_itself(&records, &paths);
+        for (record, path) in records.iter().zip(&paths) {
+            if path == "/value" {
+                continue;
+            }
+            assert_eq!(record["size"], 4, "{record}");
+            if args[0] == "--body" {
+                assert_eq!(record["body"], "well");
+            }
+        }
+    }
+}
+
+#[test]
+fn c403_empty_data_frames_are_data_of_no_length() {
+    let server = Server::always(peer(|peer| {
+        loop {
+            let id = peer.request()?;
+            peer.send(HEADERS, END_HEADERS, id, b"\x88")?;
+            peer.send(DATA, 0, id, b"")?;
+            peer.send(DATA, END_STREAM, id, b"well")?;
+        }
+    }));
+    let paths: Vec<_> = (0..400).map(|number| format!("/{number}")).collect();
+    for jobs in ["1", "20"] {
+        let records = fetch(&server, &paths, &["-j", jobs]);
+        assert_each_for_itself(&records, &paths);
+    }
+}
+
+#[test]
+fn c404_an_answer_without_content_may_have_the_length_of_what_it_leaves_out() {
+    // `content-length: 9`, and an empty DATA that ends the stream.
+    let script = |status: &'static [u8]| {
+        peer(move |peer| {
+            loop {
+                let id = peer.request()?;
+                if peer.path() != "/0" {
+                    peer.ok(id, b"well")?;
+                    continue;
+                }
+                let fields = [status, b"\x0f\x0d\x019"].concat();
+                peer.send(HEADERS, END_HEADERS, id, &fields)?;
+                peer.send(DATA, END_STREAM, id, b"")?;
+            }
+        })
+    };
+    for (status, fields, args) in [
+        (304, b"\x8b".as_slice(), &["--accept", "200,304"][..]),
+        (204, b"\x89", &[]),
+        (200, b"\x88", &["-I"]),
+    ] {
+        let server = Server::always(script(fields));
+        let paths: Vec<_> = (0..10).map(|number| format!("/{number}")).collect();
+        let records = fetch(&server, &paths, args);
+        assert_each_for_itself(&records, &paths);
+        assert_eq!(records[0]["status"], status);
+        assert_eq!(records[0]["size"], 0);
+        assert_eq!(server.connections(), 1);
+    }
+}
