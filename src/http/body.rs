@@ -1,6 +1,7 @@
 //! Reads the body of an answer: decodes, counts and hashes it, and passes it on piece by piece. It is
 //! held in memory only where the record is to contain it.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -16,7 +17,8 @@ use http_body::Body as _;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use reqwest::{Body, Response, Version};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, BufReader, ReadBuf};
+use tokio::task::coop;
 use tokio_util::io::StreamReader;
 
 use super::clock::ExchangeClock;
@@ -35,6 +37,8 @@ pub(super) enum BodyError {
     Read(#[from] reqwest::Error),
     #[error("cannot be decoded as {0}: {1}")]
     Decode(Coding, #[source] io::Error),
+    #[error("cannot be decoded: {0}")]
+    Coded(#[source] io::Error),
     #[error("data follows the end of the {0} stream")]
     Trailing(Coding),
     #[error("Content-Encoding: {0}: not supported")]
@@ -79,34 +83,43 @@ impl std::fmt::Display for Coding {
 /// The value of `Accept-Encoding` for the codings that can be decoded.
 pub const CODINGS: &str = "gzip, deflate, br, zstd";
 
+/// The maximum number of codings of one body.
+const CODINGS_AT_MOST: usize = 5;
+
 impl Coding {
-    /// Returns the one coding of an answer. Stacked and unknown codings are an error.
-    fn of(headers: &HeaderMap) -> Result<Option<Self>, BodyError> {
+    /// Returns the codings of a response in the order in which they were applied. Unknown ones are an error.
+    fn of(headers: &HeaderMap) -> Result<Vec<Self>, BodyError> {
         let values: Vec<_> = headers
             .get_all(CONTENT_ENCODING)
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
             .collect();
-        // Empty elements of a list are ignored (RFC 9110, section 5.6.1.2).
         let values = values.join(",");
-        let codings = values.split(',').map(str::trim);
-        let codings: Vec<_> = codings.filter(|coding| !coding.is_empty()).collect();
-        match codings.join(", ").as_str() {
-            "" | "identity" => Ok(None),
-            "gzip" | "x-gzip" => Ok(Some(Self::Gzip)),
-            "deflate" => Ok(Some(Self::Deflate)),
-            "br" => Ok(Some(Self::Brotli)),
-            "zstd" => Ok(Some(Self::Zstd)),
-            other => Err(BodyError::Coding(other.to_owned())),
+        // Empty elements of a list are ignored (RFC 9110, section 5.6.1.2). `identity` and `none` are no codings, but
+        // servers send them.
+        let names: Vec<_> = values
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !matches!(*name, "" | "identity" | "none"))
+            .collect();
+        let codings: Option<Vec<_>> = names.iter().map(|name| Self::named(name)).collect();
+        codings
+            .filter(|codings| codings.len() <= CODINGS_AT_MOST)
+            .ok_or_else(|| BodyError::Coding(names.join(", ")))
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
         }
     }
 
     /// Returns the decoder for data that begins with the byte `first`.
-    fn decoder<'a>(
-        self,
-        first: u8,
-        coded: impl AsyncBufRead + Unpin + 'a,
-    ) -> Box<dyn AsyncRead + Unpin + 'a> {
+    fn decoder<'a>(self, first: u8, coded: CodedReader<'a>) -> Box<dyn Decoder + 'a> {
         match self {
             Self::Gzip => {
                 let mut decoder = GzipDecoder::new(coded);
@@ -123,6 +136,66 @@ impl Coding {
                 Box::new(decoder)
             }
         }
+    }
+}
+
+/// Data to be decoded.
+type CodedReader<'a> = Box<dyn AsyncBufRead + Unpin + 'a>;
+
+/// A decoder that lends the data it reads from.
+trait Decoder: AsyncRead + Unpin {
+    fn coded(&mut self) -> &mut (dyn AsyncBufRead + Unpin);
+}
+
+macro_rules! impl_decoder {
+    ($($decoder:ident)*) => {$(
+        impl Decoder for $decoder<CodedReader<'_>> {
+            fn coded(&mut self) -> &mut (dyn AsyncBufRead + Unpin) {
+                self.get_mut()
+            }
+        }
+    )*};
+}
+impl_decoder!(BrotliDecoder DeflateDecoder GzipDecoder ZlibDecoder ZstdDecoder);
+
+/// Undoes one coding. Data that follows the end of the coded data is an error. Every error contains a [`BodyError`].
+struct Decoded<'a> {
+    coding: Coding,
+    decoder: Box<dyn Decoder + 'a>,
+}
+
+impl AsyncRead for Decoded<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Decoding a compression bomb does not wait for the network, and would starve the others.
+        let coop = ready!(coop::poll_proceed(cx));
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let is_ours = |error: &io::Error| {
+            let inner = error.get_ref();
+            inner.is_some_and(<dyn Error + Send + Sync>::is::<BodyError>)
+        };
+        match ready!(Pin::new(&mut *this.decoder).poll_read(cx, buffer)) {
+            Err(error) if is_ours(&error) => return Poll::Ready(Err(error)),
+            Err(error) => {
+                let error = BodyError::Decode(this.coding, error);
+                return Poll::Ready(Err(io::Error::other(error)));
+            }
+            Ok(()) if buffer.filled().len() > before => {
+                coop.made_progress();
+                return Poll::Ready(Ok(()));
+            }
+            Ok(()) => {}
+        }
+        let rest = ready!(Pin::new(this.decoder.coded()).poll_fill_buf(cx))?;
+        Poll::Ready(if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(io::Error::other(BodyError::Trailing(this.coding)))
+        })
     }
 }
 
@@ -218,19 +291,17 @@ pub(super) async fn receive(
     clock: &ExchangeClock,
     received: &mut ReceivedBody,
 ) -> Result<(), BodyError> {
-    let coding = if decode {
+    let codings = if decode {
         Coding::of(response.headers())
     } else {
-        Ok(None)
+        Ok(Vec::new())
     };
     let over_http2 = response.version() == Version::HTTP_2;
     let mut body = Body::from(*response);
-    match coding {
-        Ok(None) => receive_plain(&mut body, clock, received).await?,
+    match codings {
+        Ok(codings) if codings.is_empty() => receive_plain(&mut body, clock, received).await?,
         // Boxed, because few need it and every request in flight would have room for it.
-        Ok(Some(coding)) => {
-            Box::pin(receive_coded(&mut body, coding, clock, received)).await?;
-        }
+        Ok(codings) => Box::pin(receive_coded(&mut body, &codings, clock, received)).await?,
         // An answer without content, to HEAD for instance, has nothing to decode, whatever its fields say.
         Err(error) => {
             let data = poll_fn(|cx| poll_data(&mut body, clock, cx)).await;
@@ -287,54 +358,39 @@ async fn receive_plain(
 
 async fn receive_coded(
     body: &mut Body,
-    coding: Coding,
+    codings: &[Coding],
     clock: &ExchangeClock,
     received: &mut ReceivedBody,
 ) -> Result<(), BodyError> {
-    let coded = stream::poll_fn(|cx| poll_data(body, clock, cx)).map_err(io::Error::other);
-    let mut coded = StreamReader::new(coded);
-    let beginning = coded.fill_buf().await;
-    let Some(&first) = beginning
-        .map_err(|error| decoding_error(error, coding))?
-        .first()
-    else {
-        return Ok(());
-    };
-    let mut decoder = coding.decoder(first, &mut coded);
-    let mut buffer = vec![0; DECODED];
-    loop {
-        // Decoding a compression bomb does not wait for the network, and would starve the others.
-        tokio::task::consume_budget().await;
-        match decoder.read(&mut buffer).await {
-            Ok(0) => break,
-            Ok(read) => {
-                let piece = &buffer[..read];
-                if let Some(sink) = received.take(piece)? {
-                    let piece = Bytes::copy_from_slice(piece);
-                    let written = clock.excluding(sink.write(piece)).await;
-                    written.map_err(BodyError::Save)?;
-                }
-            }
-            Err(error) => return Err(decoding_error(error, coding)),
-        }
+    let coded = stream::poll_fn(|cx| poll_data(body, clock, cx))
+        .map_err(|error| io::Error::other(BodyError::Read(error)));
+    let mut reader: CodedReader<'_> = Box::new(StreamReader::new(coded));
+    for &coding in codings.iter().rev() {
+        let Some(&first) = reader.fill_buf().await.map_err(body_error)?.first() else {
+            return Ok(());
+        };
+        let decoder = coding.decoder(first, reader);
+        reader = Box::new(BufReader::with_capacity(
+            DECODED,
+            Decoded { coding, decoder },
+        ));
     }
-    drop(decoder);
-    // The coded data may end before the body does.
-    let rest = coded.fill_buf().await;
-    if rest
-        .map_err(|error| decoding_error(error, coding))?
-        .is_empty()
-    {
-        Ok(())
-    } else {
-        Err(BodyError::Trailing(coding))
+    loop {
+        let piece = reader.fill_buf().await.map_err(body_error)?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let length = piece.len();
+        if let Some(sink) = received.take(piece)? {
+            let piece = Bytes::copy_from_slice(piece);
+            let written = clock.excluding(sink.write(piece)).await;
+            written.map_err(BodyError::Save)?;
+        }
+        reader.consume(length);
     }
 }
 
-/// Tells an error of the connection, wrapped by the reader, from one of the decoder.
-fn decoding_error(error: io::Error, coding: Coding) -> BodyError {
-    match error.downcast::<reqwest::Error>() {
-        Ok(error) => BodyError::Read(error),
-        Err(error) => BodyError::Decode(coding, error),
-    }
+/// Returns the error that a reader of coded data has wrapped.
+fn body_error(error: io::Error) -> BodyError {
+    error.downcast().unwrap_or_else(BodyError::Coded)
 }

@@ -151,6 +151,7 @@ impl Exchange<'_> {
             BodyError::Checksum(error) => return Failure::from(error).into(),
             BodyError::Save(failure) => return failure.into(),
             BodyError::Decode(..)
+            | BodyError::Coded(_)
             | BodyError::Trailing(_)
             | BodyError::Coding(_)
             | BodyError::Transfer(_)

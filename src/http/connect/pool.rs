@@ -303,6 +303,10 @@ fn builder(
         .referer(false)
         // Retries are ours, and reqwest copies every request that it may retry itself.
         .retry(reqwest::retry::never().max_retries_per_request(0))
+        // A user agent must accept folded fields (RFC 9112, section 5.2). Like curl, fetch also takes a blank before
+        // the colon.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connector_layer(layer_fn(move |connector| {

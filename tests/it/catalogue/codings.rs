@@ -69,10 +69,10 @@ cases! {
         bomb("br") => "error too_large/body", "--max-filesize";
     c155_a_bomb_of_zstd_is_too_large ["--compressed", "--max-filesize", "1M"]:
         bomb("zstd") => "error too_large/body", "--max-filesize";
-    c156_a_bomb_within_a_bomb_is_not_unpacked ["--compressed"]:
-        said("gzip, gzip", &coded("gzip", &coded("gzip", PLAIN))) => "error body/body", "gzip, gzip";
+    c156_a_bomb_within_a_bomb_is_too_large ["--compressed", "--max-filesize", "1M"]:
+        said("gzip, br", &coded("br", &coded("gzip", &vec![0; 50_000_000]))) => "error too_large/body", "--max-filesize";
     c157_two_fields_of_codings_are_as_one ["--compressed"]:
-        reply(200, &[("Content-Encoding", "gzip"), ("Content-Encoding", "br")], "x") => "error body/body", "gzip, br";
+        reply(200, &[("Content-Encoding", "gzip"), ("Content-Encoding", "br")], coded("br", &coded("gzip", PLAIN))) => "ok";
     c158_an_unknown_coding_is_not_given_out_raw ["--compressed"]:
         said("compress", b"hello") => "error body/body", "compress";
     c159_a_coding_of_bytes_is_unknown ["--compressed"]:

@@ -84,11 +84,11 @@
 //! - C067 a head without end is no answer
 //! - C068 a status line without end is no answer
 //! - C069 blank lines without end are no answer
-//! - C070 a folded field is no answer
+//! - C070 a folded field is unfolded
 //! - C071 a NUL in a field is no answer
 //! - C072 an escape in a field is no answer
 //! - C073 a carriage return in a field is no answer
-//! - C074 a blank before the colon is no answer
+//! - C074 a blank before the colon is cut
 //! - C075 a field without a name is no answer
 //! - C076 a field without a colon is no answer
 //! - C077 an answer of HTTP/0.9 is no answer
@@ -182,7 +182,7 @@
 //! - C153 a bomb of deflate is too large
 //! - C154 a bomb of brotli is too large
 //! - C155 a bomb of zstd is too large
-//! - C156 a bomb within a bomb is not unpacked
+//! - C156 a bomb within a bomb is too large
 //! - C157 two fields of codings are as one
 //! - C158 an unknown coding is not given out raw
 //! - C159 a coding of bytes is unknown

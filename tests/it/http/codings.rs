@@ -73,6 +73,43 @@ fn every_offered_coding_is_decoded() {
 }
 
 #[test]
+fn stacked_codings_are_decoded_in_reverse_order_up_to_five() {
+    let plain = "hello, hello, hello ".repeat(5000);
+    for (value, applied, ok) in [
+        ("gzip, identity", &["gzip"][..], true),
+        ("none", &[], true),
+        ("", &[], true),
+        ("identity, , none", &[], true),
+        ("deflate, gzip", &["deflate", "gzip"], true),
+        ("br,zstd , gzip", &["br", "zstd", "gzip"], true),
+        ("gzip, gzip, gzip, gzip, gzip", &["gzip"; 5], true),
+        ("gzip, gzip, gzip, gzip, gzip, gzip", &["gzip"; 6], false),
+        ("gzip, unheard-of", &["gzip"], false),
+    ] {
+        let body = applied
+            .iter()
+            .fold(plain.clone().into_bytes(), |body, coding| {
+                coded(coding, &body)
+            });
+        let record = fetched(value, &body, &["--compressed", "--body"]);
+        if ok {
+            assert_eq!(record.verdict(), "ok", "{value}: {}", record["error"]);
+            assert_eq!(record["body"], plain, "{value}");
+        } else {
+            assert_eq!(record.verdict(), "error body/body", "{value}");
+        }
+    }
+}
+
+#[test]
+fn data_after_the_end_of_any_coding_is_an_error() {
+    let inner = [coded("deflate", b"hello"), b"more".to_vec()].concat();
+    let record = fetched("deflate, gzip", &coded("gzip", &inner), &["--compressed"]);
+    assert_eq!(record.verdict(), "error body/body");
+    assert!(record.message().contains("deflate"), "{}", record.message());
+}
+
+#[test]
 fn raw_deflate_is_decoded_as_browsers_do() {
     let record = fetched(
         "deflate",
