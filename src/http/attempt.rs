@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::clock::Timing;
+use super::cookies::Cookies;
 use super::redirect;
 use crate::model::error::{Failure, Phase};
 use crate::model::outcome::{Answer, Attempt};
@@ -22,6 +23,8 @@ pub struct AttemptState {
     /// longer sent, not even after a redirect back to it.
     pub(super) left_origin: bool,
     pub(super) redirects: u32,
+    /// What the redirects so far have set.
+    pub(super) cookies: Cookies,
     /// Whether an exchange before the last one sent a request.
     sent: bool,
     /// Time in flight before the last exchange.
@@ -40,6 +43,7 @@ impl AttemptState {
             body: request.body.clone(),
             left_origin: false,
             redirects: 0,
+            cookies: Cookies::default(),
             sent: false,
             spent: Duration::ZERO,
             timing: None,

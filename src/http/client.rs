@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use reqwest::header::RANGE;
+use reqwest::header::{HeaderMap, RANGE};
 use reqwest::{Response, StatusCode, Version};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -30,8 +30,8 @@ use crate::model::saved_file::SaveTarget;
 enum Exchanged {
     /// The answer is there in full.
     Complete,
-    /// The answer is a redirect to follow.
-    Redirect(StatusCode, Arc<Url>),
+    /// The answer is a redirect to follow, with these headers.
+    Redirect(StatusCode, Arc<Url>, HeaderMap),
 }
 
 /// An exchange that has ended.
@@ -144,7 +144,8 @@ impl Client {
         };
         state.timing = Some(clock.timing());
         let (failure, connection_broken) = match result? {
-            Ok(Exchanged::Redirect(status, target)) => {
+            Ok(Exchanged::Redirect(status, target, headers)) => {
+                state.cookies.store(&state.url, &headers);
                 return Some(SingleExchange {
                     result: ExchangeResult::Redirected(status, target),
                     connection_broken: false,
@@ -215,7 +216,7 @@ impl Client {
     fn begin(
         &self,
         exchange: &Exchange<'_>,
-        head: ResponseHead,
+        mut head: ResponseHead,
         partial: &mut PartialAnswer,
     ) -> Result<ControlFlow<Exchanged, PendingBody>, ExchangeError> {
         let clock = exchange.clock;
@@ -226,7 +227,10 @@ impl Client {
         check_head(head.response.headers())?;
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             let target = Arc::new(exchange.redirect_target(&head.response)?);
-            return Ok(ControlFlow::Break(Exchanged::Redirect(status, target)));
+            let headers = std::mem::take(head.response.headers_mut());
+            return Ok(ControlFlow::Break(Exchanged::Redirect(
+                status, target, headers,
+            )));
         }
         clock.set_phase(Phase::Body);
         let accepted = self.options.accept.contains(status.as_u16());

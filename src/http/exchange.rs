@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RANGE};
+use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -82,6 +82,15 @@ impl Exchange<'_> {
             redirect::target(&self.state.url, status, headers, https_only)
         };
         followed.map_err(|error| Failure::new(Kind::Redirect, Phase::Headers, error.to_string()))
+    }
+
+    /// Whether the user has given the Host header, which the stack can send over HTTP/1.1 only: over HTTP/2 it would
+    /// stand beside the `:authority` of the URL (RFC 9113, section 8.3.1, forbids that they differ).
+    pub(super) fn names_host(&self) -> bool {
+        self.options.versions == Versions::Negotiated
+            && self.state.url.scheme() == "https"
+            && !self.state.left_origin
+            && self.request.headers.contains_key(HOST)
     }
 
     /// Returns what is computed and checked of the body.

@@ -63,8 +63,8 @@ impl ConnectionFault {
         {
             return Self::Broken;
         }
-        if causes(error).any(spoke_first) {
-            return Self::Malformed;
+        if came_before_request(error) {
+            return Self::Closed;
         }
         if let Some(error) = last_io(error) {
             return match error.raw_os_error() {
@@ -88,9 +88,10 @@ impl ConnectionFault {
     }
 }
 
-/// Whether the server sent something before any request. hyper shows that in its text only.
-fn spoke_first(cause: &(dyn Error + 'static)) -> bool {
-    cause.is::<hyper::Error>() && cause.to_string().contains("unexpected message")
+/// Whether the server sent something before the request was sent. hyper shows that in its text only.
+pub(super) fn came_before_request(error: &reqwest::Error) -> bool {
+    causes(error)
+        .any(|cause| cause.is::<hyper::Error>() && cause.to_string().contains("unexpected message"))
 }
 
 /// Whether the connection ended with the request in its queue. hyper shows that in its text only.
@@ -195,9 +196,6 @@ fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
 fn library_words(text: &str) -> Option<&'static str> {
     Some(match text {
         "tls handshake eof" => "connection closed during the TLS handshake",
-        "received unexpected message from connection" => {
-            "the server sent data before any request: it does not speak HTTP"
-        }
         "tunnel error: unsuccessful" => "the proxy refused to connect",
         "tunnel error: proxy authorization required" => {
             "the proxy requires a login: write --proxy http://NAME:PASSWORD@HOST:PORT"
@@ -354,6 +352,7 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
+            _ if came_before_request(error) => "the server sent something before the request",
             _ => "connection closed before a response",
         }
         .to_owned();

@@ -10,6 +10,7 @@ mod body;
 mod client;
 mod clock;
 mod connect;
+mod cookies;
 mod exchange;
 mod failure;
 mod options;

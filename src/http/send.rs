@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, Version};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue,
+};
+use reqwest::{Method, Response, StatusCode, Version};
 use tokio::time::sleep;
 use url::{Position, Url};
 
@@ -24,6 +26,10 @@ const REFUSALS: u32 = 8;
 
 /// How many of these times the request is sent again at once.
 const REFUSALS_AT_ONCE: u32 = 3;
+
+/// How often a request is sent on another connection because the server sent something before the request was sent.
+/// hyper gives the connection up then, although it may have been the response. Whether the request is faster is a race.
+const EARLY_RESPONSES: u32 = 3;
 
 /// By how much each pause exceeds the one before.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -88,12 +94,22 @@ impl Sender {
         } else {
             self.clients.with_many_headers(url)?
         };
-        let mut client = pooled.client.clone();
+        let mut client = if exchange.names_host() {
+            self.clients.http1()?
+        } else {
+            pooled.client.clone()
+        };
         let mut refusals = 0;
+        let mut early_responses = 0;
         let mut is_last = false;
         loop {
             let sent = self.execute(&client, exchange, part).await;
             let error = match sent.map(Box::new) {
+                Ok(response) if Self::is_farewell(&response, exchange) && !is_last => {
+                    client = self.clients.unpooled()?;
+                    is_last = true;
+                    continue;
+                }
                 Ok(response) => {
                     // An answer on a kept connection tells nothing new.
                     if clock.opened_connection() || response.version() == Version::HTTP_2 {
@@ -113,12 +129,27 @@ impl Sender {
                 };
                 continue;
             }
+            // The request was not sent, so any method may be sent again.
+            if failure::came_before_request(&error) && early_responses < EARLY_RESPONSES {
+                early_responses += 1;
+                client = self.clients.unpooled()?;
+                continue;
+            }
             match self.alternative(&error, &pooled, exchange)? {
                 Some(alternative) if !is_last => client = alternative,
                 _ => return Err(error),
             }
             is_last = true;
         }
+    }
+
+    /// Whether `response` is that of a server that closes an idle connection, and does not know the request yet
+    /// (RFC 9110, section 15.5.9).
+    fn is_farewell(response: &Response, exchange: &Exchange<'_>) -> bool {
+        response.status() == StatusCode::REQUEST_TIMEOUT
+            && response.version() != Version::HTTP_2
+            && exchange.state.method.is_idempotent()
+            && !exchange.clock.opened_connection()
     }
 
     /// Returns the client to try once more with, where a kept connection or the version of HTTP is
@@ -189,6 +220,9 @@ impl Sender {
             if let Some(authorization) = &request.authorization {
                 headers.insert(AUTHORIZATION, authorization.clone());
             }
+        }
+        if let Some(cookie) = state.cookies.header(&state.url, headers.get(COOKIE)) {
+            headers.insert(COOKIE, cookie);
         }
         if let Some(body) = &state.body {
             if let Some(content_type) = &body.content_type {

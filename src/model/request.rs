@@ -72,7 +72,7 @@ pub enum RequestError {
 ///
 /// The header cannot be sent, or `fetch` sets it itself.
 pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestError> {
-    const OURS: [HeaderName; 7] = [
+    const OURS: [HeaderName; 8] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
         header::PROXY_AUTHORIZATION,
@@ -80,6 +80,7 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Requ
         header::TRAILER,
         header::TRANSFER_ENCODING,
         header::UPGRADE,
+        HeaderName::from_static("http2-settings"),
     ];
     let name = HeaderName::try_from(name.trim()).map_err(|_| RequestError::Name)?;
     if OURS.contains(&name) {

@@ -9,8 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::model::origin::OriginId;
+
+/// How long a handshake may take before one of the requests that wait for it opens another connection. A server may
+/// never answer one connection, and every other one. Far servers take longer and get a few connections more.
+const STALL: Duration = Duration::from_millis(250);
 
 /// How long the pool may take to hand over an established connection.
 const HANDOVER: Duration = Duration::from_millis(50);
@@ -18,11 +23,19 @@ const HANDOVER: Duration = Duration::from_millis(50);
 /// What is known of an origin.
 enum Known {
     /// Its first connection is being opened.
-    Opening(Arc<Notify>),
+    Opening(Opening),
     /// Its connections carry one request at a time.
     Http1,
     /// Its connections carry many requests.
     Http2,
+}
+
+/// Connections that are being opened to an origin of which nothing is known.
+struct Opening {
+    /// Notified when one of them is established, or fails.
+    done: Arc<Notify>,
+    /// When the next one may be opened.
+    next: Instant,
 }
 
 /// What is known of all origins.
@@ -48,21 +61,34 @@ impl FirstHandshakes {
         loop {
             let wait = {
                 let mut known = self.known();
-                match known.get(&origin) {
-                    Some(Known::Opening(done)) => Some(done.clone().notified_owned()),
+                match known.get_mut(&origin) {
+                    Some(Known::Opening(opening)) if opening.next <= Instant::now() => {
+                        opening.next = Instant::now() + STALL;
+                        let done = opening.done.clone();
+                        return self.permit_with(origin, Some(done));
+                    }
+                    Some(Known::Opening(opening)) => {
+                        Some((opening.done.clone().notified_owned(), opening.next))
+                    }
                     Some(Known::Http1) => return self.permit_with(origin, None),
                     Some(Known::Http2) if has_waited => None,
                     Some(Known::Http2) | None => {
                         let done = Arc::<Notify>::default();
-                        known.insert(origin, Known::Opening(done.clone()));
+                        let opening = Opening {
+                            done: done.clone(),
+                            next: Instant::now() + STALL,
+                        };
+                        known.insert(origin, Known::Opening(opening));
                         return self.permit_with(origin, Some(done));
                     }
                 }
             };
             has_waited = wait.is_some();
             match wait {
-                Some(done) => done.await,
-                None => tokio::time::sleep(HANDOVER).await,
+                Some((done, next)) => {
+                    let _ = timeout_at(next, done).await;
+                }
+                None => sleep(HANDOVER).await,
             }
         }
     }
@@ -88,9 +114,16 @@ impl HandshakePermit {
         };
         let mut known = self.handshakes.known();
         match now_known {
-            Some(protocol) => known.insert(self.origin, protocol),
-            None => known.remove(&self.origin),
-        };
+            Some(protocol) => {
+                known.insert(self.origin, protocol);
+            }
+            // Another connection may have been established meanwhile.
+            None => {
+                if let Some(Known::Opening(_)) = known.get(&self.origin) {
+                    known.remove(&self.origin);
+                }
+            }
+        }
         drop(known);
         done.notify_waiters();
     }
@@ -106,7 +139,6 @@ impl Drop for HandshakePermit {
 mod tests {
     use super::*;
     use futures::FutureExt as _;
-    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn the_others_wait_for_the_handshake_of_the_first() {
@@ -134,6 +166,22 @@ mod tests {
                 "{http2}"
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_one_stalls_the_others_open_one_more_at_a_time() {
+        let handshakes = FirstHandshakes::default();
+        let start = Instant::now();
+        let stalled = handshakes.permit(OriginId::from(1)).await;
+        let second = handshakes.permit(OriginId::from(1)).await;
+        assert_eq!(start.elapsed().as_millis(), STALL.as_millis());
+        let mut third = Box::pin(handshakes.permit(OriginId::from(1)));
+        assert!((&mut third).now_or_never().is_none());
+        second.succeeded(false);
+        assert!((&mut third).now_or_never().is_some(), "HTTP/1.1 is known");
+        drop(stalled);
+        let fourth = handshakes.permit(OriginId::from(1)).now_or_never();
+        assert!(fourth.is_some(), "what is known stays known");
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@
 //! - C026 on return to the first origin the secrets stay behind
 //! - C027 a server does not choose who we log in as
 //! - C028 userinfo in a location is shown in no format
-//! - C029 a cookie that was set is sent to no one
+//! - C029 a cookie that was set is sent to no other input
 //! - C030 no one is told where we come from
 //! - C031 a challenge is answered with nothing that was not sent before
 //! - C032 a host header stays with its origin
@@ -296,6 +296,21 @@
 //! - C402 of a body that a neighbour broke off nothing stays
 //! - C403 empty DATA frames are data of no length
 //! - C404 an answer without content may have the length of what it leaves out
+//!
+//! # Answers that must not be lost
+//!
+//! - C405 an answer before the request is the answer or a lost connection
+//! - C406 a 408 on a kept connection is no answer
+//! - C407 a 408 on a fresh connection is an answer
+//!
+//! # Cookies
+//!
+//! - C408 a page that sets a cookie and expects it is reached
+//! - C409 a cookie goes to no other host of the chain
+//!
+//! # Handshakes
+//!
+//! - C410 a handshake that stalls costs its own request and no other
 
 mod bodies;
 mod case;

@@ -1,12 +1,18 @@
 //! Answers that break the HTTP/2 connection that they share with others, and what becomes of the others.
 
+use std::{net::TcpListener, thread};
+
 use serde_json::Value;
 
+use super::unharmed;
 use crate::support::{
     Fetch, Script, Server,
-    http2::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Peer, peer},
+    http2::{self, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, Peer, peer},
+    ok,
     record::RecordExt as _,
     tls,
+    tunnel::{carry, dial},
+    with_time_enough,
 };
 
 /// A malformed answer.
@@ -217,5 +223,50 @@ fn c404_an_answer_without_content_may_have_the_length_of_what_it_leaves_out() {
         assert_eq!(records[0]["status"], status);
         assert_eq!(records[0]["size"], 0);
         assert_eq!(server.connections(), 1);
+    }
+}
+
+/// Accepts connections for `server`, and never answers the first one.
+fn stalling(server: &Server) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, behind) = (listener.local_addr().unwrap().port(), server.port());
+    thread::spawn(move || {
+        let mut connections = listener.incoming().map(Result::unwrap);
+        let _first = connections.next();
+        for mut tcp in connections {
+            thread::spawn(move || {
+                dial(behind).map(|mut tcp_behind| carry(&mut tcp, &mut tcp_behind))
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn c410_a_handshake_that_stalls_costs_its_own_request_and_no_other() {
+    for protocols in [&["h2"][..], &["http/1.1"]] {
+        let server = Server::build()
+            .tls(tls::server(&["127.0.0.1"], protocols))
+            .otherwise(http2::answer(b"unharmed").run(unharmed))
+            .start();
+        let healthy = Server::always(ok("x"));
+        let port = stalling(&server);
+        let urls: String = (0..20)
+            .map(|number| format!("https://127.0.0.1:{port}/{number}\n"))
+            .collect();
+        let record = with_time_enough(|limit| {
+            let out = Fetch::jsonl()
+                .trusting()
+                .args(["-j", "20", "-t", &limit.to_string()])
+                .stdin(urls.clone() + &healthy.list(200))
+                .run();
+            let records = out.in_order();
+            let failed = |record: &&Value| record["outcome"] != "ok";
+            let failed: Vec<_> = records.iter().filter(failed).cloned().collect();
+            (failed.len() <= 1).then_some(failed)
+        });
+        for record in record {
+            assert_eq!(record.verdict(), "error timeout/connect");
+        }
     }
 }

@@ -151,7 +151,7 @@ fn c028_userinfo_in_a_location_is_shown_in_no_format() {
 }
 
 #[test]
-fn c029_a_cookie_that_was_set_is_sent_to_no_one() {
+fn c029_a_cookie_that_was_set_is_sent_to_no_other_input() {
     let server = Server::build()
         .route(
             "/a",
@@ -163,8 +163,47 @@ fn c029_a_cookie_that_was_set_is_sent_to_no_one() {
         )
         .otherwise(ok("x"))
         .start();
-    beside(Fetch::jsonl(), &server.url("/a"), "ok");
-    assert_eq!(server.requests()[1].header("cookie"), None);
+    let list = format!("{}\n{}\n", server.url("/a"), server.url("/c"));
+    Fetch::jsonl().arg("-j1").stdin(list).run().exits(0);
+    let requests = server.requests();
+    let cookies: Vec<_> = requests
+        .iter()
+        .map(|request| (request.target.as_str(), request.header("cookie")))
+        .collect();
+    assert_eq!(cookies, [("/a", None), ("/b", Some("a=b")), ("/c", None)]);
+}
+
+#[test]
+fn c408_a_page_that_sets_a_cookie_and_expects_it_is_reached() {
+    let seen = Script::new().run(|request, stream| {
+        let answer = if request.header("cookie") == Some("own=1; seen=1") {
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        } else {
+            "HTTP/1.1 302 X\r\nLocation: /a\r\nSet-Cookie: seen=1\r\nContent-Length: 0\r\n\r\n"
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let server = Server::always(seen);
+    let fetch = Fetch::jsonl().args(["-H", "Cookie: own=1", "--retry", "1"]);
+    let record = beside(fetch, &server.url("/a"), "ok");
+    assert_eq!(record["redirects"], 1);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn c409_a_cookie_goes_to_no_other_host_of_the_chain() {
+    let second = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    let there = second.url_as("127.0.0.2", "/b");
+    let first = Server::always(reply(
+        302,
+        &[("Location", there.as_str()), ("Set-Cookie", "a=b; Path=/")],
+        "",
+    ));
+    beside(Fetch::jsonl(), &first.url("/a"), "ok");
+    assert_eq!(second.request().header("cookie"), None);
 }
 
 #[test]
