@@ -34,7 +34,11 @@ const OF_CARGO: [&str; 8] = [
 ];
 
 /// Options of curl, in the table for people who know it.
-const OF_CURL: [&str; 3] = ["--remote-name-all", "--retry-all-errors", "--retry-connrefused"];
+const OF_CURL: [&str; 3] = [
+    "--remote-name-all",
+    "--retry-all-errors",
+    "--retry-connrefused",
+];
 
 /// Options of the engines, in `examples`.
 const OF_ENGINES: [&str; 5] = ["--array", "--files", "--for", "--retries", "--sshlogin"];
