@@ -294,6 +294,7 @@
 //! - C300 a password in a line that is too long is not shown
 //! - C301 a secret in the place of a key or a method is not shown
 //! - C302 a JSON line behind blanks of any kind is one
+//! - C303 names that are one to some file system are two files
 
 mod bodies;
 mod case;

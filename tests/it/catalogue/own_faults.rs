@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{CANARY, Fetch, Server, ok, record::RecordExt as _};
+use crate::support::{CANARY, Fetch, Folder, Server, ok, record::RecordExt as _};
 
 /// The record of a line, read together with healthy lines before and after it. The harness searches the output for
 /// the secret.
@@ -112,5 +112,34 @@ fn c302_a_json_line_behind_blanks_of_any_kind_is_one() {
             r#"{blanks}{{"url":"http://h/","body":"{CANARY}","nope":1}}"#
         ));
         assert!(!record.text("url").contains("body"), "{record}");
+    }
+}
+
+#[test]
+fn c303_names_that_are_one_to_some_file_system_are_two_files() {
+    let server = Server::always(ok("x"));
+    for (one, other) in [
+        ("ß", "ẞ"),
+        ("ss", "ẞ"),
+        ("ẞ", "SS"),
+        ("ﬆ", "ST"),
+        ("\u{390}", "\u{1fd3}"),
+    ] {
+        let folder = Folder::new();
+        let line = |name: &str, n: u32| {
+            format!(
+                "{{\"url\":\"{}\",\"name\":\"{name}\"}}\n",
+                server.url(&format!("/{n}"))
+            )
+        };
+        let list = line(one, 0) + &line("neighbour", 1) + &line(other, 2);
+        let records = folder.fetch().stdin(list).run().exits(0).in_order();
+        assert_eq!(
+            (&records[0]["file"], &records[1]["file"]),
+            (&one.into(), &"neighbour".into())
+        );
+        let file = records[2].text("file");
+        assert!(file.starts_with(&format!("{other}-")), "{file}");
+        assert_eq!(folder.tree().len(), 3);
     }
 }
