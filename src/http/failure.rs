@@ -129,10 +129,20 @@ pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
         .is_some_and(|error| error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
+/// What [`is_head_too_large`] means to a user.
+const HEAD_TOO_LARGE: &str =
+    "the head of the answer (at most 256 KiB and 5,000 fields) or its Content-Length is too large";
+
 /// Whether the head of the answer has more fields than the parser has room for.
 pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
-    // hyper shows that in its text only.
-    find::<hyper::Error>(error)
+    causes(error).any(is_head_too_large)
+}
+
+/// Whether hyper found a head too large, or its Content-Length, of which the two highest numbers have another
+/// meaning to it. It shows that in its text only.
+fn is_head_too_large(cause: &(dyn Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<hyper::Error>()
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
 
@@ -266,7 +276,11 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     }
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
-        let text = plain(cause);
+        let text = if is_head_too_large(cause) {
+            HEAD_TOO_LARGE.to_owned()
+        } else {
+            plain(cause)
+        };
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");

@@ -244,7 +244,10 @@ impl Printer {
                 self.write()?;
             }
             if !more {
-                return Ok(());
+                return match &self.outputs.journal {
+                    Some(journal) => Ok(journal.verify()?),
+                    None => Ok(()),
+                };
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);

@@ -51,7 +51,7 @@ impl RunError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Journal(JournalError::Write(..))
+            Self::Journal(JournalError::Write(..) | JournalError::Lost(..))
             | Self::Output(..)
             | Self::Descriptors(_)
             | Self::System(_) => Exit::CannotGoOn,

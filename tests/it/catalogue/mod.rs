@@ -295,6 +295,9 @@
 //! - C301 a secret in the place of a key or a method is not shown
 //! - C302 a JSON line behind blanks of any kind is one
 //! - C303 names that are one to some file system are two files
+//! - C304 a journal that is lost during the run is noticed
+//! - C305 a Retry-After beyond all numbers is a year
+//! - C306 a length of the highest number is not blamed on the head alone
 
 mod bodies;
 mod case;

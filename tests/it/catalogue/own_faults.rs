@@ -1,8 +1,15 @@
 //! What `fetch` itself must not make of odd lists, bodies, outputs and systems.
 
+use std::fs;
+
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{CANARY, Fetch, Folder, Server, ok, record::RecordExt as _};
+use super::{answered, raw};
+use crate::support::{
+    CANARY, Fetch, Folder, Gate, JOURNAL, Script, Server, journal::BOTH, ok,
+    record::RecordExt as _, reply,
+};
 
 /// The record of a line, read together with healthy lines before and after it. The harness searches the output for
 /// the secret.
@@ -141,5 +148,95 @@ fn c303_names_that_are_one_to_some_file_system_are_two_files() {
         let file = records[2].text("file");
         assert!(file.starts_with(&format!("{other}-")), "{file}");
         assert_eq!(folder.tree().len(), 3);
+    }
+}
+
+#[test]
+fn c304_a_journal_that_is_lost_during_the_run_is_noticed() {
+    let lose: [(&str, fn(&Folder)); 4] = [
+        ("was removed", |folder| {
+            fs::remove_file(folder.beside(JOURNAL)).unwrap()
+        }),
+        ("was replaced", |folder| {
+            fs::write(folder.beside("other"), "").unwrap();
+            fs::rename(folder.beside("other"), folder.beside(JOURNAL)).unwrap();
+        }),
+        ("was changed", |folder| {
+            let journal = fs::OpenOptions::new()
+                .write(true)
+                .open(folder.beside(JOURNAL));
+            journal.unwrap().set_len(0).unwrap();
+        }),
+        ("was changed", |folder| {
+            let journal = fs::OpenOptions::new()
+                .append(true)
+                .open(folder.beside(JOURNAL));
+            std::io::Write::write_all(&mut journal.unwrap(), b"notes").unwrap();
+        }),
+    ];
+    for (said, lose) in lose {
+        for run in BOTH {
+            let gate = Gate::new();
+            let last = Script::new()
+                .wait(&gate)
+                .send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+            let server = Server::build().route("/2", last).otherwise(ok("x")).start();
+            let folder = Folder::new();
+            let mut run = run(&folder)
+                .args(["-j1", "-"])
+                .stdin(server.list(3))
+                .spawn();
+            run.record();
+            run.record();
+            lose(&folder);
+            gate.open();
+            let out = run.wait().exits(3);
+            assert!(
+                out.stderr().contains(JOURNAL) && out.stderr().contains(said),
+                "{}",
+                out.stderr()
+            );
+            // Everybody's record is on standard output all the same.
+            let mut records = out.records().into_iter();
+            assert!(records.all(|record| record["outcome"] == "ok"));
+            if let Ok(journal) = fs::OpenOptions::new()
+                .write(true)
+                .open(folder.beside(JOURNAL))
+            {
+                journal.set_len(0).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn c305_a_retry_after_beyond_all_numbers_is_a_year() {
+    for seconds in ["31536001", "18446744073709551615", "18446744073709551616"] {
+        let server = Server::build()
+            .route("/1", reply(503, &[("Retry-After", seconds)], ""))
+            .start();
+        let neighbour = Server::always(ok("x"));
+        let list = neighbour.url("/0\n") + &server.url("/1\n") + &neighbour.url("/2\n");
+        let mut run = Fetch::jsonl()
+            .args(["-v", "--retry", "1", "--retry-max-delay", "0", "-"])
+            .stdin(list)
+            .spawn();
+        for _ in 0..2 {
+            assert_eq!(run.record()["outcome"], "ok");
+        }
+        run.stderr.wait_for("attempt 2 in 31536000.000s");
+        run.signal(Signal::INT);
+        assert_eq!(run.wait().exits(130).lines().len(), 3);
+    }
+}
+
+#[test]
+fn c306_a_length_of_the_highest_number_is_not_blamed_on_the_head_alone() {
+    for length in ["18446744073709551614", "18446744073709551615"] {
+        let script = raw(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nx"
+        ));
+        let record = answered(script, &[], "error protocol/headers");
+        assert!(record.message().contains("Content-Length"), "{record}");
     }
 }
