@@ -28,6 +28,7 @@ use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::options::{HttpOptions, Versions};
 use crate::model::body_sink::BodyStore;
+use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
@@ -76,11 +77,18 @@ struct ClientSetup {
     pool: PoolLimits,
     store: Option<Arc<dyn BodyStore>>,
     shared: SharedParts,
+    budget: BodyBudget,
 }
 
 impl ClientSetup {
     fn client(self) -> Result<Client, ClientError> {
-        Client::new(self.options, self.pool, self.store, self.shared)
+        Client::new(
+            self.options,
+            self.pool,
+            self.store,
+            self.shared,
+            self.budget,
+        )
     }
 }
 
@@ -110,6 +118,7 @@ impl Workers {
             options,
             pool,
             store,
+            budget: BodyBudget::default(),
         };
         Ok(Self {
             first: setup.clone().client()?,

@@ -298,6 +298,10 @@
 //! - C304 a journal that is lost during the run is noticed
 //! - C305 a Retry-After beyond all numbers is a year
 //! - C306 a length of the highest number is not blamed on the head alone
+//! - C307 bodies that wait for a reader have a bound in all
+//! - C308 a body of control characters is no text
+//! - C309 a body larger than the bound arrives
+//! - C310 a reader that pauses lets no body time out
 
 mod bodies;
 mod case;

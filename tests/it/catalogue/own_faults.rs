@@ -1,14 +1,19 @@
 //! What `fetch` itself must not make of odd lists, bodies, outputs and systems.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    thread,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{answered, raw};
 use crate::support::{
-    CANARY, Fetch, Folder, Gate, JOURNAL, Script, Server, journal::BOTH, ok,
-    record::RecordExt as _, reply,
+    CANARY, Fetch, Folder, Gate, JOURNAL, Running, Script, Server, journal::BOTH, ok,
+    record::RecordExt as _, reply, with_time_enough,
 };
 
 /// The record of a line, read together with healthy lines before and after it. The harness searches the output for
@@ -238,5 +243,106 @@ fn c306_a_length_of_the_highest_number_is_not_blamed_on_the_head_alone() {
         ));
         let record = answered(script, &[], "error protocol/headers");
         assert!(record.message().contains("Content-Length"), "{record}");
+    }
+}
+
+/// The size of the largest body that `--body` shows by default.
+const LARGE: usize = 16 << 20;
+
+/// Fetches ten large bodies at a time into a pipe, from which nothing is read before all have begun and `pause` is over.
+/// Returns the beginnings of the lines; `look` sees the run before each is read.
+fn paused(args: &[&str], pause: impl FnOnce(), mut look: impl FnMut(&Running)) -> Vec<String> {
+    let server = Server::always(ok(vec![0; LARGE]));
+    let mut run = Fetch::new()
+        .args(["-w", "%{outcome} %{error} %{body_base64}", "-j", "10"])
+        .args(args)
+        .arg("-")
+        .stdin(server.list(10))
+        .spawn();
+    let mut lines = BufReader::new(run.take_stdout());
+    server.wait_for_requests(10);
+    pause();
+    let mut beginnings = Vec::new();
+    for _ in 0..10 {
+        look(&run);
+        let mut line = Vec::new();
+        lines.read_until(b'\n', &mut line).unwrap();
+        line.truncate(80);
+        beginnings.push(String::from_utf8(line).unwrap());
+    }
+    run.wait();
+    beginnings
+}
+
+#[test]
+#[ignore = "slow; .ci/run runs it"]
+fn c307_bodies_that_wait_for_a_reader_have_a_bound_in_all() {
+    for args in [&[][..], &["--ordered"]] {
+        let mut peak = 0;
+        let lines = paused(args, || {}, |run| peak = run.peak_memory());
+        assert!(
+            lines.iter().all(|line| line.starts_with("ok  AAAA")),
+            "{lines:?}"
+        );
+        // 64 MiB, a body over it, the lines that are being made of one, and what the allocator keeps for a while. All ten
+        // are 160 MiB, and 960 MiB as JSON text.
+        assert!(peak < 320 * 1024, "{peak} KiB");
+    }
+}
+
+#[test]
+fn c308_a_body_of_control_characters_is_no_text() {
+    for (body, is_text) in [
+        (&b"\0\0\0\0\0\0\0\0"[..], false),
+        (b"U\0T\0F\0-\x001\x006\0", false),
+        (b"\x1b[31mred\x1b[0m on a screen", true),
+        (b"\t1\r\n\t2\r\n", true),
+    ] {
+        let record = answered(
+            raw([b"HTTP/1.1 200 OK\r\n\r\n", body].concat()),
+            &["--body"],
+            "ok",
+        );
+        assert_eq!(record["body"].is_string(), is_text, "{record}");
+        assert_eq!(record["body_base64"].is_string(), !is_text, "{record}");
+    }
+}
+
+#[test]
+fn c309_a_body_larger_than_the_bound_arrives() {
+    let server = Server::build()
+        .route("/1", ok(vec![0; 5 * LARGE]))
+        .route("/2", ok(vec![0; 5 * LARGE]))
+        .otherwise(ok("unharmed"))
+        .start();
+    let out = Fetch::new()
+        .args(["-w", "%{index} %{outcome} %{size}"])
+        .args(["--body", "--max-filesize", "100M", "-j4", "-"])
+        .stdin(server.list(4))
+        .run()
+        .exits(0);
+    let mut lines = out.lines();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        ["0 ok 8", "1 ok 83886080", "2 ok 83886080", "3 ok 8"]
+    );
+}
+
+#[test]
+#[ignore = "slow; .ci/run runs it"]
+fn c310_a_reader_that_pauses_lets_no_body_time_out() {
+    for args in [&[][..], &["--ordered"]] {
+        with_time_enough(|limit| {
+            let time = limit.to_string();
+            let args = [args, &["-t", &time, "--read-timeout", &time]].concat();
+            // The pause is what is tested.
+            let pause = || thread::sleep(Duration::from_millis(limit.milliseconds(200)));
+            let lines = paused(&args, pause, |_| {});
+            lines
+                .iter()
+                .all(|line| line.starts_with("ok "))
+                .then_some(())
+        });
     }
 }
