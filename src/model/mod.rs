@@ -15,3 +15,4 @@ pub mod request;
 pub mod saved_file;
 pub mod status_set;
 pub mod text;
+pub mod thread_pool;

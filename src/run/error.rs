@@ -43,7 +43,13 @@ pub enum RunError {
     Merge(#[from] MergeError),
     /// The system provides no thread, no event loop or no signal handler.
     #[error("cannot start a thread, an event loop or a signal handler: {}", plain(.0))]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 impl RunError {

@@ -143,16 +143,16 @@ pub(in crate::http) struct SharedParts {
 }
 
 impl SharedParts {
-    /// Sets up TLS and the resolver.
+    /// Sets up TLS and the resolver, which looks up so many names at a time.
     ///
     /// # Errors
     ///
     /// The TLS library rejects the options.
-    pub(in crate::http) fn new(options: &HttpOptions) -> Result<Self, ClientError> {
+    pub(in crate::http) fn new(options: &HttpOptions, lookups: usize) -> Result<Self, ClientError> {
         let connecting = &options.connecting;
         Ok(Self {
             tls: tls::config(options.versions, connecting)?,
-            resolver: Resolver::new(connecting.guard, connecting.overrides.clone()),
+            resolver: Resolver::new(connecting.guard, connecting.overrides.clone(), lookups),
         })
     }
 }

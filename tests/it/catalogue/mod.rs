@@ -302,6 +302,7 @@
 //! - C308 a body of control characters is no text
 //! - C309 a body larger than the bound arrives
 //! - C310 a reader that pauses lets no body time out
+//! - C311 a thread that cannot start costs speed, or ends the run before the first request
 
 mod bodies;
 mod case;

@@ -1,14 +1,16 @@
 //! What `fetch` itself must not make of odd lists, bodies, outputs and systems.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
     thread,
     time::Duration,
 };
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{answered, raw};
 use crate::support::{
@@ -158,9 +160,10 @@ fn c303_names_that_are_one_to_some_file_system_are_two_files() {
 
 #[test]
 fn c304_a_journal_that_is_lost_during_the_run_is_noticed() {
-    let lose: [(&str, fn(&Folder)); 4] = [
+    type Loss = fn(&Folder);
+    let lose: [(&str, Loss); 4] = [
         ("was removed", |folder| {
-            fs::remove_file(folder.beside(JOURNAL)).unwrap()
+            fs::remove_file(folder.beside(JOURNAL)).unwrap();
         }),
         ("was replaced", |folder| {
             fs::write(folder.beside("other"), "").unwrap();
@@ -344,5 +347,70 @@ fn c310_a_reader_that_pauses_lets_no_body_time_out() {
                 .all(|line| line.starts_with("ok "))
                 .then_some(())
         });
+    }
+}
+
+/// Asserts that a run of 300 URLs has all their records, or none and has sent nothing. Returns whether it has them.
+#[track_caller]
+fn all_or_nothing(server: &Server, limited: Fetch, host: &str) -> bool {
+    let before = server.requests().len();
+    let list: String = (0..300)
+        .map(|number| server.url_as(host, &format!("/{number}\n")))
+        .collect();
+    let out = limited.args(["-j", "20", "-"]).stdin(list).run();
+    let records = out.records();
+    if out.code() == 3 {
+        assert!(records.is_empty(), "{records:?}");
+        assert_eq!(server.requests().len(), before);
+        assert!(
+            out.stderr().contains("cannot start a thread"),
+            "{}",
+            out.stderr()
+        );
+        return false;
+    }
+    assert_eq!(records.len(), 300, "{}", out.stderr());
+    for record in &records {
+        if record["outcome"] != "ok" {
+            assert_eq!(host, "localhost", "{record}");
+            assert_eq!(record.verdict(), "error dns/resolve");
+            assert!(
+                record.message().contains("cannot start a thread"),
+                "{record}"
+            );
+        }
+    }
+    true
+}
+
+#[test]
+#[ignore = "needs root and util-linux; .ci/run runs it"]
+fn c311_a_thread_that_cannot_start_costs_speed_or_ends_the_run_before_the_first_request() {
+    let server = Server::build()
+        .on_all_addresses()
+        .otherwise(ok("x"))
+        .start();
+    for host in ["127.0.0.1", "localhost"] {
+        let succeeded: Vec<_> = (1..=9)
+            .map(|threads| {
+                let threads = format!("--nproc={threads}");
+                // A user of its own, with no other process.
+                let user = [
+                    "setpriv",
+                    "--reuid=61234",
+                    "--regid=61234",
+                    "--clear-groups",
+                ];
+                let folder = TempDir::new().unwrap();
+                fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+                let limited = Fetch::jsonl()
+                    .under([&user[..], &["prlimit", &threads]].concat())
+                    .arg("-o")
+                    .arg(folder.path().join("out"));
+                all_or_nothing(&server, limited, host)
+            })
+            .collect();
+        assert!(!succeeded[0] && succeeded[8], "{succeeded:?}");
+        assert!(succeeded.is_sorted(), "{succeeded:?}");
     }
 }
