@@ -193,7 +193,7 @@ where
     }
 
     /// Decides whether the attempt that ended is retried, and pauses its host where it asked for that.
-    fn attempt_ended(&mut self, job: Box<Job>) {
+    fn attempt_ended(&mut self, mut job: Box<Job>) {
         self.report_attempt(&job);
         let EngineOptions { retry, accept, .. } = self.options;
         let pause = job
@@ -210,10 +210,12 @@ where
         };
         let retry_failure = match decision {
             RetryDecision::AfterBackoff(backoff) => {
+                job.drop_body();
                 self.report_retry(&job, backoff);
                 return self.schedule.borrow_mut().retry_later(job, backoff);
             }
             RetryDecision::AfterPause(pause) => {
+                job.drop_body();
                 self.report_retry(&job, pause);
                 return self.schedule.borrow_mut().retry(job);
             }

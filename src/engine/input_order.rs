@@ -45,5 +45,5 @@ fn held_bytes(outcome: &Outcome) -> usize {
     };
     let fields = answer.headers.iter().flat_map(|headers| headers.iter());
     let fields = fields.map(|(name, value)| name.as_str().len() + value.len());
-    fields.sum::<usize>() + answer.body.as_ref().map_or(0, Vec::len)
+    fields.sum::<usize>() + answer.body.as_ref().map_or(0, |body| body.len())
 }

@@ -127,6 +127,18 @@ impl Job {
         self.last.as_ref().map(|(last, _)| last)
     }
 
+    /// Drops the body of the last answer, because another attempt follows: a job that waits must not hold memory that
+    /// those in flight wait for.
+    pub(super) fn drop_body(&mut self) {
+        let answer = self
+            .last
+            .as_mut()
+            .and_then(|(last, _)| last.answer.as_mut());
+        if let Some(answer) = answer {
+            answer.body = None;
+        }
+    }
+
     /// Returns how many attempts have been started.
     pub(super) fn attempts_made(&self) -> usize {
         self.attempts.len()

@@ -9,6 +9,10 @@ use crate::model::error::Kind;
 use crate::model::outcome::{Attempt, AttemptSummary};
 use crate::model::status_set::StatusSet;
 
+/// The longest timer, a year: [`DelayQueue`](tokio_util::time::DelayQueue) panics at more than two. A longer
+/// Retry-After is bounded by it; after it, a host is looked at again and a job sent, early.
+pub(super) const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What follows an attempt that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryDecision {
@@ -41,7 +45,7 @@ pub(super) fn decide(
     let pause = last.answer.as_ref().and_then(|answer| answer.retry_after);
     match (pause, policy.max_delay) {
         (Some(pause), Some(max)) if pause > max => RetryDecision::PauseTooLong(pause),
-        (Some(pause), _) => RetryDecision::AfterPause(pause),
+        (Some(pause), _) => RetryDecision::AfterPause(pause.min(MAX_TIMER)),
         (None, _) => RetryDecision::AfterBackoff(backoff(policy, made).mul_f64(jitter)),
     }
 }
@@ -62,6 +66,7 @@ pub(super) fn host_pause(
         .retry_after
         .filter(is_allowed)
         .filter(|_| policy.max > 0)
+        .map(|pause| pause.min(MAX_TIMER))
 }
 
 /// Whether a request may be sent twice: its method is idempotent (RFC 9110, section 9.2.2),

@@ -11,10 +11,7 @@ use super::host::Host;
 use super::host_state::{HostState, Readiness};
 use super::job::Job;
 use super::options::HostLimits;
-
-/// The longest timer: [`DelayQueue`] panics at more than two years. After it, a host is looked
-/// at again and a job sent, early.
-const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
+use super::retry::MAX_TIMER;
 
 /// Queues of jobs by host, in the order in which they came, and the timers of back-offs.
 pub(super) struct WaitingJobs {

@@ -25,6 +25,7 @@ use super::clock::ExchangeClock;
 use super::options::SizeLimit;
 use crate::model::body_sink::{BodySink, ChecksumError};
 use crate::model::capture::Capture;
+use crate::model::captured_body::{BodyBudget, CapturedBody};
 use crate::model::error::Failure;
 
 /// How many bytes are taken out of a decoder at a time.
@@ -210,7 +211,7 @@ fn is_zlib(first: u8) -> bool {
 pub(super) struct ReceivedBody {
     /// Bytes so far, after decoding.
     pub(super) size: u64,
-    kept: Option<Vec<u8>>,
+    kept: Option<CapturedBody>,
     /// Boxed, because few requests need it and every request in flight has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
@@ -219,10 +220,10 @@ pub(super) struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    pub(super) fn new(keep: Capture, limit: Option<SizeLimit>) -> Self {
+    pub(super) fn new(keep: Capture, limit: Option<SizeLimit>, budget: &BodyBudget) -> Self {
         Self {
             size: 0,
-            kept: keep.body.then(Vec::new),
+            kept: keep.body.then(|| CapturedBody::new(budget)),
             hash: keep.sha256.then(Box::default),
             limit,
             sink: None,
@@ -244,12 +245,20 @@ impl ReceivedBody {
     }
 
     /// Returns the body, where it was to be captured.
-    pub(super) fn into_captured(self) -> Option<Vec<u8>> {
+    pub(super) fn into_captured(mut self) -> Option<CapturedBody> {
+        if let Some(kept) = &mut self.kept {
+            kept.finish();
+        }
         self.kept
     }
 
-    /// Adds the next piece. Returns the sink to write it to, if the body is saved.
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<&mut dyn BodySink>, BodyError> {
+    /// Adds the next piece. Returns the sink to write it to, if the body is saved. Waits for memory, if it is
+    /// captured; that does not count as time in flight.
+    async fn take(
+        &mut self,
+        bytes: &[u8],
+        clock: &ExchangeClock,
+    ) -> Result<Option<&mut dyn BodySink>, BodyError> {
         self.size += bytes.len() as u64;
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
@@ -258,7 +267,10 @@ impl ReceivedBody {
             hash.update(bytes);
         }
         if let Some(kept) = &mut self.kept {
-            kept.extend_from_slice(bytes);
+            if !kept.try_reserve(bytes.len()) {
+                clock.excluding(kept.reserve(bytes.len())).await;
+            }
+            kept.push(bytes);
         }
         Ok(match &mut self.sink {
             Some(sink) => Some(sink.as_mut()),
@@ -349,7 +361,7 @@ async fn receive_plain(
         let Some(piece) = piece.transpose()? else {
             return Ok(());
         };
-        if let Some(sink) = received.take(&piece)? {
+        if let Some(sink) = received.take(&piece, clock).await? {
             let written = clock.excluding(sink.write(piece)).await;
             written.map_err(BodyError::Save)?;
         }
@@ -381,7 +393,7 @@ async fn receive_coded(
             return Ok(());
         }
         let length = piece.len();
-        if let Some(sink) = received.take(piece)? {
+        if let Some(sink) = received.take(piece, clock).await? {
             let piece = Bytes::copy_from_slice(piece);
             let written = clock.excluding(sink.write(piece)).await;
             written.map_err(BodyError::Save)?;

@@ -21,6 +21,7 @@ use super::range;
 use super::redirect;
 use super::send::Sender;
 use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
+use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
@@ -70,10 +71,12 @@ pub(super) struct Client {
     options: HttpOptions,
     sender: Sender,
     store: Option<Arc<dyn BodyStore>>,
+    budget: BodyBudget,
 }
 
 impl Client {
-    /// Returns a client without connections. Bodies of requests with a save target go to `store`.
+    /// Returns a client without connections. Bodies of requests with a save target go to `store`, and those that
+    /// are captured take from `budget`.
     ///
     /// # Errors
     ///
@@ -83,12 +86,14 @@ impl Client {
         pool: PoolLimits,
         store: Option<Arc<dyn BodyStore>>,
         shared: SharedParts,
+        budget: BodyBudget,
     ) -> Result<Self, ClientError> {
         let sender = Sender::new(options.clone(), pool, shared)?;
         Ok(Self {
             options,
             sender,
             store,
+            budget,
         })
     }
 
@@ -127,7 +132,7 @@ impl Client {
         capture.sha256 |= request.sha256.is_some();
         let mut partial = PartialAnswer {
             answer: None,
-            received: ReceivedBody::new(capture, self.options.max_size),
+            received: ReceivedBody::new(capture, self.options.max_size, &self.budget),
         };
         let exchange = Exchange {
             options: &self.options,

@@ -138,10 +138,20 @@ pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
         .is_some_and(|error| error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED))
 }
 
+/// What [`is_head_too_large`] means to a user.
+const HEAD_TOO_LARGE: &str =
+    "the head of the answer (at most 256 KiB and 5,000 fields) or its Content-Length is too large";
+
 /// Whether the head of the answer has more fields than the parser has room for.
 pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
-    // hyper shows that in its text only.
-    find::<hyper::Error>(error)
+    causes(error).any(is_head_too_large)
+}
+
+/// Whether hyper found a head too large, or its Content-Length, of which the two highest numbers have another
+/// meaning to it. It shows that in its text only.
+fn is_head_too_large(cause: &(dyn Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<hyper::Error>()
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
 
@@ -362,7 +372,11 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
         let tls = cause.downcast_ref();
         let tls = tls.and_then(|error| tls_words(error, is_of_proxy));
-        let text = tls.unwrap_or_else(|| plain(cause));
+        let text = match tls {
+            Some(words) => words,
+            None if is_head_too_large(cause) => HEAD_TOO_LARGE.to_owned(),
+            None => plain(cause),
+        };
         let text = library_words(&text).map_or(text.clone(), str::to_owned);
         if !words.contains(&text) {
             if !words.is_empty() {

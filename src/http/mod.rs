@@ -24,7 +24,7 @@ mod workers;
 pub use attempt::{AttemptState, ExchangeResult};
 pub use body::CODINGS;
 pub use clock::Limits;
-pub use connect::descriptors::{FileLimitError, Fit, LOOKUPS, fit_jobs};
+pub use connect::descriptors::{FileLimitError, Fit, fit_jobs};
 pub use connect::error::ClientError;
 pub use connect::guard::{Family, Guard};
 pub use connect::options::{ClientIdentity, ConnectOptions, ProxySelector, Trust, Verification};

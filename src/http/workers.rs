@@ -11,12 +11,14 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use futures::StreamExt as _;
 use futures::stream;
 use reqwest::Version;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -28,6 +30,7 @@ use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::options::{HttpOptions, Versions};
 use crate::model::body_sink::BodyStore;
+use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
@@ -76,11 +79,18 @@ struct ClientSetup {
     pool: PoolLimits,
     store: Option<Arc<dyn BodyStore>>,
     shared: SharedParts,
+    budget: BodyBudget,
 }
 
 impl ClientSetup {
     fn client(self) -> Result<Client, ClientError> {
-        Client::new(self.options, self.pool, self.store, self.shared)
+        Client::new(
+            self.options,
+            self.pool,
+            self.store,
+            self.shared,
+            self.budget,
+        )
     }
 }
 
@@ -106,10 +116,11 @@ impl Workers {
         runtimes: RuntimeOptions,
     ) -> Result<Self, ClientError> {
         let setup = ClientSetup {
-            shared: SharedParts::new(&options)?,
+            shared: SharedParts::new(&options, LOOKUPS * runtimes.runtimes)?,
             options,
             pool,
             store,
+            budget: BodyBudget::default(),
         };
         Ok(Self {
             first: setup.clone().client()?,
@@ -233,25 +244,27 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(setup: ClientSetup) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(LOOKUPS)
-            .build()?;
+    fn start(setup: ClientSetup) -> io::Result<Self> {
         let (sender, assignments) = mpsc::unbounded_channel();
         let leave = CancellationToken::new();
         let leaves = leave.clone();
+        // The runtime comes last: where the thread cannot be started, it would be dropped here, within another
+        // runtime, and tokio panics at that.
+        let (hand_over, runtime) = std::sync::mpsc::sync_channel::<Runtime>(1);
         let work = move || {
-            if let Ok(client) = setup.client() {
+            if let Ok(runtime) = runtime.recv()
+                && let Ok(client) = setup.client()
+            {
                 runtime.block_on(leaves.run_until_cancelled(work(client, assignments)));
             }
-            // Look-ups of names cannot be cancelled.
-            runtime.shutdown_background();
         };
+        let thread = thread::Builder::new().name("worker".into()).spawn(work)?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let _ = hand_over.send(builder.enable_all().build()?);
         Ok(Self {
             assignments: sender,
             leave,
-            thread: Some(thread::Builder::new().name("worker".into()).spawn(work)?),
+            thread: Some(thread),
         })
     }
 

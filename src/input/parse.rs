@@ -18,8 +18,8 @@ use super::lines::{Line, MAX_LINE};
 use super::urls::{Scheme, UrlError, UrlParser};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
-use crate::model::mask::{mask_text, mask_url};
-use crate::model::request::{Body, Request, header, method};
+use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
+use crate::model::request::{Body, Request, RequestError, header, method};
 
 /// The number of characters of a bad line that its record shows.
 const MAX_DISPLAYED: usize = 200;
@@ -152,7 +152,6 @@ impl<'a> LineParser<'a> {
             request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
             decision: Decision::Send,
         });
-        let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
         let parsed = match line {
             Line::TooLong(_) => Err(LineError::TooLong),
             Line::Whole(bytes) => decode(bytes).and_then(|text| {
@@ -170,7 +169,7 @@ impl<'a> LineParser<'a> {
             Ok(Some(request)) => Ok(request),
             Err(invalid) => {
                 if input.display_url.is_empty() {
-                    input.display_url = display_text(&displayable_part(bytes));
+                    input.display_url = display_line(line);
                 }
                 let message = format!("{source}:{number}: {invalid}");
                 Err(Failure::new(invalid.kind(), Phase::Input, message))
@@ -210,18 +209,29 @@ fn display_text(text: &str) -> String {
     mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
 }
 
-/// Returns the part of a line that may be shown: only the URL of a JSON line, because its
+/// Returns what the record of a bad line shows of it: only the URL of a JSON line, because its
 /// headers and its body may be secret.
-fn displayable_part(line: &[u8]) -> Cow<'_, str> {
+fn display_line(line: &Line<'_>) -> String {
     #[derive(Deserialize)]
     struct OnlyUrl<'a> {
         #[serde(borrow)]
         url: Cow<'a, str>,
     }
-    if !line.trim_ascii_start().starts_with(b"{") {
-        return String::from_utf8_lossy(line);
+    let text = String::from_utf8_lossy(line.bytes());
+    let is_blank = |c: char| !c.is_ascii_graphic();
+    if text.trim_start_matches(is_blank).starts_with('{') {
+        let object = serde_json::from_str(text.trim());
+        return object.map_or("{…}".into(), |object: OnlyUrl<'_>| {
+            display_text(&object.url)
+        });
     }
-    serde_json::from_slice(line).map_or("{…}".into(), |object: OnlyUrl<'_>| object.url)
+    match line {
+        Line::Whole(_) => display_text(&text),
+        Line::TooLong(_) => mask_cut_text(text.trim())
+            .chars()
+            .take(MAX_DISPLAYED)
+            .collect(),
+    }
 }
 
 /// Returns what records show of `text`, which was parsed as `url`.
@@ -312,13 +322,20 @@ fn add_headers(
     headers: serde_json::Map<String, serde_json::Value>,
 ) -> Result<(), LineError> {
     for (name, value) in headers {
+        let shown = if is_name(&name) { &name } else { "a header" };
         let serde_json::Value::String(value) = value else {
             return Err(LineError::Key(format!(
-                "'headers': {name}: the value is not a string"
+                "'headers': {shown}: the value is not a string"
             )));
         };
-        let (name, value) =
-            header(&name, &value).map_err(|error| LineError::Key(format!("'headers': {error}")))?;
+        let (name, value) = header(&name, &value).map_err(|error| {
+            LineError::Key(match error {
+                RequestError::Value(_) => {
+                    format!("'headers': {shown}: the value contains a control character")
+                }
+                error => format!("'headers': {error}"),
+            })
+        })?;
         to.insert(name, value);
     }
     Ok(())

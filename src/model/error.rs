@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::error::Category;
 
+use super::mask::is_name;
+
 /// The kind of a failure. Scripts decide by its name, so a name never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -136,7 +138,11 @@ pub fn json_words(error: &serde_json::Error) -> String {
         Category::Eof => "the JSON object is not closed".to_owned(),
         Category::Data => {
             if let Some(key) = after("unknown field `") {
-                format!("unknown key '{key}'")
+                if is_name(key) {
+                    format!("unknown key '{key}'")
+                } else {
+                    "unknown key".to_owned()
+                }
             } else if let Some(key) = after("missing field `") {
                 format!("the key '{key}' is missing")
             } else if let Some(key) = after("duplicate field `") {

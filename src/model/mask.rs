@@ -7,17 +7,39 @@ use url::Url;
 #[must_use]
 pub fn mask_text(text: &str) -> String {
     let text = text.replace(['\t', '\n', '\r'], "");
+    let start = after_scheme(&text);
+    match text[start..].rfind('@') {
+        Some(at) => format!("{}***{}", &text[..start], &text[start + at..]),
+        None => text,
+    }
+}
+
+/// Masks the beginning of a text that was cut off. Only the scheme is left where userinfo may go on behind the cut.
+#[must_use]
+pub fn mask_cut_text(text: &str) -> String {
+    let masked = mask_text(text);
+    let (scheme, rest) = masked.split_at(after_scheme(&masked));
+    // A password may hold the characters that end an authority, but then what is before them has no valid port.
+    let is_authority = |end: usize| {
+        let authority = &rest[..end];
+        !authority.ends_with(':') && Url::parse(&format!("http://{authority}")).is_ok()
+    };
+    if rest.find(['/', '\\', '?', '#']).is_some_and(is_authority) {
+        masked
+    } else {
+        format!("{scheme}…")
+    }
+}
+
+/// Returns the position behind the `://` of a scheme, and 0 if there is none.
+fn after_scheme(text: &str) -> usize {
     let is_scheme = |name: &str| {
         name.chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     };
-    let start = match text.find("://") {
+    match text.find("://") {
         Some(at) if is_scheme(&text[..at]) => at + 3,
         _ => 0,
-    };
-    match text[start..].rfind('@') {
-        Some(at) => format!("{}***{}", &text[..start], &text[start + at..]),
-        None => text,
     }
 }
 
@@ -30,6 +52,16 @@ pub fn mask_url(url: &Url) -> String {
     let rest = &url.as_str()[url.scheme().len() + 3..];
     let at = rest.find('@').unwrap_or_default();
     format!("{}://***{}", url.scheme(), &rest[at..])
+}
+
+/// The length of the longest key of a bad JSON line that its record names.
+const MAX_NAMED_KEY: usize = 32;
+
+/// Whether `key` is a name and not a value that stands in its place, which may be a secret.
+#[must_use]
+pub fn is_name(key: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MAX_NAMED_KEY).contains(&key.len()) && key.bytes().all(is_part)
 }
 
 #[cfg(test)]
@@ -53,6 +85,27 @@ mod tests {
             ("http:u:p@a", "***@a"),
         ] {
             assert_eq!(mask_text(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_half_of_a_password_is_masked() {
+        for (text, shown) in [
+            ("http://a/x", "http://a/x"),
+            ("a.example/x", "a.example/x"),
+            ("http://[::1]:80?x", "http://[::1]:80?x"),
+            ("http://u:p@a:8080/x", "http://***@a:8080/x"),
+            ("http://u:p", "http://…"),
+            ("http://u", "http://…"),
+            ("http://u:p@q", "http://…"),
+            ("http://u:p/w", "http://…"),
+            ("http://u:/w", "http://…"),
+            ("http:/u:p", "…"),
+            ("http:u:p", "…"),
+            ("u:p", "…"),
+            ("u:p/w", "…"),
+        ] {
+            assert_eq!(mask_cut_text(text), shown, "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod body_sink;
 pub mod capture;
+pub mod captured_body;
 pub mod error;
 pub mod event;
 pub mod exit;
@@ -14,3 +15,4 @@ pub mod request;
 pub mod saved_file;
 pub mod status_set;
 pub mod text;
+pub mod thread_pool;

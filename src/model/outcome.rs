@@ -8,6 +8,7 @@ use reqwest::Version;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+use super::captured_body::CapturedBody;
 use super::error::Failure;
 use super::input::Input;
 use super::saved_file::{PendingFile, SavedFile};
@@ -59,7 +60,7 @@ pub struct Answer {
     /// The header fields, if they were asked for.
     pub headers: Option<Box<HeaderMap>>,
     /// The body, if it was asked for.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<CapturedBody>,
     /// The time from the start of the attempt to the head of this answer, without pauses
     /// of our own.
     pub ttfb: Duration,
@@ -149,5 +150,10 @@ impl Outcome {
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         self.last.as_ref()?.answer.as_deref()
+    }
+
+    /// Takes the body of the last answer, where it was captured.
+    pub fn take_body(&mut self) -> Option<CapturedBody> {
+        self.last.as_mut()?.answer.as_mut()?.body.take()
     }
 }

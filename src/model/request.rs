@@ -45,8 +45,8 @@ pub struct Body {
     pub content_type: Option<HeaderValue>,
 }
 
-/// A header or a method that cannot be sent. Messages never show the value of a header,
-/// which may be a secret.
+/// A header or a method that cannot be sent. Messages never show what is wrong itself, which may
+/// be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The name of the header is not a token (RFC 9110, section 5.6.2).
@@ -59,8 +59,8 @@ pub enum RequestError {
     #[error("{0} is set by fetch itself")]
     Ours(HeaderName),
     /// The method is not a token (RFC 9110, section 9.1).
-    #[error("'{0}' is not an HTTP method")]
-    Method(String),
+    #[error("not an HTTP method: a method has only letters, digits and !#$%&'*+-.^_`|~")]
+    Method,
     /// CONNECT opens a tunnel instead of returning content.
     #[error("CONNECT is not supported: it opens a tunnel and fetches nothing")]
     Connect,
@@ -101,6 +101,6 @@ pub fn method(name: &str) -> Result<Method, RequestError> {
     match Method::try_from(name) {
         Ok(Method::CONNECT) => Err(RequestError::Connect),
         Ok(method) => Ok(method),
-        Err(_) => Err(RequestError::Method(name.to_owned())),
+        Err(_) => Err(RequestError::Method),
     }
 }

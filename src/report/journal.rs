@@ -17,7 +17,7 @@ use crate::model::input::Input;
 use crate::model::outcome::Verdict;
 use crate::model::text::hex;
 use crate::save::folder_of;
-use crate::sys::{read_at, sync_directory, try_lock};
+use crate::sys::{FileIdentity, read_at, sync_directory, try_lock};
 
 /// The first bytes of every record.
 const RECORD_START: &[u8] = br#"{"index":"#;
@@ -43,6 +43,9 @@ pub enum JournalError {
     /// A record could not be appended.
     #[error("--journal: {path}: {reason}", path = .0.display(), reason = plain(.1))]
     Write(PathBuf, io::Error),
+    /// Somebody else has removed, replaced or truncated it during the run.
+    #[error("--journal: {path}: was {1} during the run, which lost records; run again", path = .0.display())]
+    Lost(PathBuf, &'static str),
 }
 
 /// What the journal recognizes an input by.
@@ -341,6 +344,23 @@ impl Journal {
             Err(_) => drop(self.file.set_len(self.length)),
         }
         written.map_err(|error| JournalError::Write(self.path.clone(), error))
+    }
+
+    /// Checks that the path still leads to this file, and that nobody else has changed its length.
+    ///
+    /// # Errors
+    ///
+    /// Records are lost.
+    pub fn verify(&self) -> Result<(), JournalError> {
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(|error| JournalError::Write(self.path.clone(), error))?;
+        let what = match FileIdentity::at(&self.path) {
+            None => "removed",
+            found if found != FileIdentity::of(&self.file) => "replaced",
+            _ if metadata.len() != self.length => "changed by another program",
+            _ => return Ok(()),
+        };
+        Err(JournalError::Lost(self.path.clone(), what))
     }
 }
 

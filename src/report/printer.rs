@@ -21,10 +21,11 @@ use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
 use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
 use super::summary::Counts;
+use crate::model::captured_body::UnwrittenBody;
 use crate::sys::{AsOpenFile, wait_writable};
 
 /// How many bytes may wait for the printer before no new input is taken.
-const MAX_BACKLOG: usize = 1024 * 1024;
+pub(super) const MAX_BACKLOG: usize = 1024 * 1024;
 
 /// How long the printer sleeps after each write. Without that it was woken for each turn of
 /// the engine, which took a twentieth of the CPU time of a run.
@@ -53,6 +54,8 @@ pub(super) struct Batch {
     pub(super) journal: Vec<u8>,
     /// The number of records in `journal`.
     pub(super) unrecorded: usize,
+    /// The bodies that these records show.
+    pub(super) bodies: Vec<UnwrittenBody>,
     /// The number of saved files that these records name.
     pub(super) pending_files: usize,
     /// The counts of the run so far.
@@ -244,7 +247,10 @@ impl Printer {
                 self.write()?;
             }
             if !more {
-                return Ok(());
+                return match &self.outputs.journal {
+                    Some(journal) => Ok(journal.verify()?),
+                    None => Ok(()),
+                };
             }
             if let Some(bar) = &mut self.bar {
                 let total = self.total.load(Ordering::Relaxed);
@@ -290,6 +296,7 @@ impl Printer {
             self.batch.messages.extend_from_slice(&batch.messages);
             self.batch.journal.extend_from_slice(&batch.journal);
             self.batch.unrecorded += batch.unrecorded;
+            self.batch.bodies.extend(batch.bodies);
             self.batch.pending_files += batch.pending_files;
             self.batch.counts = batch.counts;
         }
@@ -348,6 +355,7 @@ impl Printer {
                 .mark_recorded(std::mem::take(&mut self.batch.pending_files));
         }
         self.batch.lines.clear();
+        self.batch.bodies.clear();
         self.batch.messages.clear();
         self.last_write = Some(Instant::now());
         Ok(written?)

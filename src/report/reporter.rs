@@ -9,7 +9,7 @@ use super::format::formatter::Formatter;
 use super::format::record::Record;
 use super::options::{ReportOptions, Verbosity};
 use super::pending_files::{PendingFiles, UnrecordedFiles};
-use super::printer::{self, Batch, Gate, Outputs, PrinterHandle, Queue};
+use super::printer::{self, Batch, Gate, MAX_BACKLOG, Outputs, PrinterHandle, Queue};
 use super::progress::InputCount;
 use super::summary::{RunTotals, Summary};
 use crate::model::capture::Capture;
@@ -131,8 +131,17 @@ impl Reporter {
         self.summary.add(outcome);
         self.batch.pending_files += self.pending_files.push(outcome);
         let capture = self.capture;
+        let before = self.batch.lines.len();
         let record = Record { outcome, capture };
         self.formatter.record(record, &mut self.batch.lines);
+        if let Some(body) = outcome.take_body() {
+            let bytes = self.batch.lines.len() - before;
+            self.batch.bodies.push(body.into_unwritten(bytes));
+            if self.batch.len() > MAX_BACKLOG {
+                // Joined to others, it would be copied.
+                self.flush();
+            }
+        }
     }
 
     fn announce_stop(&mut self, why: Stop, waiting_for: usize) {

@@ -43,7 +43,13 @@ pub enum RunError {
     Merge(#[from] MergeError),
     /// The system provides no thread, no event loop or no signal handler.
     #[error("cannot start a thread, an event loop or a signal handler: {}", plain(.0))]
-    System(#[from] io::Error),
+    System(io::Error),
+}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
 }
 
 impl RunError {
@@ -51,7 +57,7 @@ impl RunError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Journal(JournalError::Write(..))
+            Self::Journal(JournalError::Write(..) | JournalError::Lost(..))
             | Self::Output(..)
             | Self::Descriptors(_)
             | Self::System(_) => Exit::CannotGoOn,

@@ -50,13 +50,11 @@ pub fn run(config: Config) -> Result<Exit, RunError> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Only look-ups of names block.
-        .max_blocking_threads(http::LOOKUPS)
         .build()?;
     // Never dropped: that would wait for look-ups, which cannot be cancelled, and close one by one
     // the connections that the system closes at once.
     let runtime = ManuallyDrop::new(runtime);
-    let disk = threads.as_ref().and_then(Threads::disk);
+    let disk = threads.as_ref().map(Threads::disk);
     runtime.block_on(fetch(config, fit, disk))
 }
 
@@ -77,7 +75,7 @@ async fn fetch(
     let (workers, warnings) = http_workers(&mut config, &fit, store)?;
     let total = InputCount::default();
     if config.run.bar && config.shard_filter.shard.is_none() {
-        count(&config.sources, &total)?;
+        count(&config.sources, &total);
     }
     let streams = Outputs {
         lines: output_files.lines()?,
@@ -210,23 +208,20 @@ fn http_workers(
 }
 
 /// Counts the inputs of `sources` on a thread of its own, if all of them can be read twice.
-fn count(sources: &[input::Source], total: &InputCount) -> io::Result<()> {
+fn count(sources: &[input::Source], total: &InputCount) {
     let files: Option<Vec<_>> = sources
         .iter()
         .map(|source| source.regular.clone())
         .collect();
     let (Some(files), total) = (files, total.clone()) else {
-        return Ok(());
+        return;
     };
-    // Where a source cannot be read, the progress bar stays a spinner. Reading the list itself
-    // reports what is wrong.
+    // Where a source cannot be read, or no thread can be started, the progress bar stays a spinner. Reading the list
+    // itself reports what is wrong.
     let count = move || {
         if let Ok(inputs) = input::count(files.iter().map(AsRef::as_ref)) {
             total.store(inputs, Ordering::Relaxed);
         }
     };
-    thread::Builder::new()
-        .name("counter".into())
-        .spawn(count)
-        .map(drop)
+    drop(thread::Builder::new().name("counter".into()).spawn(count));
 }

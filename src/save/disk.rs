@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+
+use crate::model::thread_pool::ThreadPool;
 
 /// How many files are written at the same time.
 const THREADS: usize = 4;
@@ -20,47 +21,42 @@ const HUNG: Duration = Duration::from_secs(60);
 
 /// The threads that write. Dropping it waits until they have ended, or until a disk has not
 /// responded for [`HUNG`].
-pub struct Threads(Option<Runtime>);
+pub struct Threads(ThreadPool);
 
 impl Threads {
-    /// Prepares the threads; each starts when there is work for it.
+    /// Starts the first thread; the others start when there is work for them.
     ///
     /// # Errors
     ///
-    /// The runtime that owns them cannot be created.
+    /// The thread cannot be started.
     pub fn start(fsync: bool) -> io::Result<Self> {
         let threads = if fsync { THREADS_WITH_FSYNC } else { THREADS };
-        let runtime = Builder::new_current_thread()
-            .max_blocking_threads(threads)
-            .thread_name("disk")
-            .build()?;
-        Ok(Self(Some(runtime)))
+        Ok(Self(ThreadPool::start("disk", threads)?))
     }
 
-    /// Returns a handle that gives work to the threads; `None` once they have ended.
+    /// Returns a handle that gives work to the threads.
     #[must_use]
-    pub fn disk(&self) -> Option<Disk> {
-        Some(Disk(self.0.as_ref()?.handle().clone()))
+    pub fn disk(&self) -> Disk {
+        Disk(self.0.clone())
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_timeout(HUNG);
-        }
+        self.0.close(HUNG);
     }
 }
 
 /// A handle that gives work to the threads that write. Cloning it is cheap.
 #[derive(Clone, Debug)]
-pub struct Disk(Handle);
+pub struct Disk(ThreadPool);
 
 impl Disk {
+    /// Has a thread do `work`. The receiver gets an error if the thread panics, or the run ends first.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> JoinHandle<T> {
-        self.0.spawn_blocking(work)
+    ) -> oneshot::Receiver<T> {
+        self.0.spawn(work)
     }
 }

@@ -5,7 +5,7 @@ use std::mem;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::disk::Disk;
 use super::error::SaveError;
@@ -34,7 +34,7 @@ enum FileState {
     /// Nothing is being written.
     Idle(Box<UnfinishedFile>),
     /// A thread of the disk is writing to it.
-    Writing(JoinHandle<Result<Box<UnfinishedFile>, SaveError>>),
+    Writing(oneshot::Receiver<Result<Box<UnfinishedFile>, SaveError>>),
     Gone,
 }
 

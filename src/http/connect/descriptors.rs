@@ -3,8 +3,8 @@
 use super::pool::PoolLimits;
 use crate::sys::raise_open_file_limit;
 
-/// How many names are looked up at a time, each on a thread of its own.
-pub const LOOKUPS: usize = 16;
+/// How many names are looked up at a time for each runtime, each on a thread of its own.
+pub(in crate::http) const LOOKUPS: usize = 16;
 
 /// Descriptors for everything other than connections: standard streams, sources, results, event loops.
 const RESERVE: usize = 32;

@@ -21,7 +21,7 @@ use super::connector::CountingConnector;
 use super::error::ClientError;
 use super::first_handshake::FirstHandshakes;
 use super::resolver::Resolver;
-use super::streams::{OpenStreams, StreamPermit};
+use super::streams::{OpenStreams, STREAMS, StreamPermit};
 use super::tls;
 use crate::http::options::{HttpOptions, Versions};
 use crate::model::origin::OriginId;
@@ -44,6 +44,10 @@ pub(in crate::http) const MAX_HEAD: u32 = 256 * 1024;
 /// The largest head of a response over HTTP/2, where a field counts 32 bytes more than it has
 /// (RFC 9113, section 6.5.2). The size without these is checked later, for both versions.
 const MAX_HEADER_LIST: u32 = MAX_HEAD + 32 * MAX_HEADERS as u32;
+
+/// How many bytes of a captured body may arrive over HTTP/2 before they are read. The default, 2 MiB, times
+/// [`STREAMS`] would be much memory for one connection.
+const CAPTURE_WINDOW: u32 = 256 * 1024;
 
 /// How many connections a client may open, and how many pools may be alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,16 +143,16 @@ pub(in crate::http) struct SharedParts {
 }
 
 impl SharedParts {
-    /// Sets up TLS and the resolver.
+    /// Sets up TLS and the resolver, which looks up so many names at a time.
     ///
     /// # Errors
     ///
     /// The TLS library rejects the options.
-    pub(in crate::http) fn new(options: &HttpOptions) -> Result<Self, ClientError> {
+    pub(in crate::http) fn new(options: &HttpOptions, lookups: usize) -> Result<Self, ClientError> {
         let connecting = &options.connecting;
         Ok(Self {
             tls: tls::config(options.versions, connecting)?,
-            resolver: Resolver::new(connecting.guard, connecting.overrides.clone()),
+            resolver: Resolver::new(connecting.guard, connecting.overrides.clone(), lookups),
         })
     }
 }
@@ -337,6 +341,13 @@ fn builder(
     builder = builder
         .http2_keep_alive_interval(ping)
         .http2_keep_alive_timeout(ping);
+    if options.capture.body {
+        // A captured body may have to wait for memory. What has arrived of it meanwhile must not use up the window of
+        // the connection, which others share.
+        builder = builder
+            .http2_initial_stream_window_size(CAPTURE_WINDOW)
+            .http2_initial_connection_window_size(CAPTURE_WINDOW * u32::from(STREAMS));
+    }
     match options.versions {
         Versions::Negotiated => builder,
         Versions::Http1 => builder.http1_only(),

@@ -1,7 +1,8 @@
 //! Looks names up with the system resolver: once per host at a time, and keeps the answers for a while.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::future::ready;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use tokio::time::Instant;
 
 use super::guard::{AddressError, Guard};
 use crate::http::clock;
-use crate::model::error::Phase;
+use crate::model::error::{Phase, plain};
+use crate::model::thread_pool::ThreadPool;
 
 /// How long an answer is kept.
 const TTL: Duration = Duration::from_secs(60);
@@ -31,6 +33,9 @@ pub(in crate::http) enum ResolveError {
     /// The system does not know the name.
     #[error("{0}")]
     Unknown(String),
+    /// The system provides no thread to look it up.
+    #[error("cannot start a thread to look the name up: {0}")]
+    NoThread(String),
     /// None of the addresses may be connected to.
     #[error(transparent)]
     Blocked(#[from] AddressError),
@@ -68,12 +73,19 @@ pub(in crate::http) struct Resolver {
 }
 
 impl Resolver {
-    pub(in crate::http) fn new(guard: Guard, overrides: Arc<Overrides>) -> Self {
+    /// Returns a resolver that asks the system for up to `lookups` names at a time. Its threads start at the first
+    /// name, since many lists have only addresses or names of `--resolve`.
+    pub(in crate::http) fn new(guard: Guard, overrides: Arc<Overrides>, lookups: usize) -> Self {
+        let threads = Mutex::new(None);
+        let system = move |name| match started(&threads, lookups) {
+            Ok(threads) => ask_system(&threads, name).boxed(),
+            Err(error) => ready(Err(ResolveError::NoThread(error))).boxed(),
+        };
         Self {
             guard,
             overrides,
             look_ups: Arc::default(),
-            system: Arc::new(|name| ask_system(name).boxed()),
+            system: Arc::new(system),
         }
     }
 
@@ -157,13 +169,27 @@ fn bare(name: &str) -> &str {
     name.trim_matches(['[', ']'])
 }
 
-async fn ask_system(name: String) -> Addresses {
-    match tokio::net::lookup_host((name, 0)).await {
-        Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
-        Err(error) => {
-            let text = error.to_string();
-            let reason = text.rsplit(": ").next().unwrap_or_default();
-            Err(ResolveError::Unknown(reason.to_lowercase()))
+/// Returns the threads that ask the system, and starts them if they are not running.
+fn started(threads: &Mutex<Option<ThreadPool>>, max: usize) -> Result<ThreadPool, String> {
+    let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(threads) = &*threads {
+        return Ok(threads.clone());
+    }
+    let started = ThreadPool::start("resolver", max).map_err(|error| plain(&error))?;
+    Ok(threads.insert(started).clone())
+}
+
+fn ask_system(threads: &ThreadPool, name: String) -> impl Future<Output = Addresses> + use<> {
+    let found = threads.spawn(move || (name, 0).to_socket_addrs());
+    async {
+        match found.await {
+            Ok(Ok(addresses)) => Ok(addresses.map(|address| address.ip()).collect()),
+            Ok(Err(error)) => {
+                let text = error.to_string();
+                let reason = text.rsplit(": ").next().unwrap_or_default();
+                Err(ResolveError::Unknown(reason.to_lowercase()))
+            }
+            Err(_) => Err(ResolveError::Unknown("the look-up failed".to_owned())),
         }
     }
 }
@@ -171,7 +197,7 @@ async fn ask_system(name: String) -> Addresses {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::future::{pending, ready};
+    use std::future::pending;
     use std::net::Ipv4Addr;
 
     use futures::future::join_all;
@@ -205,7 +231,7 @@ mod tests {
         };
         let resolver = Resolver {
             system: Arc::new(system),
-            ..Resolver::new(guard, Arc::default())
+            ..Resolver::new(guard, Arc::default(), 1)
         };
         Asking { resolver, asked }
     }

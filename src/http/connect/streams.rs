@@ -12,7 +12,7 @@ use crate::model::origin::OriginId;
 
 /// How many streams one connection carries at a time: no server should allow fewer (RFC 9113,
 /// section 6.5.2). The actual limit cannot be read from the stack.
-const STREAMS: usize = 100;
+pub(super) const STREAMS: u8 = 100;
 
 /// Counts requests in flight by origin and by the number of the client that carries them.
 #[derive(Clone, Default)]
@@ -29,7 +29,10 @@ impl OpenStreams {
     pub(in crate::http) fn open(&self, origin: OriginId) -> StreamPermit {
         let mut open = self.0.borrow_mut();
         let mut key = (origin, 0);
-        while open.get(&key).is_some_and(|&open| open >= STREAMS) {
+        while open
+            .get(&key)
+            .is_some_and(|&open| open >= usize::from(STREAMS))
+        {
             key.1 += 1;
         }
         *open.entry(key).or_default() += 1;

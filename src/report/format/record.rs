@@ -116,11 +116,11 @@ keys! {
         captured(record.capture.headers, headers)
     }),
     ("body", |record| {
-        let text = || str::from_utf8(record.body()?).ok();
+        let text = || text(record.body()?);
         captured(record.capture.body, text)
     }),
     ("body_base64", |record| {
-        let binary = || record.body().filter(|body| str::from_utf8(body).is_err());
+        let binary = || record.body().filter(|body| text(body).is_none());
         captured(record.capture.body, || Some(BASE64.encode(binary()?)))
     }),
 }
@@ -148,6 +148,16 @@ impl<'a> Record<'a> {
     fn body(self) -> Option<&'a [u8]> {
         self.answer()?.body.as_deref()
     }
+}
+
+/// Returns `body` where it is text. Where more than one byte in eight is a control character, it is something else, and
+/// in JSON would take up to six times the room.
+fn text(body: &[u8]) -> Option<&str> {
+    let is_control = |byte: &&u8| byte.is_ascii_control() && !b"\t\n\r".contains(byte);
+    let controls = body.iter().filter(is_control).count();
+    str::from_utf8(body)
+        .ok()
+        .filter(|_| controls <= body.len() / 8)
 }
 
 fn captured<'a, T: Into<FieldValue<'a>>>(

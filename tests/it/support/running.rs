@@ -52,6 +52,11 @@ impl Running {
         self.stdin.take().unwrap()
     }
 
+    /// Takes standard output, for a reader of its own.
+    pub(crate) fn take_stdout(&mut self) -> ChildStdout {
+        self.stdout.take().unwrap()
+    }
+
     /// Closes the reading end of standard output.
     pub(crate) fn close_stdout(&mut self) {
         let _no_copies = STARTING.write().unwrap_or_else(PoisonError::into_inner);
