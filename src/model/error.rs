@@ -132,8 +132,14 @@ pub fn plain<E: Error + ?Sized>(error: &E) -> String {
 #[must_use]
 pub fn json_words(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or_default();
-    let after = |start: &str| text.strip_prefix(start)?.split('`').next();
+    // The place comes last, and a key may contain the same words.
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(text, _)| text);
+    let after = |start: &str| {
+        let (key, _) = text.strip_prefix(start)?.split_once('`')?;
+        Some(key)
+    };
     match error.classify() {
         Category::Eof => "the JSON object is not closed".to_owned(),
         Category::Data => {

@@ -94,15 +94,15 @@ fn c301_a_secret_in_the_place_of_a_key_or_a_method_is_not_shown() {
         ),
         (
             format!(r#"{{"url":"http://h/","Authorization: Bearer {CANARY}":"x"}}"#),
-            "unknown field",
+            "unknown key",
         ),
         (
             format!(r#"{{"url":"http://h/","a`, expected {CANARY}":"x"}}"#),
-            "unknown field",
+            "unknown key",
         ),
         (
             format!(r#"{{"url":"http://h/","{CANARY} at line 1":"x"}}"#),
-            "unknown field",
+            "unknown key",
         ),
     ] {
         let record = line_beside(&line);
@@ -112,7 +112,7 @@ fn c301_a_secret_in_the_place_of_a_key_or_a_method_is_not_shown() {
     for (line, key) in [
         (r#"{"url":"http://h/","headers":{"X-Id":null}}"#, "X-Id"),
         (r#"{"url":"http://h/","headers":{"X-Id":"\u0001"}}"#, "X-Id"),
-        (r#"{"url":"http://h/","time_out":"x"}"#, "`time_out`"),
+        (r#"{"url":"http://h/","time_out":"x"}"#, "'time_out'"),
     ] {
         let record = line_beside(line);
         assert!(record.message().contains(key), "{line}: {record}");

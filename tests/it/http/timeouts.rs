@@ -402,7 +402,7 @@ fn a_tiny_timeout_is_a_timeout() {
             .run()
             .exits(1);
         let message = out.record().message().to_owned();
-        assert!(message.contains("not done within 1ns"), "{message}");
+        assert!(message.contains("not finished within 1ns"), "{message}");
     }
 }
 
