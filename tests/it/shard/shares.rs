@@ -168,7 +168,7 @@ fn a_malformed_shard_is_a_usage_error() {
         .args(["-", "--shard-by", "url"])
         .stdin("")
         .run();
-    assert!(out.exits(2).stderr().contains("--shard <K/N>"));
+    assert!(out.exits(2).stderr().contains("needs --shard"));
 }
 
 /// What a dry run prints: the inputs and bytes of each shard, and the heaviest hosts.
