@@ -326,6 +326,11 @@
 //! # Handshakes
 //!
 //! - C410 a handshake that stalls costs its own request and no other
+//!
+//! # Mixtures
+//!
+//! - C411 each answer of a mixture over HTTP/2 is its own
+//! - C412 each answer of a mixture over HTTP/1 is its own
 
 mod bodies;
 mod case;
