@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
 use super::clock::Limits;
@@ -289,9 +290,36 @@ pub(super) fn classify(
         _ if destination.assumes_http2 && is_other_protocol(error) => {
             format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
         }
+        Kind::Tls if is_misnamed(error) => format!(
+            "{destination}: TLS does not know such names: {}",
+            broken_rule(destination.url.host_str().unwrap_or_default())
+        ),
         _ => format!("{destination}: {}", words(error, phase)),
     };
     Failure::new(kind, phase, message)
+}
+
+/// Whether the TLS library refuses the name of the server. With a proxy, the stack shows that in its text only.
+fn is_misnamed(error: &reqwest::Error) -> bool {
+    find::<InvalidDnsNameError>(error).is_some() || says(error, "Invalid Server Name")
+}
+
+/// Returns the rule for names in certificates that `host` breaks (RFC 1034, section 3.5). URLs have other rules.
+fn broken_rule(host: &str) -> &'static str {
+    let broken_by = |part: &str| {
+        if part.len() > 63 {
+            Some("a part of the name is longer than 63 characters")
+        } else if part.starts_with('-') {
+            Some("a part of the name begins with a hyphen")
+        } else if part.ends_with('-') {
+            Some("a part of the name ends in a hyphen")
+        } else {
+            None
+        }
+    };
+    host.split('.')
+        .find_map(broken_by)
+        .unwrap_or("a name has up to 253 letters, digits, hyphens and underscores, in parts that are not empty")
 }
 
 /// Whether one of the causes says this.

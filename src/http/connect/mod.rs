@@ -12,5 +12,6 @@ pub(in crate::http) mod guard;
 pub(in crate::http) mod options;
 pub(in crate::http) mod pool;
 pub(in crate::http) mod resolver;
+mod signatures;
 pub(in crate::http) mod streams;
 mod tls;

@@ -291,7 +291,15 @@
 //!
 //! # Proxies
 //!
-//! - C250 a dot at the end of a name changes nothing for no_proxy
+//! - C250 a dot at the end of a name changes nothing for `no_proxy`
+//!
+//! # Certificates
+//!
+//! - C270 insecure connects whatever the certificate is
+//! - C271 certificates of P-521 are verified
+//! - C272 certificates of P-521 that another signed are not trusted
+//! - C273 a key of P-521 must have signed the handshake
+//! - C274 a name that TLS does not know is told with the rule
 
 mod bodies;
 mod case;
