@@ -292,6 +292,11 @@
 //! # Proxies
 //!
 //! - C250 a dot at the end of a name changes nothing for `no_proxy`
+//! - C251 a proxy that forbids is asked no more
+//! - C252 a proxy that does not reach the server is retried
+//! - C253 a tunnel that is opened in another way is told
+//! - C254 a head of a proxy of 10 kB is told with the status
+//! - C255 a refusal of SOCKS is told with its reason
 //!
 //! # Certificates
 //!
