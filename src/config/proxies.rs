@@ -30,14 +30,12 @@ pub(super) struct Proxies {
 pub(super) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
     let except = args.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
-    // curl allows blanks between the names and brackets around addresses; reqwest does not.
-    let except = except.unwrap_or_default().replace(['[', ']'], "");
-    let except = except.split_whitespace().collect::<Vec<_>>().join(",");
-    if except == "*" || args.proxy.as_deref() == Some("") {
+    let except = except.unwrap_or_default();
+    if except.trim() == "*" || args.proxy.as_deref() == Some("") {
         return Ok(Proxies::default());
     }
     let mut builder = ProxyBuilder {
-        except,
+        except: exceptions(&except),
         proxies: Vec::new(),
         names: Vec::new(),
         over_tls: None,
@@ -67,6 +65,19 @@ pub(super) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOption
         names: builder.names,
         over_tls: builder.over_tls,
     })
+}
+
+/// Returns the entries of `--noproxy` as reqwest takes them. curl allows blanks between them and brackets around
+/// addresses; reqwest does not. A name and the same with a dot at its end are one host, but two for reqwest.
+fn exceptions(list: &str) -> String {
+    let list = list.replace(['[', ']'], "");
+    let entries = list.split(|between: char| between == ',' || between.is_whitespace());
+    entries
+        .map(|entry| entry.strip_suffix('.').unwrap_or(entry))
+        .filter(|entry| !entry.is_empty())
+        .flat_map(|entry| [entry.to_owned(), format!("{entry}.")])
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Collects the proxies.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::options::RetryPolicy;
-use crate::model::error::Kind;
+use crate::model::error::{Kind, ProxyRefusal};
 use crate::model::outcome::{Attempt, AttemptSummary};
 use crate::model::status_set::StatusSet;
 
@@ -88,6 +88,7 @@ fn is_transient(
     match (&last.failure, &last.answer) {
         (Some(failure), _) => match failure.kind {
             Kind::Connect | Kind::Timeout | Kind::Body => true,
+            Kind::Proxy => failure.refusal.is_none_or(may_relent),
             Kind::Dns => {
                 let is_dns = |attempt: &&AttemptSummary| {
                     attempt
@@ -112,6 +113,15 @@ fn is_transient(
             policy.on.contains(answer.status) && !accept.contains(answer.status)
         }
         (None, None) => false,
+    }
+}
+
+/// Whether a proxy that refused may connect the next time. What it says of the request holds for the next one, too.
+const fn may_relent(refusal: ProxyRefusal) -> bool {
+    match refusal {
+        ProxyRefusal::Status(status) => status >= 500,
+        ProxyRefusal::Forbidden => false,
+        ProxyRefusal::Unreachable | ProxyRefusal::Unknown => true,
     }
 }
 
@@ -191,6 +201,30 @@ mod tests {
         }
         let dns = attempt(None, Some((Kind::Dns, Resolve)));
         assert_eq!(after(2, &Method::GET, &dns), RetryDecision::GiveUp, "once");
+    }
+
+    #[test]
+    fn a_proxy_that_refused_is_asked_again_where_it_may_relent() {
+        for (refusal, is_retried) in [
+            (ProxyRefusal::Status(204), false),
+            (ProxyRefusal::Status(302), false),
+            (ProxyRefusal::Status(403), false),
+            (ProxyRefusal::Status(407), false),
+            (ProxyRefusal::Status(429), false),
+            (ProxyRefusal::Status(499), false),
+            (ProxyRefusal::Status(500), true),
+            (ProxyRefusal::Status(502), true),
+            (ProxyRefusal::Forbidden, false),
+            (ProxyRefusal::Unreachable, true),
+            (ProxyRefusal::Unknown, true),
+        ] {
+            let mut last = attempt(None, Some((Kind::Proxy, Phase::Connect)));
+            last.failure.as_mut().unwrap().refusal = Some(refusal);
+            for method in [Method::GET, Method::POST] {
+                let retried = after(1, &method, &last) != RetryDecision::GiveUp;
+                assert_eq!(retried, is_retried, "{refusal:?} {method}");
+            }
+        }
     }
 
     #[test]

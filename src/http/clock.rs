@@ -245,6 +245,15 @@ pub(super) fn current_tls_origin() -> Option<OriginId> {
     CURRENT.try_with(|clock| clock.tls_origin).ok().flatten()
 }
 
+/// Returns host and port that a proxy makes a tunnel to, for the exchange being polled.
+pub(super) fn current_tunnel() -> Option<String> {
+    let tunnel = CURRENT.try_with(|clock| {
+        let (host, port) = (clock.host.as_ref()?, clock.ports[0]?);
+        clock.tls_origin.map(|_| format!("{host}:{port}"))
+    });
+    tunnel.ok().flatten()
+}
+
 /// Returns the ports that the exchange being polled may connect to at `host`. A host other than
 /// the URL's can only be the proxy.
 pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {

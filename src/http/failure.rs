@@ -8,12 +8,14 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
 use super::clock::Limits;
 use super::connect::resolver::ResolveError;
+use super::connect::tunnel::TunnelRefusedError;
 use crate::model::authority::Authority;
-use crate::model::error::{Failure, Kind, Phase, plain};
+use crate::model::error::{Failure, Kind, Phase, ProxyRefusal, plain};
 
 /// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
 pub(super) fn causes<'a>(
@@ -165,6 +167,12 @@ fn is_other_protocol(error: &reqwest::Error) -> bool {
 /// How the library says that it has not reached an HTTP proxy.
 const TO_PROXY: &str = "tunnel error: failed to create underlying connection";
 
+/// How the library begins what it says about a SOCKS proxy.
+const SOCKS: &str = "SOCKS error: ";
+
+/// How the library says that an HTTP proxy answered 407, with or without a login.
+const LOGIN_REQUIRED: &str = "tunnel error: proxy authorization required";
+
 /// How the library says that it has not found the name that it looks up on behalf of a SOCKS proxy.
 const LOCAL_LOOKUP: &str = "error resolving for socks proxy";
 
@@ -206,18 +214,26 @@ fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
 fn library_words(text: &str) -> Option<&'static str> {
     Some(match text {
         "tls handshake eof" => "connection closed during the TLS handshake",
-        "tunnel error: unsuccessful" => "the proxy refused to connect",
-        "tunnel error: proxy authorization required" => {
-            "the proxy requires a login: write --proxy http://NAME:PASSWORD@HOST:PORT"
-        }
-        "tunnel error: proxy headers too long" => {
-            "the headers of the proxy's response are too long"
+        LOGIN_REQUIRED => {
+            "the proxy requires a login (407): write --proxy http://NAME:PASSWORD@HOST:PORT"
         }
         "tunnel error: unexpected end of file" => {
             "the proxy closed the connection before a response"
         }
         _ => return None,
     })
+}
+
+/// Says what a refusal of a SOCKS proxy means for the user; any other text stays as it is.
+fn socks_words(text: String) -> String {
+    let reason = text.strip_prefix(SOCKS);
+    match reason.filter(|reason| socks_refusal(reason).is_some()) {
+        Some("server does not support user/pass authentication") => {
+            "the proxy requires a login, or another one: write --proxy socks5h://NAME:PASSWORD@HOST:PORT".to_owned()
+        }
+        Some(reason) => format!("the proxy refused to connect: {reason}"),
+        None => text,
+    }
 }
 
 fn last_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
@@ -304,9 +320,72 @@ pub(super) fn classify(
         _ if destination.assumes_http2 && is_other_protocol(error) => {
             format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
         }
+        Kind::Tls if is_misnamed(error) => format!(
+            "{destination}: TLS does not know such names: {}",
+            broken_rule(destination.url.host_str().unwrap_or_default())
+        ),
         _ => format!("{destination}: {}", words(error, phase)),
     };
-    Failure::new(kind, phase, message)
+    Failure {
+        refusal: refusal(error),
+        ..Failure::new(kind, phase, message)
+    }
+}
+
+/// Returns how a proxy refused to connect, if that is what `error` says.
+fn refusal(error: &reqwest::Error) -> Option<ProxyRefusal> {
+    if let Some(refused) = find::<TunnelRefusedError>(error) {
+        return refused.refusal();
+    }
+    causes(error).find_map(|cause| match cause.to_string().as_str() {
+        LOGIN_REQUIRED => Some(ProxyRefusal::Status(407)),
+        text => socks_refusal(text.strip_prefix(SOCKS)?),
+    })
+}
+
+/// Returns how a SOCKS proxy refused. The stack shows that in its text only.
+fn socks_refusal(reason: &str) -> Option<ProxyRefusal> {
+    match reason {
+        "general server failure"
+        | "network unreachable"
+        | "host unreachable"
+        | "connection refused"
+        | "ttl expired"
+        | "server failed to execute command" => Some(ProxyRefusal::Unreachable),
+        "connection not allowed"
+        | "command not supported"
+        | "address type not supported"
+        | "credentials not accepted"
+        | "server does not support user/pass authentication"
+        | "server ident service failed"
+        | "server ident service did not recognise client identifier" => {
+            Some(ProxyRefusal::Forbidden)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the TLS library refuses the name of the server. With a proxy, the stack shows that in its text only.
+fn is_misnamed(error: &reqwest::Error) -> bool {
+    find::<InvalidDnsNameError>(error).is_some() || says(error, "Invalid Server Name")
+}
+
+/// Returns the rule for names in certificates that `host` breaks (RFC 1034, section 3.5). URLs have other rules.
+fn broken_rule(host: &str) -> &'static str {
+    let broken_by = |part: &str| {
+        if part.len() > 63 {
+            Some("a part of the name is longer than 63 characters")
+        } else if part.starts_with('-') {
+            Some("a part of the name begins with a hyphen")
+        } else if part.ends_with('-') {
+            Some("a part of the name ends in a hyphen")
+        } else {
+            None
+        }
+    };
+    host.split('.')
+        .find_map(broken_by)
+        .unwrap_or("a name has up to 253 letters, digits, hyphens and underscores, in parts that are not empty")
 }
 
 /// Whether one of the causes says this.
@@ -321,6 +400,9 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     if find::<rustls::Error>(error).is_some() {
         return Kind::Tls;
     }
+    if refusal(error).is_some() {
+        return Kind::Proxy;
+    }
     if is_of_proxy(error) {
         return Kind::Connect;
     }
@@ -334,17 +416,13 @@ fn connect_kind(error: &reqwest::Error, url: &Url) -> Kind {
     }
 }
 
-/// Whether a proxy refused to connect. The stack shows that in its text only.
+/// Whether the connection to the server failed at the proxy. The stack shows that in its text only.
 fn is_of_proxy(error: &reqwest::Error) -> bool {
-    const WORDS: [&str; 3] = [
-        "tunnel error",
-        "SOCKS error",
-        "proxy authorization required",
-    ];
-    causes(error).any(|cause| {
-        let text = cause.to_string();
-        WORDS.iter().any(|words| text.contains(words))
-    })
+    find::<TunnelRefusedError>(error).is_some()
+        || causes(error).any(|cause| {
+            let text = cause.to_string();
+            text.contains("tunnel error") || text.contains(SOCKS)
+        })
 }
 
 fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
@@ -377,7 +455,7 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
             None if is_head_too_large(cause) => HEAD_TOO_LARGE.to_owned(),
             None => plain(cause),
         };
-        let text = library_words(&text).map_or(text.clone(), str::to_owned);
+        let text = library_words(&text).map_or_else(|| socks_words(text), str::to_owned);
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");
@@ -390,13 +468,14 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
 
 /// Whether the text of `cause` only says that something below it failed.
 fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
-    const SAY_NOTHING: [&str; 9] = [
+    const SAY_NOTHING: [&str; 10] = [
         "client error",
         "tcp connect error",
         "dns error",
         "error resolving DNS",
         "error reading a body from connection",
         "connection error",
+        "error connecting to socks proxy",
         "http2 error",
         TO_PROXY,
         LOCAL_LOOKUP,

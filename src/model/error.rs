@@ -20,6 +20,8 @@ pub enum Kind {
     Dns,
     /// No connection could be made, or it was lost before a response came.
     Connect,
+    /// The proxy refused to connect.
+    Proxy,
     /// The TLS handshake failed, or the certificate was rejected.
     Tls,
     /// A time limit was exceeded.
@@ -51,6 +53,7 @@ impl Kind {
             Self::InvalidInput => "invalid_input",
             Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Protocol => "protocol",
@@ -85,6 +88,19 @@ pub enum Phase {
     Save,
 }
 
+/// How a proxy refused to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyRefusal {
+    /// With this status.
+    Status(u16),
+    /// By its rules, or for lack of a login (SOCKS).
+    Forbidden,
+    /// Because it could not reach the server (SOCKS).
+    Unreachable,
+    /// With a status that could not be read.
+    Unknown,
+}
+
 /// The failure of one attempt or input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -94,6 +110,9 @@ pub struct Failure {
     pub phase: Phase,
     /// The chain of causes on one line, without secrets.
     pub message: String,
+    /// How the proxy refused, for a failure of kind [`Kind::Proxy`].
+    #[serde(skip)]
+    pub refusal: Option<ProxyRefusal>,
 }
 
 impl fmt::Display for Failure {
@@ -109,6 +128,7 @@ impl Failure {
             kind,
             phase,
             message: message.into(),
+            refusal: None,
         }
     }
 }

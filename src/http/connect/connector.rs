@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::connect_limiter::ConnectLimiter;
 use super::first_handshake::FirstHandshakes;
+use super::tunnel::TunnelRefusals;
 use crate::http::clock;
 
 /// What the layers of a connector call an error.
@@ -27,6 +28,8 @@ pub(super) struct CountingConnector<C> {
     opened: Arc<AtomicUsize>,
     /// Set if HTTP/2 is possible. Only the first handshake shows whether it is used.
     handshakes: Option<FirstHandshakes>,
+    /// Set if there are proxies.
+    refusals: Option<TunnelRefusals>,
     limiter: ConnectLimiter,
 }
 
@@ -36,11 +39,13 @@ impl<C> CountingConnector<C> {
         connector: C,
         opened: Arc<AtomicUsize>,
         handshakes: Option<FirstHandshakes>,
+        refusals: Option<TunnelRefusals>,
     ) -> Self {
         Self {
             connector: Arc::new(Mutex::new(connector)),
             opened,
             handshakes,
+            refusals,
             limiter: ConnectLimiter::default(),
         }
     }
@@ -58,6 +63,7 @@ impl<C> Clone for CountingConnector<C> {
             connector: self.connector.clone(),
             opened: self.opened.clone(),
             handshakes: self.handshakes.clone(),
+            refusals: self.refusals.clone(),
             limiter: self.limiter.clone(),
         }
     }
@@ -93,7 +99,14 @@ where
             this.opened.fetch_add(1, Ordering::Relaxed);
             let connecting = this.connector().call(request);
             let (connection, ()) = join(connecting, permit.release_after_turn()).await;
-            let connection = connection.map_err(Into::into)?;
+            let connection = match (connection.map_err(Into::into), &this.refusals) {
+                (Err(error), Some(refusals)) => {
+                    // Others need not wait for the reason.
+                    drop(handshake);
+                    return Err(refusals.explain(error).await);
+                }
+                (connection, _) => connection?,
+            };
             if let Some(handshake) = handshake {
                 handshake.succeeded(connection.connected().is_negotiated_h2());
             }
@@ -171,7 +184,8 @@ mod tests {
     #[tokio::test]
     async fn connections_are_opened_a_few_at_a_time() {
         let opened = Arc::<AtomicUsize>::default();
-        let mut connector = CountingConnector::new(Connector(opened.clone()), Arc::default(), None);
+        let mut connector =
+            CountingConnector::new(Connector(opened.clone()), Arc::default(), None, None);
         let url = Url::parse("http://a/").unwrap();
         let mut all = Box::pin(clock::scope(
             Rc::new(clock::ExchangeClock::start(&url, None)),

@@ -1,7 +1,8 @@
 //! Connections: which ones are opened, reused and shared, and to which addresses.
 //!
 //! [`pool`] builds reqwest's clients and bounds their connections, [`connector`] is called for each new
-//! connection, [`resolver`] and [`guard`] choose its addresses, and [`tls`] verifies the peer.
+//! connection, [`resolver`] and [`guard`] choose its addresses, [`tls`] verifies the peer, and [`tunnel`] tells why a proxy
+//! refused.
 
 mod connect_limiter;
 mod connector;
@@ -12,5 +13,7 @@ pub(in crate::http) mod guard;
 pub(in crate::http) mod options;
 pub(in crate::http) mod pool;
 pub(in crate::http) mod resolver;
+mod signatures;
 pub(in crate::http) mod streams;
 mod tls;
+pub(in crate::http) mod tunnel;

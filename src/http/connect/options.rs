@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use url::Url;
@@ -95,8 +95,12 @@ pub struct ProxySelector(pub Option<Arc<Matcher>>);
 impl ProxySelector {
     /// Returns host and port of the proxy for `url`, or `None` where it is reached directly.
     pub(in crate::http) fn proxy(&self, url: &Url) -> Option<(String, u16)> {
-        let matcher = self.0.as_ref()?;
-        let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
+        let proxy = self.intercept(url.as_str())?;
         Some((proxy.uri().host()?.to_owned(), proxy.uri().port_u16()?))
+    }
+
+    /// Returns the proxy for `url` with its scheme and credentials.
+    pub(in crate::http) fn intercept(&self, url: &str) -> Option<Intercept> {
+        self.0.as_ref()?.intercept(&url.parse().ok()?)
     }
 }

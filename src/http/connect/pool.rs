@@ -23,6 +23,7 @@ use super::first_handshake::FirstHandshakes;
 use super::resolver::Resolver;
 use super::streams::{OpenStreams, STREAMS, StreamPermit};
 use super::tls;
+use super::tunnel::TunnelRefusals;
 use crate::http::options::{HttpOptions, Versions};
 use crate::model::origin::OriginId;
 use crate::sys::without_user_timeout;
@@ -140,6 +141,7 @@ pub(in crate::http) struct PooledClient {
 pub(in crate::http) struct SharedParts {
     tls: rustls::ClientConfig,
     resolver: Resolver,
+    refusals: Option<TunnelRefusals>,
 }
 
 impl SharedParts {
@@ -150,9 +152,16 @@ impl SharedParts {
     /// The TLS library rejects the options.
     pub(in crate::http) fn new(options: &HttpOptions, lookups: usize) -> Result<Self, ClientError> {
         let connecting = &options.connecting;
+        let tls = tls::config(options.versions, connecting)?;
+        let resolver = Resolver::new(connecting.guard, connecting.overrides.clone(), lookups);
+        let refusals = || {
+            let proxies = connecting.proxy_selector.clone();
+            TunnelRefusals::new(proxies, resolver.clone(), tls.clone())
+        };
         Ok(Self {
-            tls: tls::config(options.versions, connecting)?,
-            resolver: Resolver::new(connecting.guard, connecting.overrides.clone(), lookups),
+            refusals: (!connecting.proxies.is_empty()).then(refusals),
+            tls,
+            resolver,
         })
     }
 }
@@ -289,7 +298,7 @@ impl Clients {
         opened: &Arc<AtomicUsize>,
         handshakes: Option<FirstHandshakes>,
     ) -> reqwest::ClientBuilder {
-        builder(&self.options, &self.shared.tls, opened.clone(), handshakes)
+        builder(&self.options, &self.shared, opened.clone(), handshakes)
             .pool_max_idle_per_host(self.limits.connections)
             .dns_resolver(self.shared.resolver.clone())
     }
@@ -297,12 +306,13 @@ impl Clients {
 
 fn builder(
     options: &HttpOptions,
-    tls: &rustls::ClientConfig,
+    shared: &SharedParts,
     opened: Arc<AtomicUsize>,
     handshakes: Option<FirstHandshakes>,
 ) -> reqwest::ClientBuilder {
+    let refusals = shared.refusals.clone();
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
+        .tls_backend_preconfigured(shared.tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         // Retries are ours, and reqwest copies every request that it may retry itself.
@@ -314,7 +324,12 @@ fn builder(
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connector_layer(layer_fn(move |connector| {
-            CountingConnector::new(connector, opened.clone(), handshakes.clone())
+            CountingConnector::new(
+                connector,
+                opened.clone(),
+                handshakes.clone(),
+                refusals.clone(),
+            )
         }));
     let connecting = &options.connecting;
     builder = connecting

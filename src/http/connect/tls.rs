@@ -12,6 +12,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::error::ClientError;
 use super::options::{ClientIdentity, ConnectOptions, Trust, Verification};
+use super::signatures;
 use crate::http::options::Versions;
 
 /// Returns the configuration of every TLS connection.
@@ -23,7 +24,10 @@ pub(in crate::http) fn config(
     versions: Versions,
     connecting: &ConnectOptions,
 ) -> Result<ClientConfig, ClientError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(CryptoProvider {
+        signature_verification_algorithms: signatures::algorithms(),
+        ..ring::default_provider()
+    });
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
     let roots = Roots::new(&connecting.trust, &provider)?;
@@ -48,7 +52,7 @@ pub(in crate::http) fn config(
     Ok(config)
 }
 
-/// Verifies certificates against the trusted roots, and always the signature of the handshake.
+/// Verifies certificates against the trusted roots, and the signature of the handshake.
 #[derive(Debug)]
 struct CertificateVerifier {
     algorithms: WebPkiSupportedAlgorithms,
@@ -112,6 +116,32 @@ fn is_unknown_issuer(error: &Error) -> bool {
     }
 }
 
+/// How a server with a key for RSA-PSS alone signs (RFC 8446, section 4.2.3). Only TLS 1.3 takes them from the TLS
+/// library.
+const RSA_PSS_ONLY: [SignatureScheme; 3] = [
+    SignatureScheme::Unknown(0x0809),
+    SignatureScheme::Unknown(0x080a),
+    SignatureScheme::Unknown(0x080b),
+];
+
+impl CertificateVerifier {
+    /// Whether the server with this certificate has to prove that it holds the key. Where it is not known who answers, the
+    /// proof is worth nothing, and the key may be of a kind that cannot be verified.
+    ///
+    /// The handshake does not tell the name of the server, so every certificate that has a name to verify counts.
+    fn must_prove(&self, certificate: &CertificateDer<'_>) -> bool {
+        match &self.verification {
+            Verification::All => true,
+            Verification::Proxies(proxies) => {
+                ParsedCertificate::try_from(certificate).is_ok_and(|certificate| {
+                    let is_for = |name| verify_server_name(&certificate, name).is_ok();
+                    proxies.iter().any(is_for)
+                })
+            }
+        }
+    }
+}
+
 impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
@@ -152,6 +182,9 @@ impl ServerCertVerifier for CertificateVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.must_prove(cert) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         rustls::crypto::verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
@@ -161,10 +194,18 @@ impl ServerCertVerifier for CertificateVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if !self.must_prove(cert) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        let mut schemes = self.algorithms.supported_schemes();
+        if matches!(self.verification, Verification::Proxies(_)) {
+            schemes.push(SignatureScheme::ED448);
+            schemes.extend(RSA_PSS_ONLY);
+        }
+        schemes
     }
 }

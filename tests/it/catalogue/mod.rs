@@ -289,6 +289,23 @@
 //! - C245 a coding that no one knows of a head does no harm
 //! - C246 chunks in capitals are chunks
 //!
+//! # Proxies
+//!
+//! - C250 a dot at the end of a name changes nothing for `no_proxy`
+//! - C251 a proxy that forbids is asked no more
+//! - C252 a proxy that does not reach the server is retried
+//! - C253 a tunnel that is opened in another way is told
+//! - C254 a head of a proxy of 10 kB is told with the status
+//! - C255 a refusal of SOCKS is told with its reason
+//!
+//! # Certificates
+//!
+//! - C270 insecure connects whatever the certificate is
+//! - C271 certificates of P-521 are verified
+//! - C272 certificates of P-521 that another signed are not trusted
+//! - C273 a key of P-521 must have signed the handshake
+//! - C274 a name that TLS does not know is told with the rule
+//!
 //! # Faults of our own
 //!
 //! - C300 a password in a line that is too long is not shown
@@ -343,6 +360,7 @@ mod many_streams;
 mod names;
 mod neighbours;
 mod own_faults;
+mod proxies;
 mod redirects;
 mod secrets;
 mod terminal;
@@ -363,6 +381,7 @@ fn the_index_names_every_case_and_no_other() {
         include_str!("names.rs"),
         include_str!("neighbours.rs"),
         include_str!("own_faults.rs"),
+        include_str!("proxies.rs"),
         include_str!("redirects.rs"),
         include_str!("secrets.rs"),
         include_str!("terminal.rs"),

@@ -8,10 +8,16 @@ use std::{
 };
 
 use rcgen::{DnType, KeyPair, date_time_ymd};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use serde_json::Value;
 
 use super::{beside, beside_with_a_limit};
-use crate::support::{CANARY, Fetch, Limit, Script, Server, ok, record::RecordExt as _, tls};
+use crate::support::{
+    CANARY, Fetch, Limit, Script, Server, ok, openssl, record::RecordExt as _, tls,
+};
 
 const HERE: [&str; 2] = ["127.0.0.1", "localhost"];
 
@@ -260,4 +266,133 @@ fn c210_a_server_that_speaks_first_does_not_speak_http() {
         "{}",
         record.message()
     );
+}
+
+/// Makes `key.pem` and a certificate of itself, of this kind of key.
+fn of_itself(key: &str) -> String {
+    format!("openssl req -x509 -newkey {key} -nodes -keyout key.pem -subj /CN=x -out cert.pem")
+}
+
+const P521: &str = "ec -pkeyopt ec_paramgen_curve:P-521";
+
+/// Makes `ca.pem` and `ca.key`, an authority with a P-521 key, and a certificate that is signed by it, or by another
+/// authority of the same name.
+fn by_p521(hash: &str, key: &str, forged: bool) -> String {
+    let authority = format!(
+        "openssl req -x509 -newkey {P521} -nodes -keyout ca.key -subj /CN=ca -out ca.pem \
+         -addext basicConstraints=critical,CA:true\n"
+    );
+    let leaf = format!(
+        "openssl req -x509 -{hash} -CA ca.pem -CAkey ca.key -newkey {key} -nodes -keyout key.pem -subj /CN=x \
+         -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:false -out cert.pem\n"
+    );
+    let other = if forged { authority.as_str() } else { "" };
+    format!("{authority}{leaf}{other}")
+}
+
+/// The record of a server that shows the certificate of this script, next to healthy URLs.
+#[track_caller]
+fn shows(script: &str, args: &[&str], fetch: impl Fn(&str) -> Fetch, verdict: &str) -> Value {
+    let server = openssl::serve(script, args);
+    beside(
+        fetch(&server.read("ca.pem")),
+        &openssl::url(&server),
+        verdict,
+    )
+}
+
+/// Trusts the certificates of this file only.
+fn given(roots: &str) -> Fetch {
+    Fetch::jsonl()
+        .file("roots.pem", roots)
+        .args(["--cacert", "roots.pem"])
+}
+
+#[test]
+fn c270_insecure_connects_whatever_the_certificate_is() {
+    let first_version = "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem \
+                         -subj /CN=x -out asked.pem\n\
+                         openssl x509 -req -in asked.pem -signkey key.pem -out cert.pem\n\
+                         openssl x509 -in cert.pem -noout -text | grep 'Version: 1 '";
+    let only_13: &[&str] = &["-tls1_3"];
+    for (script, args) in [
+        (first_version, only_13),
+        (first_version, &["-tls1_2"]),
+        (&of_itself(P521), only_13),
+        (&of_itself("rsa-pss -pkeyopt rsa_keygen_bits:2048"), only_13),
+        (
+            &of_itself("rsa:1024"),
+            &["-tls1_2", "-cipher", "DEFAULT@SECLEVEL=0"],
+        ),
+        (&of_itself("ed448"), only_13),
+    ] {
+        shows(script, args, |_| Fetch::jsonl().arg("-k"), "ok");
+        shows(script, args, |_| trusting(), "error tls/connect");
+    }
+}
+
+#[test]
+fn c271_certificates_of_p521_are_verified() {
+    for (hash, key, version) in [
+        ("sha256", P521, "-tls1_3"),
+        ("sha512", P521, "-tls1_3"),
+        ("sha384", "ec -pkeyopt ec_paramgen_curve:P-256", "-tls1_2"),
+        ("sha512", "rsa:2048", "-tls1_3"),
+    ] {
+        shows(&by_p521(hash, key, false), &[version], given, "ok");
+    }
+}
+
+#[test]
+fn c272_certificates_of_p521_that_another_signed_are_not_trusted() {
+    for hash in ["sha256", "sha384", "sha512"] {
+        let record = shows(&by_p521(hash, P521, true), &[], given, "error tls/connect");
+        let message = record.message();
+        assert!(message.contains("its signature is wrong"), "{message}");
+    }
+    let record = shows(
+        &by_p521("sha512", P521, false),
+        &[],
+        |_| trusting(),
+        "error tls/connect",
+    );
+    let message = record.message();
+    assert!(message.contains("its issuer is unknown"), "{message}");
+}
+
+#[test]
+fn c273_a_key_of_p521_must_have_signed_the_handshake() {
+    // The server has the certificate of another one, not its key.
+    let stolen = openssl::serve(&by_p521("sha512", P521, false), &[]);
+    let certificate = CertificateDer::from_pem_slice(stolen.read("cert.pem").as_bytes()).unwrap();
+    let config = tls::with_the_p521_key_of_another(certificate);
+    let server = Server::build().tls(config).otherwise(ok("x")).start();
+    let roots = stolen.read("ca.pem");
+    let record = beside(given(&roots), &server.url("/a"), "error tls/connect");
+    let message = record.message();
+    assert!(message.contains("its signature is wrong"), "{message}");
+    assert!(server.requests().is_empty());
+    // Without verification, the certificate is worth nothing anyway.
+    beside(Fetch::jsonl().arg("-k"), &server.url("/a"), "ok");
+}
+
+#[test]
+fn c274_a_name_that_tls_does_not_know_is_told_with_the_rule() {
+    let server = Server::build().may_stay_unasked().tls(tls::here()).start();
+    let long = "a".repeat(64);
+    for (host, rule) in [
+        ("foo-.wild.test", "a part of the name ends in a hyphen"),
+        ("-foo.wild.test", "a part of the name begins with a hyphen"),
+        (
+            &format!("{long}.test"),
+            "a part of the name is longer than 63 characters",
+        ),
+        ("foo!.wild.test", "letters, digits, hyphens and underscores"),
+    ] {
+        let resolve = format!("--resolve={host}:{}:127.0.0.1", server.port());
+        let fetch = trusting().arg(resolve);
+        let record = beside(fetch, &server.url_as(host, "/a"), "error tls/connect");
+        assert!(record.message().contains(rule), "{}", record.message());
+    }
+    assert!(server.requests().is_empty());
 }

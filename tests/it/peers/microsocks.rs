@@ -64,7 +64,7 @@ fn each_refusal_is_told_apart() {
             .run()
             .exits(1)
             .record();
-        assert_eq!(record.verdict(), "error connect/connect", "{record}");
+        assert_eq!(record.verdict(), "error proxy/connect", "{record}");
     }
 }
 

@@ -92,11 +92,8 @@ fn a_client_without_the_password_is_refused() {
             };
             assert_eq!(ask(origin.http("/hello.txt")).verdict(), "http_error 407");
             let refused = ask(origin.https("/hello.txt"));
-            assert_eq!(refused.verdict(), "error connect/connect");
-            assert!(
-                refused.message().contains("authorization required"),
-                "{refused}"
-            );
+            assert_eq!(refused.verdict(), "error proxy/connect");
+            assert!(refused.message().contains("requires a login"), "{refused}");
         }
     }
     assert_eq!(origin.read("access.log"), "");

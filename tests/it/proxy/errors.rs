@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Fetch, Output, Script, Server, answer, ok,
     port::{Overrun, Refusing},
-    proxy::proxy,
+    proxy::{basic, proxy},
     record::RecordExt as _,
     redirect, reply, tls, with_time_enough,
 };
@@ -20,10 +20,14 @@ fn through(proxy: &str, url: &str) -> Output {
         .exits(1)
 }
 
-/// Asserts that the record is a connect error that names the proxy, without a status or other parts of an answer.
+/// Asserts that the record is an error that names the proxy, without a status or other parts of an answer.
 #[track_caller]
-fn is_of_the_proxy(record: &Value, server: &Server, named: &str) {
-    assert_eq!(record.verdict(), "error connect/connect", "{record}");
+fn is_of_the_proxy(record: &Value, server: &Server, kind: &str, named: &str) {
+    assert_eq!(
+        record.verdict(),
+        format!("error {kind}/connect"),
+        "{record}"
+    );
     let address = format!("127.0.0.1:{}", server.port());
     let message = record.message();
     assert!(
@@ -42,11 +46,13 @@ fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
         let said = match status {
-            407 => "the proxy requires a login",
-            _ => "the proxy refused to connect",
+            407 => "the proxy requires a login (407)".to_owned(),
+            _ => format!("the proxy refused to connect: {status}"),
         };
-        is_of_the_proxy(&record, &server, said);
-        assert_eq!(server.targets(), ["a.invalid:443"]);
+        is_of_the_proxy(&record, &server, "proxy", &said);
+        // The stack tells of 407 alone.
+        let asked = if status == 407 { 1 } else { 2 };
+        assert_eq!(server.targets(), vec!["a.invalid:443"; asked]);
     }
 }
 
@@ -56,7 +62,7 @@ fn a_redirect_in_answer_to_connect_is_not_followed() {
     for status in [301, 302, 307, 308] {
         let server = Server::always(redirect(status, &elsewhere.url("/a")));
         let record = through(&server.url(""), "https://a.invalid/").record();
-        is_of_the_proxy(&record, &server, "");
+        is_of_the_proxy(&record, &server, "proxy", &status.to_string());
         assert_eq!(record["redirects"], 0);
     }
     elsewhere.assert_untouched();
@@ -72,7 +78,7 @@ fn a_proxy_that_closes_the_connection_is_a_connect_error() {
     ] {
         let server = Server::always(script);
         let record = through(&server.url(""), "https://a.invalid/").record();
-        is_of_the_proxy(&record, &server, "");
+        is_of_the_proxy(&record, &server, "connect", "");
     }
 }
 
@@ -89,7 +95,7 @@ fn a_proxy_that_does_not_speak_http_is_a_connect_error() {
     ] {
         let server = Server::always(Script::new().send(text).close());
         let record = through(&server.url(""), "https://a.invalid/").record();
-        is_of_the_proxy(&record, &server, "");
+        is_of_the_proxy(&record, &server, "connect", "does not speak HTTP");
     }
 }
 
@@ -108,11 +114,17 @@ fn a_reason_phrase_with_escapes_is_shown_escaped_or_not_at_all() {
 
 #[test]
 fn endless_headers_of_a_proxy_are_an_error() {
-    for piece in ["X: y\r\n".repeat(100), "x".repeat(4096)] {
+    for (piece, said) in [
+        ("X: y\r\n".repeat(100), "more than 100 headers"),
+        (
+            "x".repeat(4096),
+            "answered 200 OK with headers of more than 8 KiB",
+        ),
+    ] {
         let script = Script::new().send("HTTP/1.1 200 OK\r\n").repeat(piece, 0);
         let server = Server::always(script);
         let record = through(&server.url(""), "https://a.invalid/").record();
-        is_of_the_proxy(&record, &server, "");
+        is_of_the_proxy(&record, &server, "proxy", said);
     }
 }
 
@@ -197,7 +209,13 @@ fn a_refused_tunnel_is_retried() {
     let server = Server::build()
         .route_in_turn(
             &authority,
-            [answer(502, "no"), Script::new().close(), proxy()],
+            [
+                answer(502, "no"),
+                // Asked for its status.
+                answer(502, "no"),
+                Script::new().close(),
+                proxy(),
+            ],
         )
         .start();
     let record = Fetch::jsonl()
@@ -207,8 +225,14 @@ fn a_refused_tunnel_is_retried() {
         .run()
         .exits(0)
         .record();
-    assert_eq!(record["attempts"].as_array().unwrap().len(), 3);
-    assert_eq!((server.requests().len(), origin.requests().len()), (3, 1));
+    let kinds: Vec<_> = record["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| &attempt["error"]["kind"])
+        .collect();
+    assert_eq!(kinds, [&json!("proxy"), &json!("connect"), &Value::Null]);
+    assert_eq!((server.requests().len(), origin.requests().len()), (4, 1));
 }
 
 /// When a tunnel is refused, nothing of the POST has been sent.
@@ -217,7 +241,7 @@ fn a_post_is_retried_if_its_tunnel_was_refused() {
     let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
     let authority = format!("127.0.0.1:{}", origin.port());
     let server = Server::build()
-        .route_in_turn(&authority, [answer(503, "no"), proxy()])
+        .route_in_turn(&authority, [answer(503, "no"), answer(503, "no"), proxy()])
         .start();
     Fetch::new()
         .trusting()
@@ -226,4 +250,82 @@ fn a_post_is_retried_if_its_tunnel_was_refused() {
         .run()
         .exits(0);
     assert_eq!(origin.request().body_text(), "hello");
+}
+
+#[test]
+fn a_proxy_is_asked_for_its_status_once_for_each_destination() {
+    let server = Server::build()
+        .route("a.invalid:443", answer(403, "no"))
+        .route("b.invalid:443", answer(502, "no"))
+        .start();
+    let list = "https://a.invalid/\n".repeat(10) + &"https://b.invalid/\n".repeat(10);
+    let records = Fetch::jsonl()
+        .args(RETRIES)
+        .args(["-j1", "-x", &server.url("")])
+        .stdin(list)
+        .run()
+        .exits(1)
+        .in_order();
+    for (number, record) in records.iter().enumerate() {
+        let (said, attempts) = if number < 10 { ("403", 1) } else { ("502", 3) };
+        is_of_the_proxy(record, &server, "proxy", said);
+        assert_eq!(record["attempts"].as_array().unwrap().len(), attempts);
+    }
+    let asked = |host: &str| {
+        server
+            .targets()
+            .iter()
+            .filter(|target| *target == host)
+            .count()
+    };
+    assert_eq!((asked("a.invalid:443"), asked("b.invalid:443")), (11, 31));
+}
+
+#[test]
+fn a_status_is_asked_for_with_the_credentials_and_over_the_tls_of_the_proxy() {
+    let server = Server::build()
+        .tls(tls::here())
+        .otherwise(answer(403, "no"))
+        .start();
+    let url = server.url("").replacen("://", "://user:pass@", 1);
+    let record = through(&url, "https://a.invalid/").record();
+    is_of_the_proxy(&record, &server, "proxy", "403 Forbidden");
+    for request in server.requests() {
+        let said = request.header("proxy-authorization");
+        assert_eq!(said, Some(basic("user", "pass").as_str()));
+        assert_eq!(request.header("host"), Some("a.invalid:443"));
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_status_that_cannot_be_read_is_a_refusal_all_the_same() {
+    for second in [
+        Script::new().close(),
+        Script::new().silence(),
+        Script::new().reset(),
+    ] {
+        let server = Server::build()
+            .route_in_turn("a.invalid:443", [answer(403, "no"), second])
+            .start();
+        let record = through(&server.url(""), "https://a.invalid/").record();
+        is_of_the_proxy(&record, &server, "proxy", "its status cannot be read");
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_refuse_again_is_retried() {
+    let origin = Server::build().tls(tls::here()).otherwise(ok("x")).start();
+    let authority = format!("127.0.0.1:{}", origin.port());
+    let server = Server::build()
+        .route_in_turn(&authority, [answer(403, "no"), proxy()])
+        .start();
+    let record = Fetch::jsonl()
+        .trusting()
+        .args(RETRIES)
+        .args(["-x", &server.url(""), &origin.url("/a")])
+        .run()
+        .exits(0)
+        .record();
+    assert_eq!(record["attempts"][0]["error"]["kind"], "proxy");
 }

@@ -94,6 +94,18 @@ fn the_list_has_many_forms() {
         ("::/64", "[::1]", false),
         ("fd00::/8", "[::1]", true),
         ("::1/128", "[::1]", false),
+        // A dot at the end changes no name.
+        ("a.test", "a.test.", false),
+        ("a.test.", "a.test", false),
+        ("a.test.", "a.test.", false),
+        ("a.test.", "b.a.test", false),
+        (".a.test", "b.a.test.", false),
+        (".a.test.", "a.test", false),
+        ("b.test. , A.Test.", "a.test", false),
+        ("a.test", "ba.test.", true),
+        ("a.test.", "a.test.b", true),
+        ("127.0.0.1.", "127.0.0.1", false),
+        (".", "a.test.", true),
         // Names are compared as names, whatever addresses they have.
         ("127.0.0.0/8", "a.test", true),
         ("127.0.0.1", "a.test", true),
@@ -111,6 +123,8 @@ fn the_list_of_the_environment_is_read_in_either_case() {
     for name in ["no_proxy", "NO_PROXY"] {
         for (list, host, proxied) in [
             ("a.test", "a.test", false),
+            ("a.test", "a.test.", false),
+            ("a.test.", "a.test", false),
             ("a.test", "b.test", true),
             ("*", "b.test", false),
             ("127.0.0.0/8", "127.0.0.1", false),

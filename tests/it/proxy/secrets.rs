@@ -198,7 +198,7 @@ fn a_proxy_that_answers_407_gets_no_secret_of_the_origin() {
         .run()
         .exits(1)
         .record();
-    assert_eq!(record.verdict(), "error connect/connect");
+    assert_eq!(record.verdict(), "error proxy/connect");
     assert!(server.requests().iter().all(|request| !has_secret(request)));
 }
 

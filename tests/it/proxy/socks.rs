@@ -181,30 +181,45 @@ fn credentials_are_sent_to_the_proxy_only_and_shown_nowhere() {
 }
 
 #[test]
-fn a_proxy_that_demands_a_password_and_gets_none_is_a_connect_error() {
+fn a_proxy_that_demands_a_password_and_gets_none_refuses() {
     let socks = Socks::new(Manner::AsksWho);
     let record = through(&socks, "socks5h")
         .arg("http://a.invalid/")
         .run()
         .exits(1)
         .record();
-    assert_eq!(record.verdict(), "error connect/connect");
+    assert_eq!(record.verdict(), "error proxy/connect");
+    let message = record.message();
+    assert!(message.contains("the proxy requires a login"), "{message}");
     assert_eq!(hosts(&socks), [""; 0]);
 }
 
 #[test]
-fn a_refusal_names_the_proxy() {
-    let codes = (1..=8).chain([9, 255]);
-    for code in codes {
+fn a_refusal_names_the_proxy_and_the_reason() {
+    for (code, reason, attempts) in [
+        (1, "general server failure", 2),
+        (2, "connection not allowed", 1),
+        (3, "network unreachable", 2),
+        (4, "host unreachable", 2),
+        (5, "connection refused", 2),
+        (6, "ttl expired", 2),
+        (7, "command not supported", 1),
+        (8, "address type not supported", 1),
+    ] {
         let socks = Socks::new(Manner::Refuses(code));
         let record = through(&socks, "socks5h")
+            .args(["--retry", "1", "--retry-delay", "1ms"])
             .arg("http://a.invalid/")
             .run()
             .exits(1)
             .record();
-        assert_eq!(record.verdict(), "error connect/connect", "{code}");
+        assert_eq!(record.verdict(), "error proxy/connect", "{code}");
         let address = format!("127.0.0.1:{}", socks.port());
-        assert!(record.message().contains(&address), "{}", record.message());
+        let message = record.message();
+        assert!(message.contains(&address), "{message}");
+        let refused = format!("the proxy refused to connect: {reason}");
+        assert!(message.ends_with(&refused), "{message}");
+        assert_eq!(record["attempts"].as_array().unwrap().len(), attempts);
     }
     for code in [91, 92, 93] {
         let socks = Socks::new(Manner::Refuses(code));
@@ -213,27 +228,43 @@ fn a_refusal_names_the_proxy() {
             .run()
             .exits(1)
             .record();
+        assert_eq!(record.verdict(), "error proxy/connect", "{code}");
+    }
+}
+
+/// The stack does not tell such a code from other garbage.
+#[test]
+fn a_refusal_with_a_code_that_no_one_knows_is_a_connect_error() {
+    for code in [9, 255] {
+        let socks = Socks::new(Manner::Refuses(code));
+        let record = through(&socks, "socks5h")
+            .arg("http://a.invalid/")
+            .run()
+            .exits(1)
+            .record();
         assert_eq!(record.verdict(), "error connect/connect", "{code}");
     }
 }
 
 #[test]
-fn a_proxy_that_breaks_the_protocol_is_a_connect_error() {
-    for manner in [
-        Manner::AcceptsNoMethod,
-        Manner::BelievesNoOne,
-        Manner::Leaves,
-        Manner::LeavesLater,
-        Manner::Babbles,
+fn a_proxy_that_lets_no_one_in_is_named() {
+    for (manner, kind) in [
+        (Manner::AcceptsNoMethod, "proxy"),
+        (Manner::BelievesNoOne, "proxy"),
+        (Manner::Leaves, "connect"),
+        (Manner::LeavesLater, "connect"),
+        (Manner::Babbles, "connect"),
     ] {
         let socks = Socks::new(manner);
-        let url = format!("socks5://user:pass@127.0.0.1:{}", socks.port());
+        // The others would refuse the login first.
+        let user = if kind == "proxy" { "user:pass@" } else { "" };
+        let url = format!("socks5://{user}127.0.0.1:{}", socks.port());
         let record = Fetch::jsonl()
             .args(["-x", &url, "http://127.0.0.1:9/"])
             .run()
             .exits(1)
             .record();
-        assert_eq!(record.verdict(), "error connect/connect");
+        assert_eq!(record.verdict(), format!("error {kind}/connect"));
         let address = format!("127.0.0.1:{}", socks.port());
         assert!(record.message().contains(&address), "{}", record.message());
     }

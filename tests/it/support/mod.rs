@@ -6,6 +6,7 @@ pub(crate) mod folder;
 pub(crate) mod http2;
 pub(crate) mod journal;
 pub(crate) mod limit;
+pub(crate) mod openssl;
 pub(crate) mod output;
 pub(crate) mod port;
 pub(crate) mod proxy;

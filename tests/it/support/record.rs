@@ -33,11 +33,12 @@ pub(crate) const KEYS: [&str; 25] = [
 /// The keys of `--headers` and `--body`.
 pub(crate) const ON_DEMAND: [&str; 3] = ["headers", "body", "body_base64"];
 const OUTCOMES: [&str; 5] = ["ok", "http_error", "error", "skipped", "cancelled"];
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "invalid_url",
     "invalid_input",
     "dns",
     "connect",
+    "proxy",
     "tls",
     "timeout",
     "protocol",

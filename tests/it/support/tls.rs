@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use p521::ecdsa::signature::Signer as _;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
-    ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    ConfigBuilder, RootCertStore, ServerConfig, SignatureAlgorithm, SignatureScheme, WantsVerifier,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::{WantsServerCert, WebPkiClientVerifier},
+    sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey},
 };
 
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
@@ -127,6 +129,58 @@ pub(crate) fn presenting(
         key,
         protocols,
     )
+}
+
+/// A server that shows this certificate without having its key.
+pub(crate) fn with_the_key_of_another(certificate: CertificateDer<'static>) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    with_key(certificate, key)
+}
+
+/// As [`with_the_key_of_another`], with a P-521 key.
+pub(crate) fn with_the_p521_key_of_another(
+    certificate: CertificateDer<'static>,
+) -> Arc<ServerConfig> {
+    with_key(certificate, Arc::new(P521Key))
+}
+
+fn with_key(certificate: CertificateDer<'static>, key: Arc<dyn SigningKey>) -> Arc<ServerConfig> {
+    let shown = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
+    Arc::new(
+        provided()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(shown)),
+    )
+}
+
+/// A P-521 key, which rustls cannot sign with.
+#[derive(Debug)]
+struct P521Key;
+
+impl SigningKey for P521Key {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered
+            .contains(&self.scheme())
+            .then(|| Box::new(Self) as Box<dyn Signer>)
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ECDSA
+    }
+}
+
+impl Signer for P521Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        let key = p521::ecdsa::SigningKey::from_slice(&[1; 66]).unwrap();
+        let signature: p521::ecdsa::DerSignature = key.sign(message);
+        Ok(signature.as_bytes().to_vec())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ECDSA_NISTP521_SHA512
+    }
 }
 
 /// A server for the names of this machine that speaks HTTP/1.1.

@@ -1,6 +1,7 @@
 //! `https://` proxies: what `-k`, `--cacert` and `--cert` mean for them.
 
 use rcgen::KeyPair;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
     cli::options::refused,
@@ -62,6 +63,24 @@ fn insecure_does_not_apply_to_a_proxy() {
     }
     assert_eq!(server.requests().len(), 0);
     origin.assert_untouched();
+}
+
+#[test]
+fn a_proxy_must_have_the_key_of_its_certificate_even_where_servers_need_not() {
+    let stolen = Identity::named(&["127.0.0.1"]);
+    let certificate = CertificateDer::from_pem_slice(stolen.certificate.as_bytes()).unwrap();
+    let config = tls::with_the_key_of_another(certificate);
+    let server = Server::build().tls(config).otherwise(proxy()).start();
+    let record = Fetch::jsonl()
+        .trusting()
+        .args(["-k", "-x", &server.url(""), "http://a.invalid/"])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error tls/connect");
+    assert_eq!(server.requests().len(), 0);
+    // As a server it is not verified at all.
+    Fetch::jsonl().args(["-k", &server.url("/")]).run().exits(0);
 }
 
 #[test]
