@@ -43,6 +43,7 @@ impl Config {
         checks::check_groups(cli, template.as_ref())?;
         let capture = report::capture(&cli.result, &cli.save, template.as_ref());
         let headers = request::headers(&cli.request)?;
+        let versions = request::versions(&cli.request, &headers.given);
         let names = input::names(&cli.input)?;
         let read = [
             request::files(&cli.request),
@@ -66,7 +67,7 @@ impl Config {
                 max_redirects: cli.request.max_redirs,
                 decode: cli.request.compressed,
                 max_size: request::max_size(&cli.request, capture),
-                versions: request::versions(&cli.request),
+                versions,
                 limits: time::limits(&cli.time),
                 capture,
                 accept: cli.result.accept.clone(),

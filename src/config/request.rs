@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
 
 use super::error::UsageError;
 use crate::cli::RequestArgs;
@@ -166,11 +166,12 @@ pub(super) fn max_size(args: &RequestArgs, capture: Capture) -> Option<SizeLimit
     }
 }
 
-/// Returns the versions of HTTP to use.
-pub(super) fn versions(args: &RequestArgs) -> Versions {
+/// Returns the versions of HTTP to use. A Host header that is `given` can be sent over HTTP/1.1 only.
+pub(super) fn versions(args: &RequestArgs, given: &HeaderMap) -> Versions {
     match (args.http1, args.http2_prior_knowledge) {
         (true, _) => Versions::Http1,
         (false, true) => Versions::Http2,
+        (false, false) if given.contains_key(HOST) => Versions::Http1,
         (false, false) => Versions::Negotiated,
     }
 }

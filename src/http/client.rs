@@ -181,7 +181,7 @@ impl Client {
         partial: &mut PartialAnswer,
     ) -> Result<Exchanged, ExchangeError> {
         let options = exchange.options;
-        options.connecting.guard.check_url(&exchange.state.url)?;
+        exchange.check_request()?;
         // The permit stands for a stream of the connection until the answer has ended.
         let (head, _permit) = self.send(exchange).await?;
         let pending = match self.begin(exchange, head, partial)? {

@@ -84,13 +84,21 @@ impl Exchange<'_> {
         followed.map_err(|error| Failure::new(Kind::Redirect, Phase::Headers, error.to_string()))
     }
 
-    /// Whether the user has given the Host header, which the stack can send over HTTP/1.1 only: over HTTP/2 it would
+    /// Whether the request has a Host header of its own, which the stack can send over HTTP/1.1 only: over HTTP/2 it would
     /// stand beside the `:authority` of the URL (RFC 9113, section 8.3.1, forbids that they differ).
-    pub(super) fn names_host(&self) -> bool {
-        self.options.versions == Versions::Negotiated
-            && self.state.url.scheme() == "https"
-            && !self.state.left_origin
+    pub(super) fn has_host_header(&self) -> bool {
+        !self.state.left_origin
             && self.request.headers.contains_key(HOST)
+            && self.options.versions.may_be_http2(&self.state.url)
+    }
+
+    /// Refuses a request that cannot be sent as it is asked for.
+    pub(super) fn check_request(&self) -> Result<(), Failure> {
+        if self.options.versions == Versions::Http2 && self.has_host_header() {
+            let message = "a Host header of its own cannot be sent over HTTP/2; leave out --http2-prior-knowledge";
+            return Err(Failure::new(Kind::InvalidInput, Phase::Input, message));
+        }
+        self.options.connecting.guard.check_url(&self.state.url)
     }
 
     /// Returns what is computed and checked of the body.

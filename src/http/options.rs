@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
+use url::Url;
 
 use super::clock::Limits;
 use super::connect::options::ConnectOptions;
@@ -50,4 +51,15 @@ pub enum Versions {
     Http1,
     /// HTTP/2 at once, also on `http://` (RFC 9113, section 3.3).
     Http2,
+}
+
+impl Versions {
+    /// Whether a request for `url` may go over HTTP/2.
+    pub(super) fn may_be_http2(self, url: &Url) -> bool {
+        match self {
+            Self::Negotiated => url.scheme() == "https",
+            Self::Http1 => false,
+            Self::Http2 => true,
+        }
+    }
 }

@@ -94,8 +94,8 @@ impl Sender {
         } else {
             self.clients.with_many_headers(url)?
         };
-        let mut client = if exchange.names_host() {
-            self.clients.http1()?
+        let mut client = if exchange.has_host_header() {
+            self.own_connection(exchange)?
         } else {
             pooled.client.clone()
         };
@@ -105,8 +105,8 @@ impl Sender {
         loop {
             let sent = self.execute(&client, exchange, part).await;
             let error = match sent.map(Box::new) {
-                Ok(response) if Self::is_farewell(&response, exchange) && !is_last => {
-                    client = self.clients.unpooled()?;
+                Ok(response) if Self::is_idle_timeout(&response, exchange) && !is_last => {
+                    client = self.own_connection(exchange)?;
                     is_last = true;
                     continue;
                 }
@@ -125,14 +125,14 @@ impl Sender {
                 client = if refusals <= REFUSALS {
                     pooled.client.clone()
                 } else {
-                    self.clients.unpooled()?
+                    self.own_connection(exchange)?
                 };
                 continue;
             }
             // The request was not sent, so any method may be sent again.
             if failure::came_before_request(&error) && early_responses < EARLY_RESPONSES {
                 early_responses += 1;
-                client = self.clients.unpooled()?;
+                client = self.own_connection(exchange)?;
                 continue;
             }
             match self.alternative(&error, &pooled, exchange)? {
@@ -143,9 +143,18 @@ impl Sender {
         }
     }
 
+    /// Returns a client that opens a connection for the request.
+    fn own_connection(&self, exchange: &Exchange<'_>) -> reqwest::Result<reqwest::Client> {
+        if exchange.has_host_header() {
+            self.clients.http1()
+        } else {
+            self.clients.unpooled()
+        }
+    }
+
     /// Whether `response` is that of a server that closes an idle connection, and does not know the request yet
     /// (RFC 9110, section 15.5.9).
-    fn is_farewell(response: &Response, exchange: &Exchange<'_>) -> bool {
+    fn is_idle_timeout(response: &Response, exchange: &Exchange<'_>) -> bool {
         response.status() == StatusCode::REQUEST_TIMEOUT
             && response.version() != Version::HTTP_2
             && exchange.state.method.is_idempotent()
@@ -173,7 +182,7 @@ impl Sender {
             // The pool has no other connection to this origin that could have been closed, too.
             Ok(Some(pooled.client.clone()))
         } else {
-            self.clients.unpooled().map(Some)
+            self.own_connection(exchange).map(Some)
         }
     }
 

@@ -67,7 +67,7 @@ impl Upload {
 
 /// Lets the runtime look for what has arrived, several times: of 40 responses that came before the end of an upload,
 /// 10 were read without a pause between two pieces, 25 with one, and 37 with eight.
-async fn turns() {
+async fn yield_to_reads() {
     for _ in 0..8 {
         yield_now().await;
     }
@@ -86,9 +86,9 @@ impl Body for Upload {
         }
         if let Some(pause) = &mut self.pause {
             ready!(pause.poll(cx));
-            pause.set(turns());
+            pause.set(yield_to_reads());
         } else {
-            self.pause = Some(ReusableBoxFuture::new(turns()));
+            self.pause = Some(ReusableBoxFuture::new(yield_to_reads()));
         }
         let length = self.bytes.len().min(PIECE);
         let piece = self.bytes.split_to(length);

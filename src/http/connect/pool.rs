@@ -221,11 +221,7 @@ impl Clients {
         let Some(current) = self.generation() else {
             return self.without_pool();
         };
-        let may_multiplex = match self.options.versions {
-            Versions::Negotiated => url.scheme() == "https",
-            Versions::Http1 => false,
-            Versions::Http2 => true,
-        };
+        let may_multiplex = self.options.versions.may_be_http2(url);
         let permit = may_multiplex.then(|| current.streams.open(OriginId::of(url)));
         let number = permit.as_ref().map_or(0, StreamPermit::client);
         Ok(PooledClient {

@@ -248,6 +248,34 @@ fn http_2_is_spoken_where_the_server_offers_it() {
 }
 
 #[test]
+fn a_host_header_of_its_own_is_sent_over_http_1_1() {
+    let server = either();
+    let (plain, line) = (
+        server.url("/a"),
+        format!(
+            r#"{{"url":"{}","headers":{{"Host":"inner.example"}}}}"#,
+            server.url("/b")
+        ),
+    );
+    for (args, list) in [(&["-H", "Host: inner.example"][..], &plain), (&[], &line)] {
+        let out = Fetch::jsonl().trusting().args(args).stdin(list).run();
+        let record = out.exits(0).record();
+        assert_eq!(record["http_version"], "HTTP/1.1", "{args:?}");
+    }
+    for request in server.requests() {
+        assert_eq!(request.header("host"), Some("inner.example"));
+    }
+    let out = Fetch::jsonl()
+        .trusting()
+        .arg("--http2-prior-knowledge")
+        .stdin(format!("{line}\n{plain}"))
+        .run();
+    let records = out.exits(1).in_order();
+    assert_eq!(records[0].verdict(), "error invalid_input/input");
+    assert_eq!(records[1].verdict(), "ok");
+}
+
+#[test]
 fn http_1_1_is_spoken_where_it_is_asked_for() {
     let server = either();
     let record = Fetch::jsonl()

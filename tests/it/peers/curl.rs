@@ -90,6 +90,8 @@ fn curl(case: &Case, authority: &Path, body: &Path) -> Output {
     let mut command = program("curl");
     command
         .args(AS_FETCH)
+        // Cookies that a redirect sets are sent on.
+        .args(["-b", ""])
         .args([
             "-w",
             "%{http_code} %{http_version} %{num_redirects} %{url_effective}",
