@@ -15,8 +15,8 @@ pub struct ResultArgs {
     /// text prints status, time, size and URL, for people and for awk; jsonl prints one JSON object per line, with all
     /// keys; csv and tsv print a table with a header line. On a terminal, text is aligned and colored.
     ///
-    /// Flags of text: [DOWN] is a status of 500 or more, [FAIL] another status that is not accepted, [ERROR] no complete
-    /// response, [SLOW] a response that took longer than --slow.
+    /// Flags of text: DOWN is a status of 500 or more, FAIL another status that is not accepted, ERROR no complete
+    /// response, SLOW a response that took longer than --slow.
     #[arg(
         long,
         value_name = "FORMAT",
