@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{Limit, duration, jobs, rate};
+use super::values::{Limit, count, duration, jobs, rate};
 
 /// How many requests are in flight, and how fast they follow each other.
 #[derive(Debug, Args)]
@@ -54,6 +54,20 @@ pub struct ConcurrencyArgs {
         hide_short_help = true
     )]
     pub rate_per_host: Option<Duration>,
+    /// Give a host up after N timeouts in a row; 0 = never
+    ///
+    /// Counts timeouts of the name, the connection and TLS, and of the response where the host never sent one. The other
+    /// URLs of the host wait without holding a slot. One of them is tried after 30 s, 60 s and so on, and once more at the
+    /// end. If that fails, too, they fail as host_down.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10",
+        value_parser = count,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
+    pub host_timeouts: u32,
     /// Print the records in the order of the input
     ///
     /// A record waits until every earlier one is printed.

@@ -21,6 +21,7 @@ pub(super) fn options(
                 .filter(|&jobs| jobs < args.jobs.get()),
             interval: args.rate_per_host,
         },
+        host_timeouts: args.host_timeouts,
         retry: RetryPolicy {
             max: retry.retry,
             delay: retry.retry_delay,

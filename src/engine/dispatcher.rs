@@ -17,7 +17,9 @@ use super::input_order::InputOrder;
 use super::job::{Job, cancelled_failure};
 use super::options::EngineOptions;
 use super::retry::{self, RetryDecision};
-use super::schedule::Schedule;
+use super::reachability::Change;
+use super::schedule::{Decided, Schedule};
+use super::signal::Signal;
 use super::transport::Transport;
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, Totals};
@@ -149,8 +151,11 @@ where
             let finished = finished_jobs.as_mut().poll_next(cx);
             let decided = self.schedule.borrow_mut().take_decided();
             handled += decided.len() + usize::from(finished.is_ready());
-            for job in decided {
-                self.complete(job.into_unsent_outcome());
+            for Decided { job, given_up } in decided {
+                self.complete(match given_up {
+                    Some(failure) => job.into_given_up_outcome(self.options, failure),
+                    None => job.into_unsent_outcome(),
+                });
             }
             match finished {
                 Poll::Ready(Some(finished)) => self.handle(finished),
@@ -165,7 +170,7 @@ where
     }
 
     fn handle(&mut self, Finished { mut job, result }: Finished) {
-        self.schedule.borrow_mut().finish(&mut job);
+        self.count_finished(&mut job, result.as_ref());
         match result {
             Some(ExchangeResult::Redirected(status, to)) => self.redirect(job, status, to),
             Some(ExchangeResult::Ended(answer, failure)) => {
@@ -173,6 +178,24 @@ where
                 self.attempt_ended(job);
             }
             None => self.cancel(job),
+        }
+    }
+
+    /// Counts an exchange that ended at its host, and reports what that changed.
+    fn count_finished(&mut self, job: &mut Job, result: Option<&ExchangeResult>) {
+        let signal = Signal::of(result, &self.options.accept);
+        let why = match result {
+            Some(ExchangeResult::Ended(_, Some(failure))) => failure.message.as_str(),
+            _ => "",
+        };
+        let change = self.schedule.borrow_mut().finish(job, signal, why);
+        let (Some(change), Some(url)) = (change, job.next_url()) else {
+            return;
+        };
+        match change {
+            Change::WentDown(timeouts) => (self.on_event)(Event::HostDown { url, timeouts, why }),
+            Change::CameBack => (self.on_event)(Event::HostUp { url }),
+            Change::GivenUp(_) => {}
         }
     }
 
@@ -202,7 +225,7 @@ where
         if let Some(pause) = pause
             && let Some(host) = job.last_host()
         {
-            self.schedule.borrow_mut().pause_host(&host, pause);
+            self.schedule.borrow_mut().pause_host(host, pause);
         }
         let decision = match self.stopped {
             None => job.decide_retry(retry, accept),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
+use url::Url;
 
-use super::host::Host;
+use super::host_id::{HostId, HostIndex};
 use super::options::{EngineOptions, RetryPolicy};
 use super::retry::{self, RetryDecision};
 use crate::http::AttemptState;
@@ -22,12 +23,21 @@ pub(super) struct Job {
     pub(super) input: Box<Input>,
     /// The attempt under way, between two exchanges: a transport has it during one.
     pub(super) state: Option<Box<AttemptState>>,
-    /// The host that counts this job among its requests in flight.
-    pub(super) counted_at: Option<Host>,
+    /// When the job was queued for its next exchange.
+    pub(super) queued_at: Option<Instant>,
+    /// The exchange in flight.
+    pub(super) sent: Option<Sent>,
     started: Option<Started>,
     attempts: Vec<AttemptSummary>,
     /// The last attempt that ended, and the time of its end.
     last: Option<(Attempt, Instant)>,
+}
+
+/// An exchange in flight: the host that counts it, and when it started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) host: HostIndex,
+    pub(super) at: Instant,
 }
 
 /// The time at which the first attempt started.
@@ -52,7 +62,8 @@ impl Job {
         Box::new(Self {
             input,
             state: None,
-            counted_at: None,
+            queued_at: None,
+            sent: None,
             started: None,
             attempts: Vec::new(),
             last: None,
@@ -60,18 +71,27 @@ impl Job {
     }
 
     /// Returns the host that the next exchange is sent to.
-    pub(super) fn next_host(&self) -> Host {
-        let url = match (&self.state, &self.input.request) {
+    pub(super) fn next_host(&self) -> HostId {
+        self.next_url().map_or_else(HostId::default, HostId::of)
+    }
+
+    /// Returns the URL of the next exchange; `None` where the input holds no request.
+    pub(super) fn next_url(&self) -> Option<&Url> {
+        match (&self.state, &self.input.request) {
             (Some(state), _) => Some(state.url()),
-            (None, Ok(request)) => Some(&*request.url),
+            (None, Ok(request)) => Some(&request.url),
             (None, Err(_)) => None,
-        };
-        url.map_or_else(Host::default, Host::of)
+        }
+    }
+
+    /// Whether an attempt was started.
+    pub(super) const fn is_started(&self) -> bool {
+        self.started.is_some()
     }
 
     /// Returns the host that the last attempt ended at, after redirects.
-    pub(super) fn last_host(&self) -> Option<Host> {
-        Some(Host::of(&self.last_attempt()?.final_url))
+    pub(super) fn last_host(&self) -> Option<HostId> {
+        Some(HostId::of(&self.last_attempt()?.final_url))
     }
 
     /// Hands out the attempt under way for its next exchange, or starts a new attempt.
@@ -183,6 +203,19 @@ impl Job {
             }
             (Ok(_), Decision::Send) => return self.into_cancelled_outcome(Stop::Interrupted),
         };
+        self.build_outcome(Verdict::Error, false, Some(failure))
+    }
+
+    /// Makes the outcome of a job that waited for a host that is down.
+    pub(super) fn into_given_up_outcome(
+        mut self,
+        options: &EngineOptions,
+        failure: Failure,
+    ) -> Outcome {
+        if self.state.is_some() {
+            self.end_attempt(None, Some(failure));
+            return self.into_outcome(options, None);
+        }
         self.build_outcome(Verdict::Error, false, Some(failure))
     }
 

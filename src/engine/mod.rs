@@ -17,14 +17,18 @@
 //! an attempt, so that its tests run with fake hosts and tokio's paused clock.
 
 mod dispatcher;
-mod host;
+mod host_id;
 mod host_state;
 mod input_order;
 mod job;
 mod options;
 mod pacer;
+mod reachability;
 mod retry;
 mod schedule;
+mod search;
+mod share;
+mod signal;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -13,6 +13,8 @@ pub struct EngineOptions {
     pub interval: Option<Duration>,
     /// The limits of each host.
     pub per_host: HostLimits,
+    /// The number of time-outs in a row after which a host is down; 0 for never.
+    pub host_timeouts: u32,
     /// Which attempts are retried, and when.
     pub retry: RetryPolicy,
     /// Whether outcomes are reported in the order of the input.

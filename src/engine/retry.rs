@@ -107,6 +107,7 @@ fn is_transient(
             | Kind::Checksum
             | Kind::Blocked
             | Kind::Io
+            | Kind::HostDown
             | Kind::Cancelled => false,
         },
         (None, Some(answer)) => {

@@ -2,21 +2,29 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::host::Host;
+use super::host_id::HostId;
+use super::host_state::HostPolicy;
 use super::job::Job;
 use super::options::EngineOptions;
 use super::pacer::Pacer;
-use super::waiting::WaitingJobs;
+use super::reachability::Change;
+use super::search::Search;
+use super::signal::Signal;
+use super::waiting::{Among, WaitingJobs};
 use crate::input::{Intake, ReadError, Totals};
+use crate::model::error::{Failure, Kind, Phase};
 
 /// The number of jobs that may wait for a host or a back-off. While so many wait, no more
 /// inputs are taken, so that memory stays bounded: what is behind them in the list waits, too.
 pub(super) const LOOK_AHEAD: usize = 4_096;
+
+/// The number of jobs that wait where some can be sent at once: what fair turns choose from.
+const CHOICE: usize = 256;
 
 /// How far the intake may be ahead of the oldest input without an outcome, with `--ordered`.
 pub(super) const ORDERED_WINDOW: u64 = 4_096;
@@ -24,27 +32,51 @@ pub(super) const ORDERED_WINDOW: u64 = 4_096;
 /// The size of the header fields and bodies that may wait to be reported in order, with `--ordered`.
 const ORDERED_BYTES: usize = 16 * 1024 * 1024;
 
-/// The number of inputs without a request that are collected before the dispatcher takes them.
-const DECIDED_BATCH: usize = 64;
+/// While the search goes on, a host that has not answered gets all slots but this part of them.
+const RESERVE: usize = 8;
+
+/// The number of inputs that are taken before other work is looked at.
+const BATCH: usize = 64;
 
 /// Holds every job that is not in flight, and the intake that more come from.
 pub(super) struct Schedule<G> {
     intake: Intake,
-    /// Pending while the writer of records is behind: no input is taken then, while jobs go on.
+    /// Pending while the writer of records is behind: no input is taken or sent then, while jobs go on.
     gate: G,
     waiting: WaitingJobs,
-    /// A job taken from the intake while the rate allowed no request.
-    prefetched: Option<Box<Job>>,
+    /// The search for hosts that could use a free slot better.
+    search: Search,
     /// The rate of the run, and the timer of the next start.
     pacer: Option<(Pacer, Pin<Box<Sleep>>)>,
     /// Inputs whose outcome is known without a request.
-    decided: VecDeque<Box<Job>>,
+    decided: VecDeque<Decided>,
+    jobs: usize,
     in_flight: usize,
     inputs_taken: u64,
     /// How far the intake may go, with `--ordered`.
     window: Option<u64>,
     stopped: bool,
     read_error: Option<ReadError>,
+}
+
+/// An input whose outcome is known without a request.
+pub(super) struct Decided {
+    pub(super) job: Box<Job>,
+    /// Why it is given up, where the input itself does not say what becomes of it.
+    pub(super) given_up: Option<Failure>,
+}
+
+/// Whether more inputs can be taken at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    /// There may be more at once; enough were taken for now.
+    More,
+    /// The source has no more at the moment.
+    Paused,
+    /// None is taken until something that is waited for ends.
+    Blocked,
+    /// There will be no more.
+    Ended,
 }
 
 impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
@@ -56,10 +88,15 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Self {
             intake,
             gate,
-            waiting: WaitingJobs::new(options.per_host),
-            prefetched: None,
+            waiting: WaitingJobs::new(HostPolicy {
+                limits: options.per_host,
+                jobs: options.jobs,
+                timeouts: options.host_timeouts,
+            }),
+            search: Search::new(),
             pacer: options.interval.map(pacer),
             decided: VecDeque::new(),
+            jobs: options.jobs,
             in_flight: 0,
             inputs_taken: 0,
             window: options.ordered.then_some(ORDERED_WINDOW),
@@ -73,44 +110,95 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// jobs are in flight, and the caller polls again when one of them ends.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         self.waiting.poll_timers(cx);
-        if self.poll_pacer(cx).is_pending() {
-            return self.poll_end(cx);
-        }
-        if let Some(job) = self.waiting.pop() {
-            return self.send(job);
-        }
-        loop {
-            if self.waiting.len() >= LOOK_AHEAD {
-                return Poll::Pending;
-            }
-            let job = match self.prefetched.take() {
-                Some(job) => Some(job),
-                None => ready!(self.poll_intake(cx)),
+        let is_open = self.stopped || (self.gate)(cx, self.in_flight).is_ready();
+        let supply = if is_open {
+            self.take_inputs(cx)
+        } else {
+            Supply::Blocked
+        };
+        if self.poll_pacer(cx).is_ready() {
+            let next = if is_open {
+                self.next_job(cx, supply)
+            } else {
+                self.waiting.pop(Among::Started)
             };
-            match job {
-                Some(job) => {
-                    if let Some(job) = self.waiting.admit(job) {
-                        return self.send(job);
-                    }
-                }
-                // A job that waits or is in flight may be sent again.
-                None if self.in_flight > 0 || self.waiting.len() > 0 => return Poll::Pending,
-                None => return Poll::Ready(None),
+            if let Some(job) = next {
+                return self.send(job);
             }
         }
-    }
-
-    /// Checks for the end of the list while the rate allows no request: without this, the run would
-    /// wait for its next start after the last input. An input that is found is kept for later.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
-        if self.prefetched.is_none() && self.waiting.len() == 0 {
-            match ready!(self.poll_intake(cx)) {
-                Some(job) => self.prefetched = Some(job),
-                None if self.in_flight == 0 => return Poll::Ready(None),
-                None => {}
-            }
+        // A job that waits or is in flight may be sent again.
+        if supply == Supply::Ended && self.in_flight == 0 && self.waiting.len() == 0 {
+            return Poll::Ready(None);
+        }
+        if supply == Supply::More {
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// Removes the job that comes next from those that wait. A host that has not answered yet gets few slots as long as
+    /// another could use them: the search for one reads on, for a while.
+    fn next_job(&mut self, cx: &mut Context<'_>, supply: Supply) -> Option<Box<Job>> {
+        if let Some(job) = self.waiting.pop(Among::Proven) {
+            self.search.end();
+            return Some(job);
+        }
+        let is_found = match supply {
+            Supply::Ended | Supply::Blocked => true,
+            Supply::Paused => self.waiting.has_ready(Among::All) && self.search.poll_end(cx),
+            Supply::More => {
+                let reserve = (self.jobs / RESERVE).max(1);
+                self.in_flight + reserve < self.jobs
+                    && self.waiting.has_ready(Among::All)
+                    && self.search.poll_end(cx)
+            }
+        };
+        if !is_found {
+            return None;
+        }
+        let job = self.waiting.pop(Among::All);
+        let is_last = || matches!(supply, Supply::Ended | Supply::Blocked);
+        if job.is_none() && is_last() && self.waiting.only_parked() {
+            self.waiting.probe_last(Instant::now());
+            return self.waiting.pop(Among::All);
+        }
+        job
+    }
+
+    /// Takes inputs until there is enough to choose from. Reads on where none that waits can be sent.
+    fn take_inputs(&mut self, cx: &mut Context<'_>) -> Supply {
+        for _ in 0..BATCH {
+            let enough = if self.waiting.has_ready(Among::Proven) {
+                CHOICE
+            } else {
+                LOOK_AHEAD
+            };
+            if self.waiting.len() >= enough && self.intake.totals().is_none() {
+                return Supply::Blocked;
+            }
+            let is_past_window = self
+                .window
+                .is_some_and(|window| self.inputs_taken >= window);
+            if is_past_window && self.intake.totals().is_none() {
+                return Supply::Blocked;
+            }
+            match self.intake.poll_next(cx) {
+                Poll::Ready(Some(Ok(input))) => {
+                    self.inputs_taken += 1;
+                    let job = Job::new(input);
+                    if job.needs_request() {
+                        self.waiting.push(job);
+                    } else {
+                        let given_up = None;
+                        self.decided.push_back(Decided { job, given_up });
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => self.read_error = Some(error),
+                Poll::Ready(None) => return Supply::Ended,
+                Poll::Pending => return Supply::Paused,
+            }
+        }
+        Supply::More
     }
 
     /// Ready when the rate of the run allows a request.
@@ -125,39 +213,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         timer.as_mut().poll(cx)
     }
 
-    /// Polls for the next input that needs a request; `None` when there will be no more.
-    fn poll_intake(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
-        loop {
-            if self.intake.totals().is_none() {
-                if self
-                    .window
-                    .is_some_and(|window| self.inputs_taken >= window)
-                {
-                    return Poll::Pending;
-                }
-                ready!((self.gate)(cx, self.in_flight));
-            }
-            match ready!(self.intake.poll_next(cx)) {
-                Some(Ok(input)) => {
-                    self.inputs_taken += 1;
-                    let job = Job::new(input);
-                    if job.needs_request() {
-                        return Poll::Ready(Some(job));
-                    }
-                    self.decided.push_back(job);
-                    if self.decided.len() == DECIDED_BATCH {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                }
-                Some(Err(error)) => self.read_error = Some(error),
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-
     /// Takes the inputs whose outcome is known without a request.
-    pub(super) fn take_decided(&mut self) -> VecDeque<Box<Job>> {
+    pub(super) fn take_decided(&mut self) -> VecDeque<Decided> {
         std::mem::take(&mut self.decided)
     }
 
@@ -169,12 +226,21 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Poll::Ready(Some(job))
     }
 
-    /// Counts a job whose exchange ended.
-    pub(super) fn finish(&mut self, job: &mut Job) {
+    /// Counts a job whose exchange ended; `signal` is what that told about its host. What waits for a host that is given
+    /// up ends.
+    pub(super) fn finish(&mut self, job: &mut Job, signal: Signal, why: &str) -> Option<Change> {
         self.in_flight -= 1;
-        if let Some(host) = job.counted_at.take() {
-            self.waiting.finish(&host);
+        let sent = job.sent.take()?;
+        let change = self.waiting.finish(sent, signal);
+        if let Some(Change::GivenUp(timeouts)) = change {
+            let given_up = |job| Decided {
+                job,
+                given_up: Some(host_down(timeouts, why)),
+            };
+            let parked = self.waiting.drain_host(sent.host);
+            self.decided.extend(parked.into_iter().map(given_up));
         }
+        change
     }
 
     /// Queues the next exchange of a job that was redirected, before any new job. Returns the
@@ -183,7 +249,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         if self.stopped && (self.waiting.must_wait(&job) || self.is_rate_exhausted()) {
             return Some(job);
         }
-        self.waiting.push(job);
+        self.waiting.push_redirected(job);
         None
     }
 
@@ -204,7 +270,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     }
 
     /// Holds all requests to this host back for the duration of `pause`.
-    pub(super) fn pause_host(&mut self, host: &Host, pause: Duration) {
+    pub(super) fn pause_host(&mut self, host: HostId, pause: Duration) {
         self.waiting.pause_host(host, pause);
     }
 
@@ -226,7 +292,6 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         self.inputs_taken += read.len() as u64;
         self.stopped = true;
         let mut jobs = self.waiting.drain();
-        jobs.extend(self.prefetched.take());
         jobs.extend(read.into_iter().map(Job::new));
         jobs
     }
@@ -250,4 +315,12 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
+}
+
+/// Describes why an input is not tried: its host is down after so many time-outs, the last of which was `why`.
+fn host_down(timeouts: u32, why: &str) -> Failure {
+    let message = format!(
+        "not tried: {timeouts} requests in a row timed out, the last one: {why}; --host-timeouts 0 tries every URL"
+    );
+    Failure::new(Kind::HostDown, Phase::Connect, message)
 }

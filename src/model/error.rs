@@ -40,6 +40,8 @@ pub enum Kind {
     Blocked,
     /// The body could not be saved.
     Io,
+    /// The request was not sent because its host is down.
+    HostDown,
     /// The run ended before this input did.
     Cancelled,
 }
@@ -63,6 +65,7 @@ impl Kind {
             Self::Checksum => "checksum",
             Self::Blocked => "blocked",
             Self::Io => "io",
+            Self::HostDown => "host_down",
             Self::Cancelled => "cancelled",
         }
     }

@@ -59,6 +59,20 @@ pub enum Event<'a> {
         /// The result of the attempt.
         attempt: &'a Attempt,
     },
+    /// A host is down: what waits for it is not sent, but for a probe now and then.
+    HostDown {
+        /// The URL of the last request that timed out.
+        url: &'a Url,
+        /// The number of time-outs in a row.
+        timeouts: u32,
+        /// The last time-out.
+        why: &'a str,
+    },
+    /// A host that was down answered.
+    HostUp {
+        /// The URL that it answered.
+        url: &'a Url,
+    },
     /// Another attempt will be made.
     Retrying {
         /// The input that is retried.

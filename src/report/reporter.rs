@@ -12,6 +12,7 @@ use super::pending_files::{PendingFiles, UnrecordedFiles};
 use super::printer::{self, Batch, Gate, MAX_BACKLOG, Outputs, PrinterHandle, Queue};
 use super::progress::InputCount;
 use super::summary::{RunTotals, Summary};
+use crate::model::authority::Authority;
 use crate::model::capture::Capture;
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::input::Input;
@@ -101,8 +102,19 @@ impl Reporter {
                     "{location}: starting attempt {next} in {delay:.3}s"
                 ));
             }
+            Event::HostDown { url, timeouts, why } if self.verbosity.shows_steps() => {
+                let host = Authority(url);
+                self.write_message(&format!(
+                    "{host} is down: {timeouts} requests in a row timed out, the last one: {why}; its other URLs wait"
+                ));
+            }
+            Event::HostUp { url } if self.verbosity.shows_steps() => {
+                self.write_message(&format!("{} is up again", Authority(url)));
+            }
             Event::Completed(_)
             | Event::Attempted { .. }
+            | Event::HostDown { .. }
+            | Event::HostUp { .. }
             | Event::Redirected { .. }
             | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),

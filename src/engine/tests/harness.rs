@@ -94,6 +94,7 @@ pub(super) fn options(jobs: usize) -> EngineOptions {
         jobs,
         interval: None,
         per_host: HostLimits::default(),
+        host_timeouts: 0,
         retry: RetryPolicy {
             max: 0,
             delay: SECOND,
@@ -322,6 +323,8 @@ struct FakeHost {
     paused_until: Instant,
     /// When it last asked for a pause; an exchange that started at that moment could not know.
     pause_asked: Instant,
+    /// Whether it ever said that it is busy. It gets one request at a time at least, then.
+    was_busy: bool,
 }
 
 struct Log {
@@ -359,6 +362,7 @@ impl World {
             last_start: None,
             paused_until: now,
             pause_asked: now,
+            was_busy: false,
         };
         let log = Log {
             started: now,
@@ -389,6 +393,7 @@ impl World {
             _ => true,
         };
         limits.jobs.is_none_or(|jobs| host.in_flight < jobs)
+            && (!host.was_busy || host.in_flight == 0)
             && host.paused_until + TIMER_SLACK <= now
             && is_due(host.last_start, limits.interval)
             && is_due(log.last_start, self.options.interval)
@@ -461,6 +466,7 @@ impl World {
             }
             Reply::RetryAfter(millis) => {
                 let retry_after = Some(Duration::from_millis(millis));
+                log.hosts[host].was_busy = true;
                 self.pause(&mut log.hosts[host], retry_after);
                 log.states[number] = PageState::Waiting(page.host);
                 let answer = Answer {
