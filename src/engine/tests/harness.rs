@@ -1,6 +1,7 @@
 //! A scripted world of fake hosts behind the engine's [`Transport`].
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -36,8 +37,14 @@ pub(super) enum Reply {
     Ok,
     /// Refuses the connection.
     Refused,
+    /// Does not connect in time.
+    TimedOut,
+    /// Connects, but sends nothing in time.
+    Silent,
     /// 503 with this Retry-After, in milliseconds.
     RetryAfter(u64),
+    /// 429 without a Retry-After.
+    Busy,
     /// Redirects to the same page on this host.
     Redirect(usize),
 }
@@ -48,8 +55,9 @@ pub(super) struct Page {
     pub(super) host: usize,
     /// How long each exchange takes, in milliseconds.
     pub(super) latency: u64,
-    /// The reply to each exchange in turn; after the last, [`Reply::Ok`].
+    /// The reply to each exchange in turn; after the last, `then`.
     pub(super) replies: Vec<Reply>,
+    pub(super) then: Reply,
 }
 
 /// A page that is answered with 200 after `latency` milliseconds.
@@ -58,6 +66,15 @@ pub(super) fn page(host: usize, latency: u64) -> Page {
         host,
         latency,
         replies: Vec::new(),
+        then: Reply::Ok,
+    }
+}
+
+/// A page of a host that never connects in time.
+pub(super) fn dead_page(host: usize, timeout: u64) -> Page {
+    Page {
+        then: Reply::TimedOut,
+        ..page(host, timeout)
     }
 }
 
@@ -99,7 +116,7 @@ pub(super) fn options(jobs: usize) -> EngineOptions {
             max: 0,
             delay: SECOND,
             max_delay: Some(60 * SECOND),
-            on: "503".parse().unwrap(),
+            on: "429,503".parse().unwrap(),
         },
         ordered: false,
         fail_fast: false,
@@ -126,6 +143,7 @@ pub(super) struct Simulation {
     gate: Gate,
     checks_progress: bool,
     seed: u64,
+    capacities: HashMap<usize, usize>,
 }
 
 impl Simulation {
@@ -137,7 +155,14 @@ impl Simulation {
             gate: Box::new(|_, _| Poll::Ready(())),
             checks_progress: false,
             seed: 0,
+            capacities: HashMap::new(),
         }
+    }
+
+    /// Lets `host` answer 429 at once to every exchange over so many at a time.
+    pub(super) fn with_capacity(mut self, host: usize, capacity: usize) -> Self {
+        self.capacities.insert(host, capacity);
+        self
     }
 
     /// Interrupts the run, each time so many milliseconds after the time before.
@@ -187,6 +212,7 @@ impl Simulation {
             signals,
             mut gate,
             checks_progress,
+            capacities,
             ..
         } = self;
         let urls = pages.iter().enumerate();
@@ -196,13 +222,17 @@ impl Simulation {
             sleep(Duration::from_millis(millis)).await;
             Stop::Interrupted
         });
-        let world = World::new(pages, options, checks_progress);
+        let world = World {
+            capacities,
+            ..World::new(pages, options, checks_progress)
+        };
         let on_event = |event: Event<'_>| {
             if let Event::Done(outcome) = event {
                 let mut log = world.log.borrow_mut();
                 let done = Done {
                     index: outcome.input.index,
                     verdict: outcome.verdict,
+                    error: outcome.failure.as_ref().map(|failure| failure.kind),
                     attempts: outcome.attempts.len(),
                     at: log.elapsed(),
                 };
@@ -246,6 +276,7 @@ pub(super) struct Start {
 pub(super) struct Done {
     pub(super) index: u64,
     pub(super) verdict: Verdict,
+    pub(super) error: Option<Kind>,
     pub(super) attempts: usize,
     /// Since the start of the run.
     pub(super) at: Duration,
@@ -267,6 +298,12 @@ impl Recording {
     pub(super) fn count(&self, verdict: Verdict) -> usize {
         let done = self.done.iter();
         done.filter(|done| done.verdict == verdict).count()
+    }
+
+    /// Returns how many inputs ended with this kind of error.
+    pub(super) fn errors(&self, kind: Kind) -> usize {
+        let done = self.done.iter();
+        done.filter(|done| done.error == Some(kind)).count()
     }
 
     /// The indices of the inputs, in the order in which they were done.
@@ -304,6 +341,7 @@ struct World {
     pages: Vec<Page>,
     options: EngineOptions,
     checks_progress: bool,
+    capacities: HashMap<usize, usize>,
     log: RefCell<Log>,
 }
 
@@ -380,6 +418,7 @@ impl World {
             pages,
             options,
             checks_progress,
+            capacities: HashMap::new(),
             log: RefCell::new(log),
         }
     }
@@ -426,7 +465,8 @@ impl World {
         }
     }
 
-    fn start(&self, page: usize, host: usize) {
+    /// Notes that an exchange starts. Returns how many are in flight to the host.
+    fn start(&self, page: usize, host: usize) -> usize {
         self.check_progress();
         let mut log = self.log.borrow_mut();
         let now = Instant::now();
@@ -443,6 +483,7 @@ impl World {
         assert!(host_log.in_flight <= cap, "host {host} is over its cap");
         let is_paused = host_log.paused_until > now && host_log.pause_asked != now;
         assert!(!is_paused, "host {host} is paused");
+        host_log.in_flight
     }
 
     /// Notes that an exchange ended, or was cut off.
@@ -458,8 +499,17 @@ impl World {
         let page = &self.pages[number];
         let reply = page.replies.get(log.exchanges[number]);
         log.exchanges[number] += 1;
-        match reply.copied().unwrap_or(Reply::Ok) {
+        match reply.copied().unwrap_or(page.then) {
             Reply::Ok => ExchangeResult::Ended(Some(Answer::of(200).into()), None),
+            Reply::Busy => ExchangeResult::Ended(Some(Answer::of(429).into()), None),
+            Reply::TimedOut => {
+                let failure = Failure::new(Kind::Timeout, Phase::Connect, "no connection");
+                ExchangeResult::Ended(None, Some(failure))
+            }
+            Reply::Silent => {
+                let failure = Failure::new(Kind::Timeout, Phase::Headers, "nothing received");
+                ExchangeResult::Ended(None, Some(failure))
+            }
             Reply::Refused => {
                 let failure = Failure::new(Kind::Connect, Phase::Connect, "refused");
                 ExchangeResult::Ended(None, Some(failure))
@@ -508,7 +558,14 @@ impl Transport for World {
         let number: usize = url.path()[1..].parse().unwrap();
         let host = url.host_str().unwrap().strip_suffix(".h").unwrap();
         let host: usize = host.parse().unwrap();
-        self.start(number, host);
+        let in_flight = self.start(number, host);
+        let capacity = self.capacities.get(&host);
+        if capacity.is_some_and(|&capacity| in_flight > capacity) {
+            sleep(Duration::from_millis(1)).await;
+            self.end(host);
+            let busy = ExchangeResult::Ended(Some(Answer::of(429).into()), None);
+            return (state, Some(busy));
+        }
         let latency = sleep(Duration::from_millis(self.pages[number].latency));
         let answered = abort.run_until_cancelled(latency).await;
         self.end(host);
