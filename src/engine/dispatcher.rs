@@ -16,8 +16,8 @@ use url::Url;
 use super::input_order::InputOrder;
 use super::job::{Job, cancelled_failure};
 use super::options::EngineOptions;
-use super::retry::{self, RetryDecision};
 use super::reachability::Change;
+use super::retry::{self, RetryDecision};
 use super::schedule::{Decided, Schedule};
 use super::signal::Signal;
 use super::transport::Transport;
@@ -152,10 +152,13 @@ where
             let decided = self.schedule.borrow_mut().take_decided();
             handled += decided.len() + usize::from(finished.is_ready());
             for Decided { job, given_up } in decided {
-                self.complete(match given_up {
-                    Some(failure) => job.into_given_up_outcome(self.options, failure),
-                    None => job.into_unsent_outcome(),
-                });
+                match given_up {
+                    Some(failure) => {
+                        self.complete(job.into_given_up_outcome(self.options, failure));
+                    }
+                    None if job.needs_request() => self.cancel(job),
+                    None => self.complete(job.into_unsent_outcome()),
+                }
             }
             match finished {
                 Poll::Ready(Some(finished)) => self.handle(finished),
@@ -328,6 +331,9 @@ where
                 schedule.inputs_taken(),
             )
         };
+        if let Some(why) = self.schedule.borrow_mut().take_spill_error() {
+            (self.on_event)(Event::SpillFailed(why));
+        }
         if let Some(error) = error {
             self.source_failed = true;
             (self.on_event)(Event::SourceFailed(error.to_string()));

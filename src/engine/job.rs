@@ -189,7 +189,7 @@ impl Job {
 
     /// Whether a request has to be sent for this input.
     pub(super) fn needs_request(&self) -> bool {
-        self.input.request.is_ok() && matches!(self.input.decision, Decision::Send)
+        self.input.needs_request()
     }
 
     /// Makes the outcome of an input that needs no request: it is skipped, refused or invalid.

@@ -18,6 +18,7 @@
 
 mod dispatcher;
 mod host_id;
+mod host_queue;
 mod host_state;
 mod input_order;
 mod job;

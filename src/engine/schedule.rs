@@ -15,13 +15,9 @@ use super::pacer::Pacer;
 use super::reachability::Change;
 use super::search::Search;
 use super::signal::Signal;
-use super::waiting::{Among, WaitingJobs};
-use crate::input::{Intake, ReadError, Totals};
+use super::waiting::{Among, Drained, WaitingJobs};
+use crate::input::{Intake, ParkedInput, ReadError, Recalled, Totals};
 use crate::model::error::{Failure, Kind, Phase};
-
-/// The number of jobs that may wait for a host or a back-off. While so many wait, no more
-/// inputs are taken, so that memory stays bounded: what is behind them in the list waits, too.
-pub(super) const LOOK_AHEAD: usize = 4_096;
 
 /// The number of jobs that wait where some can be sent at once: what fair turns choose from.
 const CHOICE: usize = 256;
@@ -56,8 +52,15 @@ pub(super) struct Schedule<G> {
     /// How far the intake may go, with `--ordered`.
     window: Option<u64>,
     stopped: bool,
+    /// Parked inputs that a stop cancels. Each has a record, for which its line is read again.
+    cancelled: VecDeque<ParkedInput>,
+    /// Whether a stop left inputs unread that were counted as read before.
+    left_unread: bool,
     read_error: Option<ReadError>,
 }
+
+/// Marks recalled inputs as cancelled; others are marked with their host.
+const CANCELLED: usize = usize::MAX;
 
 /// An input whose outcome is known without a request.
 pub(super) struct Decided {
@@ -101,6 +104,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             inputs_taken: 0,
             window: options.ordered.then_some(ORDERED_WINDOW),
             stopped: false,
+            cancelled: VecDeque::new(),
+            left_unread: false,
             read_error: None,
         }
     }
@@ -112,10 +117,13 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         self.waiting.poll_timers(cx);
         let is_open = self.stopped || (self.gate)(cx, self.in_flight).is_ready();
         let supply = if is_open {
-            self.take_inputs(cx)
+            let supply = self.take_inputs(cx);
+            self.recall();
+            supply
         } else {
             Supply::Blocked
         };
+        self.poll_recalled(cx);
         if self.poll_pacer(cx).is_ready() {
             let next = if is_open {
                 self.next_job(cx, supply)
@@ -127,7 +135,11 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             }
         }
         // A job that waits or is in flight may be sent again.
-        if supply == Supply::Ended && self.in_flight == 0 && self.waiting.len() == 0 {
+        if supply == Supply::Ended
+            && self.in_flight == 0
+            && self.waiting.is_empty()
+            && self.cancelled.is_empty()
+        {
             return Poll::Ready(None);
         }
         if supply == Supply::More {
@@ -158,7 +170,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         }
         let job = self.waiting.pop(Among::All);
         let is_last = || matches!(supply, Supply::Ended | Supply::Blocked);
-        if job.is_none() && is_last() && self.waiting.only_parked() {
+        if job.is_none() && is_last() && self.waiting.only_down() {
             self.waiting.probe_last(Instant::now());
             return self.waiting.pop(Among::All);
         }
@@ -168,12 +180,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// Takes inputs until there is enough to choose from. Reads on where none that waits can be sent.
     fn take_inputs(&mut self, cx: &mut Context<'_>) -> Supply {
         for _ in 0..BATCH {
-            let enough = if self.waiting.has_ready(Among::Proven) {
-                CHOICE
-            } else {
-                LOOK_AHEAD
-            };
-            if self.waiting.len() >= enough && self.intake.totals().is_none() {
+            let has_choice = self.waiting.len() >= CHOICE && self.waiting.has_ready(Among::Proven);
+            if (has_choice || self.waiting.is_full()) && self.intake.totals().is_none() {
                 return Supply::Blocked;
             }
             let is_past_window = self
@@ -185,12 +193,10 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             match self.intake.poll_next(cx) {
                 Poll::Ready(Some(Ok(input))) => {
                     self.inputs_taken += 1;
-                    let job = Job::new(input);
-                    if job.needs_request() {
-                        self.waiting.push(job);
+                    if input.needs_request() {
+                        self.waiting.push_input(input);
                     } else {
-                        let given_up = None;
-                        self.decided.push_back(Decided { job, given_up });
+                        self.decide(Job::new(input), None);
                     }
                 }
                 Poll::Ready(Some(Err(error))) => self.read_error = Some(error),
@@ -199,6 +205,40 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             }
         }
         Supply::More
+    }
+
+    /// Asks for parked inputs whose turn comes near.
+    fn recall(&mut self) {
+        self.intake.keep_lines(self.waiting.keeps_lines());
+        for (host, parked) in self.waiting.take_recalls() {
+            self.intake.recall(host, parked);
+        }
+        if !self.cancelled.is_empty() {
+            let count = self.cancelled.len().min(BATCH);
+            let cancelled = self.cancelled.drain(..count).collect();
+            self.intake.recall(CANCELLED, cancelled);
+        }
+    }
+
+    /// Takes the inputs that were asked for.
+    fn poll_recalled(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Recalled { tag, inputs }) = self.intake.poll_recalled(cx) {
+            let unsent = if tag == CANCELLED {
+                inputs
+                    .into_iter()
+                    .map(|input| (Job::new(input), None))
+                    .collect()
+            } else {
+                self.waiting.push_recalled(tag, inputs)
+            };
+            for (job, given_up) in unsent {
+                self.decide(job, given_up);
+            }
+        }
+    }
+
+    fn decide(&mut self, job: Box<Job>, given_up: Option<Failure>) {
+        self.decided.push_back(Decided { job, given_up });
     }
 
     /// Ready when the rate of the run allows a request.
@@ -233,12 +273,10 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         let sent = job.sent.take()?;
         let change = self.waiting.finish(sent, signal);
         if let Some(Change::GivenUp(timeouts)) = change {
-            let given_up = |job| Decided {
-                job,
-                given_up: Some(host_down(timeouts, why)),
-            };
-            let parked = self.waiting.drain_host(sent.host);
-            self.decided.extend(parked.into_iter().map(given_up));
+            let failure = host_down(timeouts, why);
+            for job in self.waiting.give_up(sent.host, &failure) {
+                self.decide(job, Some(failure.clone()));
+            }
         }
         change
     }
@@ -291,7 +329,14 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         self.read_error = self.read_error.take().or(broken);
         self.inputs_taken += read.len() as u64;
         self.stopped = true;
-        let mut jobs = self.waiting.drain();
+        let Drained {
+            mut jobs,
+            spilled,
+            unread,
+        } = self.waiting.drain();
+        self.cancelled.extend(spilled);
+        self.inputs_taken -= unread;
+        self.left_unread |= unread > 0;
         jobs.extend(read.into_iter().map(Job::new));
         jobs
     }
@@ -303,7 +348,16 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
 
     /// Returns how the input ended, if it has.
     pub(super) fn totals(&self) -> Option<Totals> {
-        self.intake.totals()
+        if self.left_unread {
+            Some(Totals::Cut)
+        } else {
+            self.intake.totals()
+        }
+    }
+
+    /// Takes the reason why lines cannot be kept in a temporary file.
+    pub(super) fn take_spill_error(&mut self) -> Option<String> {
+        self.intake.take_spill_error()
     }
 
     /// Takes the error of a source that could not be read to its end.

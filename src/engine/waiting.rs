@@ -1,4 +1,7 @@
 //! Jobs that wait: for a slot, for their host, or for a back-off. They hold no slot.
+//!
+//! Memory has room for [`LOOK_AHEAD`] of them. Of inputs past that, only the place in the list is kept: they are parked, and
+//! recalled when their turn comes near.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::task::{Context, Poll};
@@ -9,16 +12,28 @@ use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
 
 use super::host_id::{HostId, HostIndex};
-use super::host_state::{HostPolicy, HostState, Readiness};
+use super::host_queue::{Class, HostQueue, Turn};
+use super::host_state::{HostPolicy, Readiness};
 use super::job::{Job, Sent};
 use super::reachability::Change;
 use super::retry::MAX_TIMER;
 use super::signal::Signal;
+use crate::input::ParkedInput;
+use crate::model::error::Failure;
+use crate::model::input::Input;
 
-/// How long a job waits at most while other hosts have fewer requests in flight.
-const MAX_TURN: Duration = Duration::from_secs(30);
+/// The number of jobs that may wait in memory. Where inputs past that cannot be parked, no more are taken:
+/// what is behind them in the list waits, too.
+pub(super) const LOOK_AHEAD: usize = 4_096;
 
-/// How often jobs that wait for longer than [`MAX_TURN`] are looked for.
+/// The number of inputs that may be parked in a temporary file, and the size of their lines.
+const MAX_SPILLED: usize = 1_000_000;
+const MAX_SPILLED_BYTES: u64 = 1 << 30;
+
+/// The number of inputs that are recalled at a time.
+const MAX_RECALL: usize = 64;
+
+/// How often jobs are looked for that have waited so long that they come first.
 const AGING: Duration = Duration::from_secs(1);
 
 /// Queues of jobs by host, and the timers of back-offs.
@@ -35,26 +50,54 @@ pub(super) struct WaitingJobs {
     down: Vec<HostIndex>,
     timers: DelayQueue<Timer>,
     next_aging: Instant,
+    /// The jobs in memory.
     len: usize,
+    /// Whether the last input for which memory had no room could not be parked.
+    cannot_park: bool,
+    parked: Parked,
+    /// Hosts whose parked inputs are to be recalled.
+    recalls: Vec<HostIndex>,
 }
 
-/// Decides which host comes first: the least comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
-    class: Class,
-    in_flight: usize,
-    /// The position in the list of the job that is next at the host.
-    position: u64,
-    host: HostIndex,
+/// How many inputs are not in memory.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parked {
+    inputs: usize,
+    /// Those in the temporary file, and the size of their lines.
+    spilled: usize,
+    spilled_bytes: u64,
+    /// Those on their way back into memory.
+    recalled: usize,
+    /// The hosts that have some.
+    hosts: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// The next job was redirected, or has waited for [`MAX_TURN`].
-    First,
-    Fair,
-    /// The host gets no more slots while other hosts could use them.
-    Unproven,
+impl Parked {
+    fn add(&mut self, input: &ParkedInput) {
+        self.inputs += 1;
+        if input.is_spilled() {
+            self.spilled += 1;
+            self.spilled_bytes += u64::from(input.length());
+        }
+    }
+
+    fn remove(&mut self, input: &ParkedInput) {
+        self.inputs -= 1;
+        if input.is_spilled() {
+            self.spilled -= 1;
+            self.spilled_bytes -= u64::from(input.length());
+        }
+    }
+}
+
+/// What waited when the run was stopped.
+pub(super) struct Drained {
+    /// In the order of the input.
+    pub(super) jobs: VecDeque<Box<Job>>,
+    /// Parked inputs whose lines are in the temporary file, in the order of the input.
+    pub(super) spilled: VecDeque<ParkedInput>,
+    /// The number of parked inputs that can be read again in the next run.
+    pub(super) unread: u64,
 }
 
 /// Which jobs may be sent.
@@ -66,18 +109,6 @@ pub(super) enum Among {
     All,
     /// Those of which an attempt was started.
     Started,
-}
-
-struct HostQueue {
-    id: HostId,
-    jobs: VecDeque<Box<Job>>,
-    /// How many of the first jobs were redirected.
-    redirected: usize,
-    state: HostState,
-    /// Its entry in `ready`.
-    turn: Option<Turn>,
-    /// Whether a timer of the host runs.
-    has_timer: bool,
 }
 
 enum Timer {
@@ -99,12 +130,32 @@ impl WaitingJobs {
             timers: DelayQueue::new(),
             next_aging: Instant::now() + AGING,
             len: 0,
+            cannot_park: false,
+            parked: Parked::default(),
+            recalls: Vec::new(),
         }
     }
 
-    /// Returns how many jobs wait.
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len + self.parked.inputs + self.parked.recalled == 0
+    }
+
+    /// Returns how many jobs wait in memory.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether no more inputs can be taken.
+    pub(super) fn is_full(&self) -> bool {
+        (self.len >= LOOK_AHEAD && self.cannot_park)
+            || self.parked.spilled >= MAX_SPILLED
+            || self.parked.spilled_bytes >= MAX_SPILLED_BYTES
+    }
+
+    /// Whether lines that cannot be read twice have to be kept, because their inputs may be parked.
+    pub(super) fn keeps_lines(&self) -> bool {
+        self.len >= LOOK_AHEAD / 2 || self.parked.spilled > 0
     }
 
     /// Whether some job can be sent now among these.
@@ -115,7 +166,10 @@ impl WaitingJobs {
     fn next_host(&self, among: Among) -> Option<HostIndex> {
         let first = match among {
             Among::All => self.ready.last(),
-            Among::Proven => self.ready.last().filter(|first| first.class != Class::Unproven),
+            Among::Proven => self
+                .ready
+                .last()
+                .filter(|first| first.class != Class::Unproven),
             Among::Started => self.ready.iter().rev().find(|turn| {
                 let next = self.hosts[turn.host].jobs.front();
                 next.is_some_and(|job| job.is_started())
@@ -124,17 +178,19 @@ impl WaitingJobs {
         first.map(|turn| turn.host)
     }
 
-    /// Whether every job that waits, and there are some, waits for a host that is down.
-    pub(super) fn only_parked(&self) -> bool {
-        let parked = || self.down.iter().map(|&host| self.hosts[host].jobs.len());
-        !self.down.is_empty() && self.len > 0 && self.len == parked().sum::<usize>()
+    /// Whether everything that waits, and there is something, waits for hosts that are down.
+    pub(super) fn only_down(&self) -> bool {
+        let all = self.len + self.parked.inputs + self.parked.recalled;
+        let of_host = |&host: &HostIndex| self.hosts[host].len();
+        let down = || self.down.iter().map(of_host).sum::<usize>();
+        !self.down.is_empty() && all > 0 && all == down()
     }
 
     /// Lets one probe through to each host that is down and has jobs: nothing else is left to do.
     pub(super) fn probe_last(&mut self, now: Instant) {
         for host in self.down.clone() {
             let queue = &mut self.hosts[host];
-            if !queue.jobs.is_empty() {
+            if queue.len() > 0 {
                 queue.state.probe_last(now);
                 self.update(host, now);
             }
@@ -194,6 +250,92 @@ impl WaitingJobs {
         }
     }
 
+    /// Queues a new input at its host, behind those that wait there already. Parks it where memory has no room for it.
+    pub(super) fn push_input(&mut self, input: Box<Input>) {
+        let mut job = Job::new(input);
+        let has_room = self.len < LOOK_AHEAD && self.parked.inputs == 0;
+        if !has_room {
+            let now = Instant::now();
+            let host = self.index_of(job.next_host());
+            let queue = &mut self.hosts[host];
+            let can_go =
+                queue.len() == 0 && queue.state.readiness(self.policy, now) == Readiness::Ready;
+            if !can_go && (self.len >= LOOK_AHEAD || queue.has_parked()) {
+                match ParkedInput::park(job.input) {
+                    Ok(input) => {
+                        self.parked.add(&input);
+                        self.parked.hosts += usize::from(queue.parked.is_empty());
+                        self.cannot_park = false;
+                        queue.parked.push_back(input);
+                        return self.update(host, now);
+                    }
+                    Err(input) => {
+                        self.cannot_park = true;
+                        job = Job::new(input);
+                    }
+                }
+            }
+        }
+        self.push(job);
+    }
+
+    /// Takes the inputs to be recalled, by host.
+    pub(super) fn take_recalls(&mut self) -> Vec<(HostIndex, Vec<ParkedInput>)> {
+        let size = self.recall_size();
+        let recall = |host| {
+            let queue = &mut self.hosts[host];
+            let size = if queue.given_up.is_some() {
+                MAX_RECALL
+            } else {
+                size
+            };
+            let inputs: Vec<_> = queue.parked.drain(..size.min(queue.parked.len())).collect();
+            inputs.iter().for_each(|input| self.parked.remove(input));
+            self.parked.hosts -= usize::from(queue.parked.is_empty());
+            self.parked.recalled += inputs.len();
+            queue.recalled = inputs.len();
+            queue.is_listed_for_recall = false;
+            (host, inputs)
+        };
+        std::mem::take(&mut self.recalls)
+            .into_iter()
+            .map(recall)
+            .collect()
+    }
+
+    /// Returns how many inputs of a host are recalled at a time: so few that all hosts have room for some.
+    fn recall_size(&self) -> usize {
+        (LOOK_AHEAD / 2 / self.parked.hosts.max(1)).clamp(2, MAX_RECALL)
+    }
+
+    /// Queues inputs that were recalled. Returns those that are not to be sent, and why, where the input itself does not
+    /// say so.
+    pub(super) fn push_recalled(
+        &mut self,
+        host: HostIndex,
+        inputs: VecDeque<Box<Input>>,
+    ) -> Vec<(Box<Job>, Option<Failure>)> {
+        let queue = &mut self.hosts[host];
+        self.parked.recalled -= queue.recalled;
+        queue.recalled = 0;
+        let given_up = queue.given_up.clone();
+        if queue.parked.is_empty() {
+            queue.given_up = None;
+        }
+        let mut unsent = Vec::new();
+        for input in inputs {
+            let job = Job::new(input);
+            if given_up.is_some() || !job.needs_request() {
+                let why = given_up.clone().filter(|_| job.needs_request());
+                unsent.push((job, why));
+            } else {
+                self.push(job);
+            }
+        }
+        self.update(host, Instant::now());
+        unsent
+    }
+
     /// Queues a job at its host, behind those that wait there already.
     pub(super) fn push(&mut self, job: Box<Job>) {
         self.enqueue(job, |queue, job| queue.jobs.push_back(job));
@@ -228,8 +370,7 @@ impl WaitingJobs {
         self.indices.get(&job.next_host()).is_some_and(|&host| {
             let queue = &self.hosts[host];
             let readiness = queue.state.readiness(self.policy, Instant::now());
-            !queue.jobs.is_empty()
-                || !matches!(readiness, Readiness::Ready | Readiness::Unproven)
+            !queue.jobs.is_empty() || !matches!(readiness, Readiness::Ready | Readiness::Unproven)
         })
     }
 
@@ -256,46 +397,56 @@ impl WaitingJobs {
         change
     }
 
-    /// Removes every job that waits for this host.
-    pub(super) fn drain_host(&mut self, host: HostIndex) -> VecDeque<Box<Job>> {
+    /// Gives up what waits for this host, because of `failure`. Returns the jobs in memory; parked inputs follow as they
+    /// are recalled.
+    pub(super) fn give_up(&mut self, host: HostIndex, failure: &Failure) -> VecDeque<Box<Job>> {
         let queue = &mut self.hosts[host];
         let jobs = std::mem::take(&mut queue.jobs);
         queue.redirected = 0;
+        queue.given_up = queue.has_parked().then(|| failure.clone());
         self.len -= jobs.len();
         self.update(host, Instant::now());
         jobs
     }
 
-    /// Removes every job, in the order of the input.
-    pub(super) fn drain(&mut self) -> VecDeque<Box<Job>> {
+    /// Removes everything.
+    pub(super) fn drain(&mut self) -> Drained {
         let mut jobs = VecDeque::new();
+        let mut parked = Vec::new();
         for (_, queue) in &mut self.hosts {
             jobs.append(&mut queue.jobs);
+            parked.extend(queue.parked.drain(..));
             queue.redirected = 0;
             queue.turn = None;
+            queue.is_listed_for_recall = false;
         }
         self.ready.clear();
+        self.recalls.clear();
         while let Some(key) = self.timers.peek() {
             if let Timer::Backoff(job) = self.timers.remove(&key).into_inner() {
                 jobs.push_back(job);
             }
         }
         self.len = 0;
+        self.parked = Parked {
+            recalled: self.parked.recalled,
+            ..Parked::default()
+        };
         jobs.make_contiguous().sort_by_key(|job| job.input.position);
-        jobs
+        let (mut spilled, unread): (Vec<_>, Vec<_>) =
+            parked.into_iter().partition(ParkedInput::is_spilled);
+        spilled.sort_by_key(ParkedInput::position);
+        Drained {
+            jobs,
+            spilled: spilled.into(),
+            unread: unread.len() as u64,
+        }
     }
 
     fn index_of(&mut self, id: HostId) -> HostIndex {
         *self.indices.entry(id).or_insert_with(|| {
             let has_answered = self.answered.contains(&id);
-            self.hosts.insert(HostQueue {
-                id,
-                jobs: VecDeque::new(),
-                redirected: 0,
-                state: HostState::new(has_answered),
-                turn: None,
-                has_timer: false,
-            })
+            self.hosts.insert(HostQueue::new(id, has_answered))
         })
     }
 
@@ -312,10 +463,12 @@ impl WaitingJobs {
         }
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
-        let is_forgettable =
-            queue.jobs.is_empty() && !queue.has_timer && queue.state.is_forgettable();
+        let is_forgettable = queue.len() == 0 && !queue.has_timer && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
+        }
+        if self.parked.inputs > 0 {
+            self.list_for_recall(host);
         }
         if is_forgettable {
             let queue = self.hosts.remove(host);
@@ -323,6 +476,20 @@ impl WaitingJobs {
             if queue.state.has_answered() {
                 self.answered.insert(queue.id);
             }
+        }
+    }
+
+    /// Lists the host for a recall where it has parked inputs and few others. One that is down needs one, for a probe.
+    fn list_for_recall(&mut self, host: HostIndex) {
+        let few = self.recall_size() / 2;
+        let queue = &mut self.hosts[host];
+        let few = if queue.state.is_down() { 0 } else { few };
+        if !queue.parked.is_empty()
+            && queue.recalled == 0
+            && (queue.jobs.len() <= few || queue.given_up.is_some())
+            && !std::mem::replace(&mut queue.is_listed_for_recall, true)
+        {
+            self.recalls.push(host);
         }
     }
 
@@ -335,28 +502,5 @@ impl WaitingJobs {
         if let Some(turn) = turn {
             self.ready.insert(place(&self.ready, turn), turn);
         }
-    }
-}
-
-impl HostQueue {
-    /// Returns the entry in `ready`, if the host has a job that can be sent.
-    fn turn(&self, host: HostIndex, readiness: Readiness, now: Instant) -> Option<Turn> {
-        let next = self.jobs.front()?;
-        let is_old = || {
-            let queued = next.queued_at;
-            queued.is_some_and(|queued| now.saturating_duration_since(queued) >= MAX_TURN)
-        };
-        let class = match readiness {
-            Readiness::Ready if self.redirected > 0 || is_old() => Class::First,
-            Readiness::Ready => Class::Fair,
-            Readiness::Unproven => Class::Unproven,
-            Readiness::NotBefore(_) | Readiness::Full => return None,
-        };
-        Some(Turn {
-            class,
-            in_flight: self.state.in_flight(),
-            position: next.input.position,
-            host,
-        })
     }
 }

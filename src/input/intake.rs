@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
+use super::parked::ParkedInput;
 use super::walk::ReadError;
 use crate::model::event::ListTotals;
 use crate::model::input::Input;
@@ -21,6 +22,15 @@ pub struct Intake {
     receiver: mpsc::Receiver<Message>,
     batch: VecDeque<Box<Input>>,
     state: IntakeState,
+    recalled: VecDeque<Recalled>,
+}
+
+/// Inputs that were asked for again.
+pub struct Recalled {
+    /// The tag.
+    pub tag: usize,
+    /// The inputs.
+    pub inputs: VecDeque<Box<Input>>,
 }
 
 enum IntakeState {
@@ -55,7 +65,27 @@ impl Intake {
             receiver,
             batch: VecDeque::new(),
             state: IntakeState::Reading,
+            recalled: VecDeque::new(),
         }
+    }
+
+    /// Keep.
+    pub fn keep_lines(&self, _: bool) {}
+
+    /// Recall.
+    pub fn recall(&mut self, tag: usize, parked: Vec<ParkedInput>) {
+        let inputs = parked.into_iter().map(|parked| parked.0).collect();
+        self.recalled.push_back(Recalled { tag, inputs });
+    }
+
+    /// Recalled.
+    pub fn poll_recalled(&mut self, _: &mut Context<'_>) -> Poll<Recalled> {
+        self.recalled.pop_front().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Error.
+    pub fn take_spill_error(&mut self) -> Option<String> {
+        None
     }
 
     /// Polls for the next input; `None` when there are no more.
@@ -123,15 +153,27 @@ pub(crate) mod tests {
     use super::super::lines::Line;
     use super::super::parse::{Defaults, LineParser};
     use super::*;
+    use crate::model::input::Place;
 
     /// Creates the intake of a list in memory, without a thread.
     pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
+        parkable_inputs(lines, None)
+    }
+
+    /// The same, of inputs that can be parked.
+    pub(crate) fn parkable_inputs(
+        lines: impl IntoIterator<Item = String>,
+        place: Option<Place>,
+    ) -> Intake {
         let defaults = Defaults::for_tests();
         let mut parser = LineParser::new(&defaults);
         let source = Arc::from("list");
         let batch = (0..).zip(lines).filter_map(|(index, line)| {
             let line = Line::Whole(line.as_bytes());
-            parser.parse(&line, &source, index + 1, index)
+            let mut input = parser.parse(&line, &source, index + 1, index)?;
+            input.position = index;
+            input.place = place;
+            Some(input)
         });
         let batch: VecDeque<_> = batch.collect();
         let inputs = batch.len() as u64;
@@ -144,6 +186,7 @@ pub(crate) mod tests {
                 fingerprints: [0; 2],
                 sha256: None,
             })),
+            recalled: VecDeque::new(),
         }
     }
 }

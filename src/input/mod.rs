@@ -9,6 +9,7 @@
 
 mod intake;
 mod lines;
+mod parked;
 mod parse;
 mod reader;
 mod shard;
@@ -19,8 +20,9 @@ mod urls;
 mod walk;
 
 #[cfg(test)]
-pub(crate) use intake::tests::inputs;
-pub use intake::{Intake, Totals};
+pub(crate) use intake::tests::{inputs, parkable_inputs};
+pub use intake::{Intake, Recalled, Totals};
+pub use parked::ParkedInput;
 pub use parse::{Content, Defaults, basic};
 pub use reader::read;
 pub use shard::{HASH, Shard, ShardError, ShardKey};

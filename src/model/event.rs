@@ -92,6 +92,8 @@ pub enum Event<'a> {
         /// The number of inputs in all sources.
         inputs: u64,
     },
+    /// Lines of a source that cannot be read twice cannot be kept in a temporary file, for this reason.
+    SpillFailed(String),
     /// A source could not be read to its end. Nothing is read after it.
     SourceFailed(String),
     /// The run stops early.

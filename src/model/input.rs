@@ -28,6 +28,29 @@ pub struct Input {
     pub request: Result<Arc<Request>, Failure>,
     /// What is to be done about the request.
     pub decision: Decision,
+    /// Where its line can be read again.
+    pub place: Option<Place>,
+}
+
+impl Input {
+    /// Whether a request has to be sent for this input.
+    #[must_use]
+    pub fn needs_request(&self) -> bool {
+        self.request.is_ok() && matches!(self.decision, Decision::Send)
+    }
+}
+
+/// Where the line of an input can be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: u32,
+    /// The offset.
+    pub offset: u64,
+    /// The length.
+    pub length: u32,
+    /// The hash.
+    pub check: u32,
 }
 
 /// What is to be done about the request of an input.

@@ -118,6 +118,9 @@ impl Reporter {
             | Event::Redirected { .. }
             | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
+            Event::SpillFailed(why) => self.warn(&format!(
+                "{why}: no more of the list is read while what was read waits for its hosts"
+            )),
             Event::SourceFailed(message) => self.error(&message),
             Event::Stopping { why, waiting_for } => self.announce_stop(why, waiting_for),
             Event::Pause => self.flush(),

@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::engine::options::{EngineOptions, HostLimits, RetryPolicy};
-use crate::engine::schedule::LOOK_AHEAD;
+use crate::engine::waiting::LOOK_AHEAD;
 use crate::engine::{Transport, run};
 use crate::http::{AttemptState, ExchangeResult};
-use crate::input::inputs;
+use crate::input::parkable_inputs;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::input::Place;
 use crate::model::outcome::{Answer, Verdict};
 use crate::model::request::Request;
 
@@ -144,6 +145,7 @@ pub(super) struct Simulation {
     checks_progress: bool,
     seed: u64,
     capacities: HashMap<usize, usize>,
+    place: Option<Place>,
 }
 
 impl Simulation {
@@ -156,7 +158,19 @@ impl Simulation {
             checks_progress: false,
             seed: 0,
             capacities: HashMap::new(),
+            place: None,
         }
+    }
+
+    /// Lets the engine park inputs, of a regular file or, if `spilled`, in a temporary file.
+    pub(super) fn parkable(mut self, spilled: bool) -> Self {
+        self.place = Some(Place {
+            file: spilled.into(),
+            offset: 0,
+            length: 20,
+            check: 0,
+        });
+        self
     }
 
     /// Lets `host` answer 429 at once to every exchange over so many at a time.
@@ -213,11 +227,12 @@ impl Simulation {
             mut gate,
             checks_progress,
             capacities,
+            place,
             ..
         } = self;
         let urls = pages.iter().enumerate();
         let urls = urls.map(|(number, page)| format!("http://{}.h/{number}", page.host));
-        let intake = inputs(urls.collect::<Vec<_>>());
+        let intake = parkable_inputs(urls.collect::<Vec<_>>(), place);
         let stops = stream::iter(signals).then(async |millis| {
             sleep(Duration::from_millis(millis)).await;
             Stop::Interrupted
