@@ -24,7 +24,7 @@ use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
-use crate::model::request::Request;
+use crate::model::request::{Request, is_repeatable};
 use crate::model::saved_file::SaveTarget;
 
 /// The result of an exchange that did not fail.
@@ -109,7 +109,7 @@ impl Client {
         abort: &CancellationToken,
     ) -> Option<ExchangeResult> {
         let exchanged = self.exchange_once(request, state, abort, false).await?;
-        if !exchanged.connection_broken || !state.method.is_idempotent() {
+        if !exchanged.connection_broken || !is_repeatable(&state.method) {
             return Some(exchanged.result);
         }
         drop(exchanged);

@@ -19,6 +19,7 @@ use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
 use crate::model::body_sink::PartialBody;
+use crate::model::request::is_repeatable;
 
 /// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
 /// shared connection. A server that takes few requests per connection refuses all but these.
@@ -72,10 +73,15 @@ impl Sender {
     /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
     /// the answer, and the permit for its stream where the connection carries many.
     ///
-    /// Sends the request again where the server refused it unprocessed, in the end on a connection of
-    /// its own; and once where [`Self::alternative`] knows a client that may do better: the server
-    /// closed a kept connection as the request left (RFC 9112, section 9.3.1), the head of the
-    /// answer has too many fields, or the server demands HTTP/1.1.
+    /// Sends the request again, which is no attempt of its own, where
+    ///
+    /// - the server refused it unprocessed: up to [`REFUSALS`] times on a shared connection, and then on one of
+    ///   its own;
+    /// - the server sent something before the request was sent: up to [`EARLY_RESPONSES`] times;
+    /// - a kept connection was idle for too long, says a 408, and the method allows it; or
+    ///   [`Self::alternative`] knows a client that may do better: the server closed a kept connection as the
+    ///   request left (RFC 9112, section 9.3.1), the head of the response has too many fields, or the server
+    ///   demands HTTP/1.1. One of these, once.
     ///
     /// # Errors
     ///
@@ -89,7 +95,7 @@ impl Sender {
         // A request that cannot be sent again gets the room for all header fields at once.
         let pooled = if exchange.alone {
             self.clients.without_pool()?
-        } else if exchange.state.method.is_idempotent() {
+        } else if is_repeatable(&exchange.state.method) {
             self.clients.with_few_headers(url)?
         } else {
             self.clients.with_many_headers(url)?
@@ -101,13 +107,13 @@ impl Sender {
         };
         let mut refusals = 0;
         let mut early_responses = 0;
-        let mut is_last = false;
+        let mut used_alternative = false;
         loop {
             let sent = self.execute(&client, exchange, part).await;
             let error = match sent.map(Box::new) {
-                Ok(response) if Self::is_idle_timeout(&response, exchange) && !is_last => {
+                Ok(response) if Self::is_idle_timeout(&response, exchange) && !used_alternative => {
                     client = self.own_connection(exchange)?;
-                    is_last = true;
+                    used_alternative = true;
                     continue;
                 }
                 Ok(response) => {
@@ -136,10 +142,10 @@ impl Sender {
                 continue;
             }
             match self.alternative(&error, &pooled, exchange)? {
-                Some(alternative) if !is_last => client = alternative,
+                Some(alternative) if !used_alternative => client = alternative,
                 _ => return Err(error),
             }
-            is_last = true;
+            used_alternative = true;
         }
     }
 
@@ -157,7 +163,7 @@ impl Sender {
     fn is_idle_timeout(response: &Response, exchange: &Exchange<'_>) -> bool {
         response.status() == StatusCode::REQUEST_TIMEOUT
             && response.version() != Version::HTTP_2
-            && exchange.state.method.is_idempotent()
+            && is_repeatable(&exchange.state.method)
             && !exchange.clock.opened_connection()
     }
 
@@ -175,8 +181,9 @@ impl Sender {
         }
         let was_kept = || !clock.opened_connection() || pooled.answered.contains(url);
         let was_closed = || failure::lost_before_answer(error) && was_kept();
-        let is_idempotent = exchange.state.method.is_idempotent();
-        if !is_idempotent || !failure::head_too_large(error) && !was_closed() {
+        if !is_repeatable(&exchange.state.method)
+            || !failure::head_too_large(error) && !was_closed()
+        {
             Ok(None)
         } else if pooled.answered.over_http2(url) {
             // The pool has no other connection to this origin that could have been closed, too.

@@ -92,6 +92,16 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Requ
     Ok((name, value))
 }
 
+/// Whether a request with `method` may be sent twice: the idempotent methods (RFC 9110, section 9.2.2) except TRACE,
+/// which is there to show what becomes of a single message.
+#[must_use]
+pub fn is_repeatable(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
 /// Parses a method. Methods are case-sensitive (RFC 9110, section 9.1).
 ///
 /// # Errors

@@ -76,7 +76,7 @@ impl Reporter {
         self.queue.gate(self.has_journal.then_some(jobs))
     }
 
-    /// Returns a guard that, when dropped, removes the saved files that have no record yet.
+    /// Returns a guard that, when dropped, removes the new files that have no record yet.
     #[must_use]
     pub fn unrecorded_files(&self) -> UnrecordedFiles {
         UnrecordedFiles(self.pending_files.clone())

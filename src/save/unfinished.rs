@@ -362,12 +362,13 @@ fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
     }
 }
 
-/// A file that has its final name. It keeps its temporary name, too, until its record is
-/// written, so that a later run can tell that it has none.
+/// A file that has its final name.
 #[derive(Debug)]
 struct PublishedFile {
     folder: Arc<Folder>,
     name: Arc<str>,
+    /// The second name of a new file until its record is written, so that a later run can tell that it has
+    /// none. `None` where a rename gave the file its name, and where an existing file has the same content.
     temporary: Option<String>,
 }
 

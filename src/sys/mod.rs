@@ -1,8 +1,10 @@
 //! Everything that differs between systems, behind functions that do not.
 //!
 //! The rest of the crate calls this module and never `rustix` or `std::os`; a test keeps it so.
-//! Only standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
+//! Standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
 //! [`ErrorKind`](std::io::ErrorKind) says what happened. Each function documents which kinds its callers rely on.
+//! Three other types do as well: [`create_temporary`] returns a [`tempfile::NamedTempFile`], [`stop_requests`] a
+//! [`futures::Stream`], and [`without_user_timeout`] takes and returns a [`reqwest::ClientBuilder`].
 //!
 //! To support another family of systems, add a file beside `unix/` and select it below. For Windows, `windows.rs`
 //! has to provide the names of the `pub use` below with the same signatures:
