@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 
 use super::error::UsageError;
 use super::run::RunOptions;
-use crate::cli::{Cli, FormatName};
-use crate::report::Template;
-use crate::save::folder_of;
-use crate::sys::FileIdentity;
+use crate::cli::Cli;
+use crate::report::Format;
+use crate::sys::{FileIdentity, folder_of};
 
 /// Checks that options of different groups fit together, and that none is without effect.
-pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(), UsageError> {
-    let shows_all = cli.result.json || cli.result.format == FormatName::Jsonl;
-    let shows_all = shows_all || cli.save.journal.is_some() || template.is_some();
+pub(super) fn check_groups(cli: &Cli, format: &Format) -> Result<(), UsageError> {
+    let template = format.template();
+    // Whether a template names the key is not checked.
+    let may_show = format.shows_all_keys() || template.is_some() || cli.save.journal.is_some();
     for (asked, option) in [
         (cli.result.keep_headers, "--headers"),
         (cli.result.body, "--body"),
         (cli.result.sha256, "--sha256"),
     ] {
-        if asked && !shows_all {
+        if asked && !may_show {
             return Err(UsageError::NotShown(option));
         }
     }

@@ -15,6 +15,7 @@ use super::clock::ExchangeClock;
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::connect::streams::StreamPermit;
+use super::connect::target::ConnectTarget;
 use super::exchange::{Exchange, ExchangeError, check_head};
 use super::options::HttpOptions;
 use super::range;
@@ -127,7 +128,8 @@ impl Client {
     ) -> Option<SingleExchange> {
         let proxy = self.options.connecting.proxy_selector.proxy(&state.url);
         let proxy_port = proxy.map(|(_, port)| port);
-        let clock = Rc::new(ExchangeClock::start(&state.url, proxy_port));
+        let connect_target = Rc::new(ConnectTarget::new(&state.url, proxy_port));
+        let clock = Rc::new(ExchangeClock::start());
         let mut capture = self.options.capture;
         capture.sha256 |= request.sha256.is_some();
         let mut partial = PartialAnswer {
@@ -138,6 +140,7 @@ impl Client {
             options: &self.options,
             request,
             state,
+            connect_target: &connect_target,
             clock: &clock,
             alone,
         };

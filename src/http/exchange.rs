@@ -11,6 +11,7 @@ use super::attempt::AttemptState;
 use super::body::BodyError;
 use super::clock::ExchangeClock;
 use super::connect::pool::MAX_HEAD;
+use super::connect::target::ConnectTarget;
 use super::failure;
 use super::options::{HttpOptions, Versions};
 use super::redirect::{self, RedirectError};
@@ -42,6 +43,8 @@ pub(super) struct Exchange<'a> {
     pub(super) request: &'a Request,
     /// The request as it stands after redirects.
     pub(super) state: &'a AttemptState,
+    /// What the connector may connect to.
+    pub(super) connect_target: &'a Rc<ConnectTarget>,
     pub(super) clock: &'a Rc<ExchangeClock>,
     /// Whether it gets a connection of its own.
     pub(super) alone: bool,

@@ -11,26 +11,12 @@ use std::path::Path;
 use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
-use super::clock::Limits;
+use super::connect::error::causes;
 use super::connect::resolver::ResolveError;
 use super::connect::tunnel::TunnelRefusedError;
+use super::options::Limits;
 use crate::model::authority::Authority;
 use crate::model::error::{Failure, Kind, Phase, ProxyRefusal, plain};
-
-/// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(|error| error.get_ref());
-        match wrapped {
-            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
-}
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref())

@@ -23,13 +23,11 @@ mod workers;
 
 pub use attempt::{AttemptState, ExchangeResult};
 pub use body::CODINGS;
-pub use clock::Limits;
 pub use connect::descriptors::{FileLimitError, Fit, fit_jobs};
 pub use connect::error::ClientError;
 pub use connect::guard::{Family, Guard};
 pub use connect::options::{ClientIdentity, ConnectOptions, ProxySelector, Trust, Verification};
 pub use connect::pool::PoolLimits;
 pub use connect::resolver::Overrides;
-
-pub use options::{HttpOptions, SizeLimit, Versions};
+pub use options::{HttpOptions, Limits, SizeLimit, Versions};
 pub use workers::{RuntimeOptions, Workers};

@@ -1,11 +1,11 @@
 //! What the user says about requests and answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::clock::Limits;
 use super::connect::options::ConnectOptions;
 use crate::model::capture::Capture;
 use crate::model::status_set::StatusSet;
@@ -31,6 +31,20 @@ pub struct HttpOptions {
     pub capture: Capture,
     /// Which statuses are accepted: only bodies of such answers are verified and saved.
     pub accept: StatusSet,
+}
+
+/// When to give up. `None` means never.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The time in flight of one attempt, redirects and body included (`--timeout`). The clock of each exchange
+    /// enforces it, less the time of the exchanges before (`ExchangeClock::expired`).
+    pub total: Option<Duration>,
+    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`). reqwest enforces it around the
+    /// connector (`connect/pool.rs`).
+    pub connect: Option<Duration>,
+    /// Silence of the server once there is a connection (`--read-timeout`). The clock of the exchange enforces it.
+    /// The pings of HTTP/2 depend on it, too (`connect/pool.rs`).
+    pub silence: Option<Duration>,
 }
 
 /// The largest body that is accepted, and the option that raises the limit.

@@ -203,7 +203,8 @@ impl Sender {
         if let Some(part) = part {
             range::request_rest(part, message.headers_mut());
         }
-        scope(exchange.clock.clone(), client.execute(message))
+        let target = exchange.connect_target.clone();
+        target.scope(scope(exchange.clock.clone(), client.execute(message)))
     }
 
     /// Returns the header fields that every request gets, whatever its URL. `Host` comes first (RFC 9110,

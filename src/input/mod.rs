@@ -21,7 +21,7 @@ mod walk;
 #[cfg(test)]
 pub(crate) use intake::tests::inputs;
 pub use intake::{Intake, Totals};
-pub use parse::{Content, Defaults, basic};
+pub use parse::{Content, Defaults};
 pub use reader::read;
 pub use shard::{HASH, Shard, ShardError, ShardKey};
 pub use shard_filter::ShardFilter;

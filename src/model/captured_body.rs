@@ -7,9 +7,11 @@
 
 use std::ops::Deref;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
+
+use super::lock::lock;
 
 /// The size of the budget in bytes.
 const BUDGET: usize = 64 * 1024 * 1024;
@@ -47,7 +49,7 @@ struct Lease {
 
 impl BodyBudget {
     fn usage(&self) -> MutexGuard<'_, Usage> {
-        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.usage)
     }
 
     /// Changes the usage, and lets bodies that wait try again.

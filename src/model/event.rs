@@ -98,8 +98,10 @@ pub struct ListTotals {
     pub inputs: u64,
     /// The number of inputs in this run's shard.
     pub in_shard: u64,
-    /// The sums of the hashed indices: of all inputs, and of those in this run's shard.
-    pub fingerprints: [u64; 2],
+    /// The sum of the hashed indices of all inputs.
+    pub fingerprint: u64,
+    /// The same sum, of the inputs in this run's shard.
+    pub shard_fingerprint: u64,
     /// The SHA-256 of all bytes that were read, if it was asked for.
     pub sha256: Option<[u8; 32]>,
 }

@@ -6,8 +6,9 @@
 //! the printer may still be blocked on a full pipe when the run is over.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::model::lock::lock;
 use crate::model::outcome::Outcome;
 use crate::model::saved_file::PendingFile;
 
@@ -17,7 +18,7 @@ pub(super) struct PendingFiles(Arc<Mutex<VecDeque<Box<dyn PendingFile>>>>);
 
 impl PendingFiles {
     fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn PendingFile>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Moves the pending file of `outcome`, if it has one, to the end of the list. Returns how

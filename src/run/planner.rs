@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use reqwest::Method;
 
-use crate::cli::IfExists;
 use crate::model::input::{Decision, Input, Skip};
 use crate::model::request::Request;
 use crate::model::saved_file::{Existing, SaveTarget};
 use crate::report::{JournalIndex, PriorResult};
-use crate::save::{Entry, Folder, NameRequest, Names, SaveError, is_legal};
+use crate::save::{Entry, Folder, IfExists, NameRequest, Names, SaveError, is_legal};
 
 /// Decides about inputs. It reads the disk, so it runs on the thread that reads the input.
 pub(crate) struct Planner {

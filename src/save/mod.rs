@@ -33,8 +33,8 @@ mod writer;
 
 pub use disk::{Disk, Threads};
 pub use error::SaveError;
-pub use folder::{Entry, Folder, FolderError, folder_of};
+pub use folder::{Entry, Folder, FolderError};
 pub use names::{NameRequest, NameTemplate, NameTemplateError, Names, is_legal};
-pub use options::SaveOptions;
+pub use options::{IfExists, SaveOptions};
 pub use part_file::PART;
 pub use store::Store;

@@ -10,3 +10,14 @@ pub struct SaveOptions {
     /// The number of bytes of a body that are handed to the disk at a time.
     pub write_size: usize,
 }
+
+/// What to do about an input whose file already exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    /// Do not fetch it.
+    Skip,
+    /// Report an error for it.
+    Fail,
+    /// Replace the file.
+    Overwrite,
+}

@@ -28,10 +28,12 @@
 
 #[cfg(target_os = "linux")]
 mod linux_allocator;
+mod paths;
 mod types;
 #[cfg(unix)]
 mod unix;
 
+pub use paths::folder_of;
 pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
 #[cfg(unix)]
 pub use unix::{
