@@ -67,6 +67,17 @@ struct PartialAnswer {
     received: ReceivedBody,
 }
 
+impl PartialAnswer {
+    /// Adds to the answer what was received of its body.
+    fn into_answer(self) -> Option<Box<Answer>> {
+        let mut answer = self.answer?;
+        answer.size = self.received.size;
+        answer.sha256 = answer.sha256.or_else(|| self.received.sha256());
+        answer.body = self.received.into_captured();
+        Some(answer)
+    }
+}
+
 /// Carries exchanges, one at a time or many at once, on the runtime of its thread.
 pub(super) struct Client {
     options: HttpOptions,
@@ -166,14 +177,8 @@ impl Client {
         if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
         }
-        let answer = partial.answer.map(|mut answer| {
-            answer.size = partial.received.size;
-            answer.sha256 = answer.sha256.or_else(|| partial.received.sha256());
-            answer.body = partial.received.into_captured();
-            answer
-        });
         Some(SingleExchange {
-            result: ExchangeResult::Ended(answer, failure),
+            result: ExchangeResult::Ended(partial.into_answer(), failure),
             connection_broken,
         })
     }

@@ -92,14 +92,7 @@ impl Sender {
         part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
-        // A request that cannot be sent again gets the room for all header fields at once.
-        let pooled = if exchange.alone {
-            self.clients.without_pool()?
-        } else if is_repeatable(&exchange.state.method) {
-            self.clients.with_few_headers(url)?
-        } else {
-            self.clients.with_many_headers(url)?
-        };
+        let pooled = self.pooled_client(exchange)?;
         let mut client = if exchange.has_host_header() {
             self.own_connection(exchange)?
         } else {
@@ -128,11 +121,7 @@ impl Sender {
             if failure::is_refused(&error) && refusals <= REFUSALS {
                 refusals += 1;
                 Box::pin(sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE))).await;
-                client = if refusals <= REFUSALS {
-                    pooled.client.clone()
-                } else {
-                    self.own_connection(exchange)?
-                };
+                client = self.client_after_refusal(refusals, &pooled, exchange)?;
                 continue;
             }
             // The request was not sent, so any method may be sent again.
@@ -146,6 +135,33 @@ impl Sender {
                 _ => return Err(error),
             }
             used_alternative = true;
+        }
+    }
+
+    /// Returns the client to try first. A request that cannot be sent again gets the room for all header fields at
+    /// once.
+    fn pooled_client(&self, exchange: &Exchange<'_>) -> reqwest::Result<PooledClient> {
+        let url = &exchange.state.url;
+        if exchange.alone {
+            self.clients.without_pool()
+        } else if is_repeatable(&exchange.state.method) {
+            self.clients.with_few_headers(url)
+        } else {
+            self.clients.with_many_headers(url)
+        }
+    }
+
+    /// Returns the client for a request that the server has refused unprocessed so many times.
+    fn client_after_refusal(
+        &self,
+        refusals: u32,
+        pooled: &PooledClient,
+        exchange: &Exchange<'_>,
+    ) -> reqwest::Result<reqwest::Client> {
+        if refusals <= REFUSALS {
+            Ok(pooled.client.clone())
+        } else {
+            self.own_connection(exchange)
         }
     }
 

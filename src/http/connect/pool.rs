@@ -20,6 +20,7 @@ use url::Url;
 use super::connector::CountingConnector;
 use super::error::ClientError;
 use super::first_handshake::FirstHandshakes;
+use super::options::ConnectOptions;
 use super::resolver::Resolver;
 use super::streams::{OpenStreams, STREAMS, StreamPermit};
 use super::tls;
@@ -327,31 +328,11 @@ fn builder(
                 refusals.clone(),
             )
         }));
-    let connecting = &options.connecting;
-    builder = connecting
-        .proxies
-        .iter()
-        .cloned()
-        .fold(builder.no_proxy(), reqwest::ClientBuilder::proxy);
-    if let Some(path) = &connecting.unix_socket {
-        builder = builder.unix_socket(path.clone());
-    }
+    builder = with_route(builder, &options.connecting);
     if let Some(limit) = options.limits.connect {
         builder = builder.connect_timeout(limit);
     }
-    if options.limits.silence.is_some() {
-        // The limit on silence finds a dead peer. To have the kernel look for one, too, takes
-        // five system calls a connection.
-        builder = builder
-            .tcp_keepalive(None)
-            .tcp_keepalive_interval(None)
-            .tcp_keepalive_retries(None);
-        builder = without_user_timeout(builder);
-    }
-    let ping = ping_interval(options.limits.silence);
-    builder = builder
-        .http2_keep_alive_interval(ping)
-        .http2_keep_alive_timeout(ping);
+    builder = with_dead_peer_detection(builder, options.limits.silence);
     if options.capture.body {
         // A captured body may have to wait for memory. What has arrived of it meanwhile must not use up the window of
         // the connection, which others share.
@@ -364,6 +345,39 @@ fn builder(
         Versions::Http1 => builder.http1_only(),
         Versions::Http2 => builder.http2_prior_knowledge(),
     }
+}
+
+/// Sets what every connection goes through or to, whatever the host.
+fn with_route(
+    builder: reqwest::ClientBuilder,
+    connecting: &ConnectOptions,
+) -> reqwest::ClientBuilder {
+    let proxies = connecting.proxies.iter().cloned();
+    let builder = proxies.fold(builder.no_proxy(), reqwest::ClientBuilder::proxy);
+    match &connecting.unix_socket {
+        Some(path) => builder.unix_socket(path.clone()),
+        None => builder,
+    }
+}
+
+/// Sets how a peer that is gone without a word is noticed, where `silence` is the limit on silence.
+fn with_dead_peer_detection(
+    mut builder: reqwest::ClientBuilder,
+    silence: Option<Duration>,
+) -> reqwest::ClientBuilder {
+    if silence.is_some() {
+        // The limit on silence finds a dead peer. To have the kernel look for one, too, takes
+        // five system calls a connection.
+        builder = builder
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None);
+        builder = without_user_timeout(builder);
+    }
+    let ping = ping_interval(silence);
+    builder
+        .http2_keep_alive_interval(ping)
+        .http2_keep_alive_timeout(ping)
 }
 
 /// Returns how long a busy HTTP/2 connection may be silent before it is pinged, and how long the answer
