@@ -14,6 +14,7 @@
 //! | [`AsOpenFile`] | `AsFd` | `AsHandle` |
 //! | [`FileIdentity`]`::at`, `::of` | device and inode of `stat(2)` | `GetFileInformationByHandleEx`, `FileIdInfo` |
 //! | [`Directory`] | an open descriptor and `openat(2)` etc. | a path and a handle that keeps it from being renamed |
+//! | [`DirectoryEntry`]`::name, ::file_number` | `d_name` and `d_ino` of `readdir(3)` | `FindNextFileW`; `FileIdExtdDirectoryInfo` for the number |
 //! | [`try_lock`], [`link_count`], [`read_at`] | `flock(2)`, `fstat(2)`, `pread(2)` | `LockFileEx`, `FileStandardInfo`, `seek_read` |
 //! | [`sync_directory`] | `fsync(2)` | nothing: NTFS logs names itself |
 //! | [`create_temporary`] | mode 0666 and the umask | what the folder hands down |

@@ -36,7 +36,7 @@ fn identity(stat: &Stat) -> FileIdentity {
     }
     FileIdentity {
         device: widen(stat.st_dev),
-        number: stat.st_ino,
+        number: stat.st_ino.into(),
     }
 }
 
