@@ -54,7 +54,7 @@ pub(super) fn check_groups(cli: &Cli, format: &Format) -> Result<(), UsageError>
 }
 
 /// Returns the canonical path of a file. The file need not exist, its folder must.
-fn place(path: &Path) -> Option<PathBuf> {
+fn canonical_path(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| {
         let folder = folder_of(path);
         Some(folder.canonicalize().ok()?.join(path.file_name()?))
@@ -66,7 +66,7 @@ pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), Us
     let file = FileIdentity::at;
     let same = |one: &Path, other: &Path| {
         one == other
-            || place(one).is_some_and(|one| place(other) == Some(one))
+            || canonical_path(one).is_some_and(|one| canonical_path(other) == Some(one))
             || file(one).is_some_and(|one| file(other) == Some(one))
     };
     let mut others: Vec<&Path> = sources.iter().map(Path::new).collect();

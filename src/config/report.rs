@@ -46,7 +46,7 @@ pub(super) fn format(args: &ResultArgs, run: &RunArgs) -> Result<Format, UsageEr
 pub(super) fn verbosity(args: &RunArgs) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, false) => Verbosity::Quiet,
-        (true, true) => Verbosity::Steps,
+        (true, true) => Verbosity::Attempts,
         (false, false) => Verbosity::Normal,
         (false, true) => Verbosity::Verbose,
     }

@@ -47,7 +47,7 @@ pub(super) struct Exchange<'a> {
     pub(super) connect_target: &'a Rc<ConnectTarget>,
     pub(super) clock: &'a Rc<ExchangeClock>,
     /// Whether it gets a connection of its own.
-    pub(super) alone: bool,
+    pub(super) unshared: bool,
 }
 
 impl Exchange<'_> {

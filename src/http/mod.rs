@@ -1,8 +1,8 @@
-//! HTTP exchanges: one request and its answer, bounded in time and size whatever the server does.
+//! HTTP exchanges: one request and its response, bounded in time and size whatever the server does.
 //!
 //! [`client::Client::exchange`] carries the next request of an [`AttemptState`]: [`send`] builds and sends
-//! it, [`body`] reads the answer to its end, and [`clock`] limits the time. [`redirect`] decides where an
-//! answer leads, [`connect`] which connection carries the request, [`workers`] which thread, and
+//! it, [`body`] reads the response to its end, and [`clock`] limits the time. [`redirect`] decides where a
+//! response leads, [`connect`] which connection carries the request, [`workers`] which thread, and
 //! [`failure`] what an error of the stack means.
 
 mod attempt;

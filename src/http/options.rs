@@ -1,4 +1,4 @@
-//! What the user says about requests and answers.
+//! What the user says about requests and responses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::model::status_set::StatusSet;
 pub struct HttpOptions {
     /// Header fields for every origin: `Accept`, `User-Agent`, `Accept-Encoding`.
     pub headers: Arc<HeaderMap>,
-    /// How many redirects are followed. With 0, a redirect is an answer like any other.
+    /// How many redirects are followed. With 0, a redirect is a response like any other.
     pub max_redirects: u32,
     /// Whether `Content-Encoding` is decoded.
     pub decode: bool,
@@ -27,9 +27,9 @@ pub struct HttpOptions {
     pub connecting: ConnectOptions,
     /// When to give up.
     pub limits: Limits,
-    /// Which parts of an answer to keep.
+    /// Which parts of a response to keep for the record.
     pub capture: Capture,
-    /// Which statuses are accepted: only bodies of such answers are verified and saved.
+    /// Which statuses are accepted: only bodies of such responses are verified and saved.
     pub accept: StatusSet,
 }
 

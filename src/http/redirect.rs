@@ -31,7 +31,7 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Returns where an answer to a request for `url` leads. Userinfo in the Location is dropped: a server does
+/// Returns where a response to a request for `url` leads. Userinfo in the Location is dropped: a server does
 /// not choose the credentials that are sent.
 pub(super) fn target(
     url: &Url,

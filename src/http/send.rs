@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use url::{Position, Url};
 
 use super::clock::scope;
-use super::connect::pool::{Clients, PoolLimits, PooledClient, SharedParts};
+use super::connect::pool::{ChosenClient, Clients, PoolLimits, SharedParts};
 use super::connect::streams::StreamPermit;
 use super::exchange::Exchange;
 use super::failure;
@@ -71,7 +71,7 @@ impl Sender {
     }
 
     /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
-    /// the answer, and the permit for its stream where the connection carries many.
+    /// the response, and the permit for its stream where the connection carries many.
     ///
     /// Sends the request again, which is no attempt of its own, where
     ///
@@ -85,18 +85,18 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// There is no response.
     pub(super) async fn send(
         &self,
         exchange: &Exchange<'_>,
         part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
-        let pooled = self.pooled_client(exchange)?;
+        let chosen = self.choose_client(exchange)?;
         let mut client = if exchange.has_host_header() {
             self.own_connection(exchange)?
         } else {
-            pooled.client.clone()
+            chosen.client.clone()
         };
         let mut refusals = 0;
         let mut early_responses = 0;
@@ -112,16 +112,16 @@ impl Sender {
                 Ok(response) => {
                     // An answer on a kept connection tells nothing new.
                     if clock.opened_connection() || response.version() == Version::HTTP_2 {
-                        pooled.answered.insert(url, response.version());
+                        chosen.answered.insert(url, response.version());
                     }
-                    return Ok((response, pooled.permit));
+                    return Ok((response, chosen.permit));
                 }
                 Err(error) => error,
             };
             if failure::is_refused(&error) && refusals <= REFUSALS {
                 refusals += 1;
                 Box::pin(sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE))).await;
-                client = self.client_after_refusal(refusals, &pooled, exchange)?;
+                client = self.client_after_refusal(refusals, &chosen, exchange)?;
                 continue;
             }
             // The request was not sent, so any method may be sent again.
@@ -130,7 +130,7 @@ impl Sender {
                 client = self.own_connection(exchange)?;
                 continue;
             }
-            match self.alternative(&error, &pooled, exchange)? {
+            match self.alternative(&error, &chosen, exchange)? {
                 Some(alternative) if !used_alternative => client = alternative,
                 _ => return Err(error),
             }
@@ -140,9 +140,9 @@ impl Sender {
 
     /// Returns the client to try first. A request that cannot be sent again gets the room for all header fields at
     /// once.
-    fn pooled_client(&self, exchange: &Exchange<'_>) -> reqwest::Result<PooledClient> {
+    fn choose_client(&self, exchange: &Exchange<'_>) -> reqwest::Result<ChosenClient> {
         let url = &exchange.state.url;
-        if exchange.alone {
+        if exchange.unshared {
             self.clients.without_pool()
         } else if is_repeatable(&exchange.state.method) {
             self.clients.with_few_headers(url)
@@ -155,11 +155,11 @@ impl Sender {
     fn client_after_refusal(
         &self,
         refusals: u32,
-        pooled: &PooledClient,
+        chosen: &ChosenClient,
         exchange: &Exchange<'_>,
     ) -> reqwest::Result<reqwest::Client> {
         if refusals <= REFUSALS {
-            Ok(pooled.client.clone())
+            Ok(chosen.client.clone())
         } else {
             self.own_connection(exchange)
         }
@@ -188,22 +188,22 @@ impl Sender {
     fn alternative(
         &self,
         error: &reqwest::Error,
-        pooled: &PooledClient,
+        chosen: &ChosenClient,
         exchange: &Exchange<'_>,
     ) -> reqwest::Result<Option<reqwest::Client>> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
         if failure::wants_http1(error) {
             return self.clients.http1().map(Some);
         }
-        let was_kept = || !clock.opened_connection() || pooled.answered.contains(url);
+        let was_kept = || !clock.opened_connection() || chosen.answered.contains(url);
         let was_closed = || failure::lost_before_answer(error) && was_kept();
         if !is_repeatable(&exchange.state.method)
             || !failure::head_too_large(error) && !was_closed()
         {
             Ok(None)
-        } else if pooled.answered.over_http2(url) {
+        } else if chosen.answered.over_http2(url) {
             // The pool has no other connection to this origin that could have been closed, too.
-            Ok(Some(pooled.client.clone()))
+            Ok(Some(chosen.client.clone()))
         } else {
             self.own_connection(exchange).map(Some)
         }

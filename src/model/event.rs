@@ -70,9 +70,9 @@ pub enum Event<'a> {
     },
     /// An input is done. Inputs before it may still be in progress.
     Completed(&'a mut Outcome),
-    /// An input is done, and its record is due: with `--ordered`, all inputs before it are
+    /// The record of an input that is done is due: with `--ordered`, all inputs before it are
     /// done too.
-    Done(Box<Outcome>),
+    RecordDue(Box<Outcome>),
     /// Every source was read to its end.
     InputEnded {
         /// The number of inputs in all sources.

@@ -23,9 +23,9 @@ const TEMPORARY: (&str, &str) = (".fetch-", ".tmp");
 #[error("--output-dir: {path}: {reason}", path = .0.display(), reason = plain(.1))]
 pub struct FolderError(PathBuf, io::Error);
 
-/// What a name in the folder refers to.
+/// What a name in the folder is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum NameUse {
     /// Nothing.
     Nothing,
     /// A regular file of this many bytes.
@@ -159,20 +159,20 @@ impl Folder {
         self.unrecorded().contains_key(OsStr::new(name))
     }
 
-    /// Returns what `name` refers to. Links are not followed.
+    /// Returns what `name` is used for. Links are not followed.
     ///
     /// # Errors
     ///
     /// The system cannot tell, for example without permission.
-    pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
+    pub fn name_use(&self, name: &str) -> Result<NameUse, SaveError> {
         if !self.names_in_use.is_empty() && self.names_in_use.contains(&name_hash(name)) {
-            return Ok(Entry::InUse);
+            return Ok(NameUse::InUse);
         }
         match self.directory.metadata(name) {
-            Ok(metadata) if self.files_in_use.contains(&metadata.identity) => Ok(Entry::InUse),
-            Ok(metadata) if metadata.is_file => Ok(Entry::File(metadata.length)),
-            Ok(_) => Ok(Entry::Other),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Entry::Nothing),
+            Ok(metadata) if self.files_in_use.contains(&metadata.identity) => Ok(NameUse::InUse),
+            Ok(metadata) if metadata.is_file => Ok(NameUse::File(metadata.length)),
+            Ok(_) => Ok(NameUse::Other),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(NameUse::Nothing),
             Err(error) => Err(self.failed(name, error)),
         }
     }

@@ -33,7 +33,7 @@ mod writer;
 
 pub use disk::{Disk, Threads};
 pub use error::SaveError;
-pub use folder::{Entry, Folder, FolderError};
+pub use folder::{Folder, FolderError, NameUse};
 pub use names::{NameRequest, NameTemplate, NameTemplateError, Names, is_legal};
 pub use options::{IfExists, SaveOptions};
 pub use part_file::PART;

@@ -127,9 +127,9 @@ impl AnsweredOrigins {
     }
 }
 
-/// The client for one request, with its pool of connections. While too many pools are alive, a client without
-/// a pool takes its place.
-pub(in crate::http) struct PooledClient {
+/// The client that was chosen for one request. It has a pool of connections, unless too many pools are alive or the
+/// request must not share a connection.
+pub(in crate::http) struct ChosenClient {
     pub(in crate::http) client: reqwest::Client,
     /// The origins that have answered this client.
     pub(in crate::http) answered: AnsweredOrigins,
@@ -195,7 +195,7 @@ impl Clients {
     }
 
     /// Returns a client that keeps connections and takes up to a hundred header fields.
-    pub(in crate::http) fn with_few_headers(&self, url: &Url) -> reqwest::Result<PooledClient> {
+    pub(in crate::http) fn with_few_headers(&self, url: &Url) -> reqwest::Result<ChosenClient> {
         self.pooled(url, |current, number| {
             current
                 .few_headers
@@ -204,7 +204,7 @@ impl Clients {
     }
 
     /// Returns a client that keeps connections and takes up to [`MAX_HEADERS`] header fields.
-    pub(in crate::http) fn with_many_headers(&self, url: &Url) -> reqwest::Result<PooledClient> {
+    pub(in crate::http) fn with_many_headers(&self, url: &Url) -> reqwest::Result<ChosenClient> {
         self.pooled(url, |current, number| {
             let builder = || {
                 self.builder(&current.opened)
@@ -218,14 +218,14 @@ impl Clients {
         &self,
         url: &Url,
         client: impl FnOnce(&Generation, usize) -> reqwest::Result<reqwest::Client>,
-    ) -> reqwest::Result<PooledClient> {
+    ) -> reqwest::Result<ChosenClient> {
         let Some(current) = self.generation() else {
             return self.without_pool();
         };
         let may_multiplex = self.options.versions.may_be_http2(url);
         let permit = may_multiplex.then(|| current.streams.open(OriginId::of(url)));
         let number = permit.as_ref().map_or(0, StreamPermit::client);
-        Ok(PooledClient {
+        Ok(ChosenClient {
             client: client(&current, number)?,
             answered: current.answered.clone(),
             permit,
@@ -233,8 +233,8 @@ impl Clients {
     }
 
     /// Returns [`Self::unpooled`] in place of a client with a pool.
-    pub(in crate::http) fn without_pool(&self) -> reqwest::Result<PooledClient> {
-        Ok(PooledClient {
+    pub(in crate::http) fn without_pool(&self) -> reqwest::Result<ChosenClient> {
+        Ok(ChosenClient {
             client: self.unpooled()?,
             answered: AnsweredOrigins::default(),
             permit: None,
