@@ -114,7 +114,7 @@ fn is_transient(
     }
 }
 
-/// Whether a proxy that refused may connect the next time. What it says of the request holds for the next one, too.
+/// Whether a proxy that refused may connect the next time. A refusal that is about the request would be repeated.
 const fn may_relent(refusal: ProxyRefusal) -> bool {
     match refusal {
         ProxyRefusal::Status(status) => status >= 500,

@@ -55,7 +55,8 @@ impl Timing {
 }
 
 impl ExchangeClock {
-    /// Starts the clock of an exchange.
+    /// Starts the clock of an exchange. It begins in [`Phase::Headers`], because with a connection from the pool there is
+    /// nothing before that; the resolver and the connector set the earlier phases when they are called.
     pub(super) fn start() -> Self {
         let now = Instant::now();
         Self {

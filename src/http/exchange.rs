@@ -24,9 +24,10 @@ use crate::model::request::Request;
 /// Why an exchange did not succeed.
 #[derive(Debug)]
 pub(super) enum ExchangeError {
-    /// It failed.
+    /// It failed by itself.
     Failed(Failure),
-    /// A malformed response broke the connection: perhaps not that to this request.
+    /// A malformed response broke its connection. Over HTTP/2 that may have been the response to another request, so
+    /// this one gets a connection of its own.
     ConnectionBroken(Failure),
 }
 

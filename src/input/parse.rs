@@ -32,7 +32,7 @@ const MAX_DEPTH: u32 = 100;
 pub struct Defaults {
     /// The scheme of lines without `://`.
     pub scheme: Scheme,
-    /// Only https is allowed (`--https-only`).
+    /// Whether only https is allowed (`--https-only`).
     pub https_only: bool,
     /// The method of `-X` or `-I`. Without it, a request with content is a POST and any other
     /// a GET.
@@ -204,13 +204,13 @@ fn decode(bytes: &[u8]) -> Result<&str, LineError> {
     Ok(str::from_utf8(bytes)?.trim())
 }
 
-/// Returns what the record of a bad line shows of it.
+/// Returns the beginning of a text from a bad line, as its record shows it: without what may be userinfo.
 fn display_text(text: &str) -> String {
     mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
 }
 
-/// Returns what the record of a bad line shows of it: only the URL of a JSON line, because its
-/// headers and its body may be secret.
+/// Returns what the record of a bad line shows in place of its URL. Of a JSON line, that is the value of `url` only,
+/// because its headers and its body may be secret.
 fn display_line(line: &Line<'_>) -> String {
     #[derive(Deserialize)]
     struct OnlyUrl<'a> {

@@ -111,9 +111,9 @@ pub struct ListTotals {
 pub struct RunEnd {
     /// The totals of the list, if every source was read to its end.
     pub list: Option<ListTotals>,
-    /// A source could not be read to its end.
+    /// Whether a source could not be read to its end.
     pub broken: bool,
-    /// Requests in flight were aborted.
+    /// Whether requests in flight were aborted.
     pub aborted: bool,
     /// Why the run stopped early, if it did.
     pub stopped: Option<Stop>,

@@ -3,9 +3,9 @@
 /// How files are written.
 #[derive(Clone, Copy, Debug)]
 pub struct SaveOptions {
-    /// Sync the file and the folder before the record is written.
+    /// Whether the file and the folder are synced before the record is written.
     pub fsync: bool,
-    /// Keep bodies that break off, and resume them.
+    /// Whether bodies that break off are kept, and resumed.
     pub resume: bool,
     /// The number of bytes of a body that are handed to the disk at a time.
     pub write_size: usize,

@@ -40,7 +40,7 @@ const REFUSED: &str = "tunnel error: unsuccessful";
 /// How reqwest says that the head of the proxy's answer has more than 8 KiB.
 const HEAD_TOO_LONG: &str = "tunnel error: proxy response headers too long";
 
-/// What the proxy answered, if it did, as soon as it was asked.
+/// The answer of the proxy for one destination, empty until it was asked; `None` if it did not answer.
 type OnceAnswer = Arc<OnceCell<Option<ProxyAnswer>>>;
 
 /// Finds out why tunnels are refused.
@@ -95,7 +95,7 @@ impl TunnelRefusals {
         };
         let ask = || async { timeout(LIMIT, self.ask(&destination)).await.ok().flatten() };
         let answer = *cell.get_or_init(ask).await;
-        // The look-up of the proxy's name is none of the exchange.
+        // The exchange was connecting. The look-up of the proxy's name, for asking, must not set it back.
         clock::advance_current(Phase::Connect);
         Box::new(TunnelRefusedError {
             answer,
@@ -168,7 +168,7 @@ pub(in crate::http) struct TunnelRefusedError {
 }
 
 impl TunnelRefusedError {
-    /// Returns the kind of refusal, or `None` if the answer is none.
+    /// Returns how the proxy refused, or `None` if what it sent is not HTTP.
     pub(in crate::http) fn refusal(&self) -> Option<ProxyRefusal> {
         match self.answer {
             Some(ProxyAnswer::Status(StatusCode::OK)) if !self.is_head_too_long => {
