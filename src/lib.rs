@@ -1,13 +1,7 @@
 //! `fetch` fetches a list of URLs concurrently and prints one record for each.
 //!
-//! The way of one URL, top to bottom, is the way the modules stand:
-//!
-//! ```text
-//! line ─ input ─▶ planner ─▶ Request ─ engine::schedule ─▶ ready ─ http, at most `jobs` in flight ─┬─▶ Outcome ─ report ─▶ printer
-//!                                            ▲                       │                            │
-//!                                            └── redirect, retry ────┼────────────────────────────┘
-//!                                                                    └─▶ save ─▶ file
-//! ```
+//! `docs/architecture.md` draws the way of one URL through these modules, and says where to add an option, a format
+//! or a system.
 //!
 //! | layer | modules | may use |
 //! |---|---|---|
@@ -20,7 +14,6 @@
 //! | 0 | [`model`]: the types that all parts share; [`sys`]: everything that differs between systems | nothing of ours |
 //!
 //! No import runs upwards and no two files import each other; `tests/it/layers.rs` checks that.
-//! `docs/architecture.md` says more, and where to add an option, a format or a system.
 //!
 //! # Threads
 //!
@@ -28,7 +21,7 @@
 //! has a thread of its own, and so has the reader of the input ([`input::read`]), which also plans,
 //! unless the input is a few URLs on the command line. Others start where they are needed: those that
 //! carry a part of a long list ([`http::Workers`]), that write files ([`save::Threads`]), that look up
-//! names, that count the input, and that watch the reader of a socket.
+//! names, that count the input, and that watch the reader of standard output.
 
 pub mod cli;
 pub mod config;

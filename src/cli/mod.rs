@@ -29,6 +29,6 @@ pub use request::RequestArgs;
 pub use result::{FormatName, ResultArgs};
 pub use retry::RetryArgs;
 pub use run::{RunArgs, When};
-pub use save::{IfExists, SaveArgs};
+pub use save::{ExistingName, SaveArgs};
 pub use time::TimeArgs;
 pub use values::{Limit, Override};

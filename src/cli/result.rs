@@ -16,7 +16,8 @@ pub struct ResultArgs {
     /// keys; csv and tsv print a table with a header line. On a terminal, text is aligned and colored.
     ///
     /// Flags of text: DOWN is a status of 500 or more, FAIL another status that is not accepted, ERROR no complete
-    /// response, SLOW a response that took longer than --slow.
+    /// response, SLOW a response that took longer than --slow, RETRIED the number of retries, SKIPPED that no request
+    /// was needed.
     #[arg(
         long,
         value_name = "FORMAT",

@@ -22,7 +22,7 @@ pub struct SaveArgs {
     ///
     /// skip does not fetch the URL, fail reports an error for it, and overwrite replaces the file.
     #[arg(long, value_name = "HOW", hide_possible_values = true)]
-    pub existing: Option<IfExists>,
+    pub existing: Option<ExistingName>,
     /// Keep incomplete bodies, and continue them
     ///
     /// The beginning of a body is kept as NAME.part. The next attempt, of this run or of a later one, requests only
@@ -49,7 +49,7 @@ pub struct SaveArgs {
 
 /// A value of `--existing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum IfExists {
+pub enum ExistingName {
     /// Do not fetch the URL
     Skip,
     /// Report an error for the URL

@@ -39,9 +39,9 @@ impl Config {
     ///
     /// Returns the first option or source that is wrong.
     pub fn new(cli: &Cli) -> Result<Self, UsageError> {
-        let template = report::template(&cli.result)?;
-        checks::check_groups(cli, template.as_ref())?;
-        let capture = report::capture(&cli.result, &cli.save, template.as_ref());
+        let format = report::format(&cli.result, &cli.run)?;
+        checks::check_groups(cli, &format)?;
+        let capture = report::capture(&cli.result, &cli.save, &format);
         let headers = request::headers(&cli.request)?;
         let versions = request::versions(&cli.request, &headers.given);
         let names = input::names(&cli.input)?;
@@ -75,7 +75,7 @@ impl Config {
             },
             engine: engine::options(&cli.concurrency, &cli.retry, &cli.result),
             report: ReportOptions {
-                format: report::format(&cli.result, &cli.run, template),
+                format,
                 capture,
                 verbosity: report::verbosity(&cli.run),
             },

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 
 use super::error::UsageError;
 use super::run::RunOptions;
-use crate::cli::{Cli, FormatName};
-use crate::report::Template;
-use crate::save::folder_of;
-use crate::sys::FileIdentity;
+use crate::cli::Cli;
+use crate::report::Format;
+use crate::sys::{FileIdentity, folder_of};
 
 /// Checks that options of different groups fit together, and that none is without effect.
-pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(), UsageError> {
-    let shows_all = cli.result.json || cli.result.format == FormatName::Jsonl;
-    let shows_all = shows_all || cli.save.journal.is_some() || template.is_some();
+pub(super) fn check_groups(cli: &Cli, format: &Format) -> Result<(), UsageError> {
+    let template = format.template();
+    // Whether a template names the key is not checked.
+    let may_show = format.shows_all_keys() || template.is_some() || cli.save.journal.is_some();
     for (asked, option) in [
         (cli.result.keep_headers, "--headers"),
         (cli.result.body, "--body"),
         (cli.result.sha256, "--sha256"),
     ] {
-        if asked && !shows_all {
+        if asked && !may_show {
             return Err(UsageError::NotShown(option));
         }
     }
@@ -54,7 +54,7 @@ pub(super) fn check_groups(cli: &Cli, template: Option<&Template>) -> Result<(),
 }
 
 /// Returns the canonical path of a file. The file need not exist, its folder must.
-fn place(path: &Path) -> Option<PathBuf> {
+fn canonical_path(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok().or_else(|| {
         let folder = folder_of(path);
         Some(folder.canonicalize().ok()?.join(path.file_name()?))
@@ -66,7 +66,7 @@ pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), Us
     let file = FileIdentity::at;
     let same = |one: &Path, other: &Path| {
         one == other
-            || place(one).is_some_and(|one| place(other) == Some(one))
+            || canonical_path(one).is_some_and(|one| canonical_path(other) == Some(one))
             || file(one).is_some_and(|one| file(other) == Some(one))
     };
     let mut others: Vec<&Path> = sources.iter().map(Path::new).collect();

@@ -8,17 +8,10 @@ use crate::cli::{FormatName, ResultArgs, RunArgs, SaveArgs, When};
 use crate::model::capture::Capture;
 use crate::report::{Format, Separator, Template, TextStyle, Verbosity};
 
-/// Parses the template of `--write-out`.
-pub(super) fn template(args: &ResultArgs) -> Result<Option<Template>, UsageError> {
-    Ok(args.write_out.as_deref().map(str::parse).transpose()?)
-}
-
 /// Returns which parts of a response are kept for its record.
-pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, template: Option<&Template>) -> Capture {
-    let used = template.map(Template::capture).unwrap_or_default();
-    // A template shows the checksum only where it names it.
-    let is_jsonl = template.is_none() && (args.json || args.format == FormatName::Jsonl);
-    let shows_sha256 = is_jsonl || save.journal.is_some();
+pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, format: &Format) -> Capture {
+    let used = format.template().map(Template::capture).unwrap_or_default();
+    let shows_sha256 = format.shows_all_keys() || save.journal.is_some();
     Capture {
         headers: used.headers || args.keep_headers,
         body: used.body || args.body,
@@ -28,12 +21,12 @@ pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, template: Option<&Temp
 }
 
 /// Returns the format of the records.
-pub(super) fn format(args: &ResultArgs, run: &RunArgs, template: Option<Template>) -> Format {
-    if let Some(template) = template {
-        return Format::Template(template);
+pub(super) fn format(args: &ResultArgs, run: &RunArgs) -> Result<Format, UsageError> {
+    if let Some(template) = &args.write_out {
+        return Ok(Format::Template(template.parse()?));
     }
     let on_terminal = run.results.is_none() && io::stdout().is_terminal();
-    match args.format {
+    Ok(match args.format {
         _ if args.json => Format::Jsonl,
         FormatName::Jsonl => Format::Jsonl,
         FormatName::Csv => Format::Table(Separator::Comma),
@@ -46,14 +39,14 @@ pub(super) fn format(args: &ResultArgs, run: &RunArgs, template: Option<Template
             },
             aligned: on_terminal,
         }),
-    }
+    })
 }
 
 /// Returns how much is printed on standard error.
 pub(super) fn verbosity(args: &RunArgs) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, false) => Verbosity::Quiet,
-        (true, true) => Verbosity::Steps,
+        (true, true) => Verbosity::Attempts,
         (false, false) => Verbosity::Normal,
         (false, true) => Verbosity::Verbose,
     }

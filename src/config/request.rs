@@ -11,10 +11,9 @@ use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USE
 use super::error::UsageError;
 use crate::cli::RequestArgs;
 use crate::http::{CODINGS, SizeLimit, Versions};
-use crate::input::basic;
 use crate::model::capture::Capture;
 use crate::model::mask::mask_text;
-use crate::model::request::{self, RequestError, header};
+use crate::model::request::{self, RequestError, basic_authorization, header};
 
 /// The largest body that `--body` keeps in memory without `--max-filesize`.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -44,7 +43,7 @@ pub(super) fn method(args: &RequestArgs) -> Result<Option<Method>, UsageError> {
 pub(super) fn authorization(args: &RequestArgs) -> Result<Option<HeaderValue>, UsageError> {
     match &args.user {
         None => Ok(None),
-        Some(user) if user.contains(':') => Ok(basic(user.as_bytes())),
+        Some(user) if user.contains(':') => Ok(basic_authorization(user.as_bytes())),
         Some(_) => Err(UsageError::User),
     }
 }

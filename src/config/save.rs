@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::error::UsageError;
-use crate::cli::{IfExists, SaveArgs};
-use crate::save::{NameTemplate, SaveOptions};
+use crate::cli::{ExistingName, SaveArgs};
+use crate::save::{IfExists, NameTemplate, SaveOptions};
 
 /// Memory for bodies on their way to the disk. Each request in flight has two buffers: one that is being written and
 /// one that is being filled.
@@ -35,7 +35,11 @@ pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<SaveCon
     Ok(Some(SaveConfig {
         folder,
         names: args.name.as_deref().unwrap_or("{basename}").parse()?,
-        if_exists: args.existing.unwrap_or(IfExists::Fail),
+        if_exists: match args.existing {
+            Some(ExistingName::Skip) => IfExists::Skip,
+            None | Some(ExistingName::Fail) => IfExists::Fail,
+            Some(ExistingName::Overwrite) => IfExists::Overwrite,
+        },
         options: SaveOptions {
             fsync: args.fsync,
             resume: args.resume,

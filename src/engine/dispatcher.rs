@@ -282,11 +282,11 @@ where
         let mut outcome = Box::new(outcome);
         (self.on_event)(Event::Completed(&mut outcome));
         match &mut self.input_order {
-            None => (self.on_event)(Event::Done(outcome)),
+            None => (self.on_event)(Event::RecordDue(outcome)),
             Some(order) => {
                 order.push(outcome);
                 while let Some(outcome) = order.pop() {
-                    (self.on_event)(Event::Done(outcome));
+                    (self.on_event)(Event::RecordDue(outcome));
                 }
                 let mut schedule = self.schedule.borrow_mut();
                 schedule.advance(order.next_position(), order.bytes());

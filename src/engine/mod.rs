@@ -13,8 +13,10 @@
 //! | [`pacer`] | a rate: of all requests, or of those to one host |
 //! | [`input_order`] | outcomes in the order of the input (`--ordered`) |
 //!
-//! A job that waits holds no slot. The engine knows no HTTP beyond the answer and the failure of
-//! an attempt, so that its tests run with fake hosts and tokio's paused clock.
+//! A job that waits holds no slot. What the engine knows of HTTP is the method of a request, and what an exchange
+//! leads to ([`ExchangeResult`](crate::http::ExchangeResult)): an answer, a failure or a redirect, whose next exchange
+//! goes through the schedule again. How an exchange is made is behind [`Transport`], so that the tests run with fake
+//! hosts and tokio's paused clock.
 
 mod dispatcher;
 mod host_id;

@@ -7,6 +7,7 @@ use reqwest::Method;
 use super::options::RetryPolicy;
 use crate::model::error::{Kind, ProxyRefusal};
 use crate::model::outcome::{Attempt, AttemptSummary};
+use crate::model::request::is_repeatable;
 use crate::model::status_set::StatusSet;
 
 /// The longest timer, a year: [`DelayQueue`](tokio_util::time::DelayQueue) panics at more than two. A longer
@@ -37,7 +38,7 @@ pub(super) fn decide(
 ) -> RetryDecision {
     let made = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
     if made > policy.max
-        || !is_repeatable(method, last)
+        || !may_repeat(method, last)
         || !is_transient(policy, accept, attempts, last)
     {
         return RetryDecision::GiveUp;
@@ -69,13 +70,10 @@ pub(super) fn host_pause(
         .map(|pause| pause.min(MAX_TIMER))
 }
 
-/// Whether a request may be sent twice: its method is idempotent (RFC 9110, section 9.2.2),
-/// or the server cannot have received any of it.
-fn is_repeatable(method: &Method, last: &Attempt) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-    ) || !last.sent
+/// Whether a request may be sent again after `last`: its method allows that, or the server cannot have received
+/// any of it.
+fn may_repeat(method: &Method, last: &Attempt) -> bool {
+    is_repeatable(method) || !last.sent
 }
 
 /// Whether another attempt may end better.
@@ -117,7 +115,7 @@ fn is_transient(
     }
 }
 
-/// Whether a proxy that refused may connect the next time. What it says of the request holds for the next one, too.
+/// Whether a proxy that refused may connect the next time. A refusal that is about the request would be repeated.
 const fn may_relent(refusal: ProxyRefusal) -> bool {
     match refusal {
         ProxyRefusal::Status(status) => status >= 500,

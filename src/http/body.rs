@@ -1,4 +1,4 @@
-//! Reads the body of an answer: decodes, counts and hashes it, and passes it on piece by piece. It is
+//! Reads the body of a response: decodes, counts and hashes it, and passes it on piece by piece. It is
 //! held in memory only where the record is to contain it.
 
 use std::error::Error;

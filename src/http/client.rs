@@ -1,4 +1,4 @@
-//! Sends the request of one exchange, reads the answer to its end, and saves the body.
+//! Sends the request of one exchange, reads the response to its end, and saves the body.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use super::clock::ExchangeClock;
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::connect::streams::StreamPermit;
+use super::connect::target::ConnectTarget;
 use super::exchange::{Exchange, ExchangeError, check_head};
 use super::options::HttpOptions;
 use super::range;
@@ -24,37 +25,37 @@ use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::outcome::Answer;
-use crate::model::request::Request;
+use crate::model::request::{Request, is_repeatable};
 use crate::model::saved_file::SaveTarget;
 
-/// The result of an exchange that did not fail.
-enum Exchanged {
-    /// The answer is there in full.
+/// How the answer of an exchange that did not fail ended.
+enum AnswerEnd {
+    /// The response arrived in full.
     Complete,
-    /// The answer is a redirect to follow, with these headers.
+    /// The response is a redirect to follow, with these headers; its body is not read.
     Redirect(StatusCode, Arc<Url>, HeaderMap),
 }
 
-/// An exchange that has ended.
-struct SingleExchange {
+/// An exchange that has ended, and that may have to be made once more.
+struct TriedExchange {
     result: ExchangeResult,
     /// Whether it failed because a malformed response broke the connection.
     connection_broken: bool,
 }
 
-/// The head of an answer.
+/// The head of a response.
 struct ResponseHead {
     response: Box<Response>,
     /// The part of the file that an earlier attempt left.
     part: Option<Box<dyn PartialBody>>,
-    /// The length of the whole body, where the answer continues that part.
+    /// The length of the whole body, where the response continues that part.
     full_length: Option<u64>,
 }
 
-/// An answer whose body is still to be read.
-struct PendingBody {
+/// A response whose body is still to be read.
+struct UnreadBody {
     response: Box<Response>,
-    /// The length of the whole body, where the answer continues an earlier part.
+    /// The length of the whole body, where the response continues an earlier part.
     full_length: Option<u64>,
     /// Whether the status is an accepted one.
     accepted: bool,
@@ -64,6 +65,17 @@ struct PendingBody {
 struct PartialAnswer {
     answer: Option<Box<Answer>>,
     received: ReceivedBody,
+}
+
+impl PartialAnswer {
+    /// Adds to the answer what was received of its body.
+    fn into_answer(self) -> Option<Box<Answer>> {
+        let mut answer = self.answer?;
+        answer.size = self.received.size;
+        answer.sha256 = answer.sha256.or_else(|| self.received.sha256());
+        answer.body = self.received.into_captured();
+        Some(answer)
+    }
 }
 
 /// Carries exchanges, one at a time or many at once, on the runtime of its thread.
@@ -97,7 +109,7 @@ impl Client {
         })
     }
 
-    /// Sends the next request of `state`, which belongs to `request`, and reads the answer. Where
+    /// Sends the next request of `state`, which belongs to `request`, and reads the response. Where
     /// limits are set, this ends whatever the server does. Returns `None` if `abort` ended it.
     ///
     /// Where a malformed response broke a shared connection, each of its requests goes out again on a connection of
@@ -108,26 +120,27 @@ impl Client {
         state: &mut AttemptState,
         abort: &CancellationToken,
     ) -> Option<ExchangeResult> {
-        let exchanged = self.exchange_once(request, state, abort, false).await?;
-        if !exchanged.connection_broken || !state.method.is_idempotent() {
-            return Some(exchanged.result);
+        let tried = self.exchange_once(request, state, abort, false).await?;
+        if !tried.connection_broken || !is_repeatable(&state.method) {
+            return Some(tried.result);
         }
-        drop(exchanged);
-        let exchanged = Box::pin(self.exchange_once(request, state, abort, true)).await?;
-        Some(exchanged.result)
+        drop(tried);
+        let tried = Box::pin(self.exchange_once(request, state, abort, true)).await?;
+        Some(tried.result)
     }
 
-    /// As [`Self::exchange`], but only once; with `alone`, on a connection of its own.
+    /// As [`Self::exchange`], but only once; with `unshared`, on a connection of its own.
     async fn exchange_once(
         &self,
         request: &Request,
         state: &mut AttemptState,
         abort: &CancellationToken,
-        alone: bool,
-    ) -> Option<SingleExchange> {
+        unshared: bool,
+    ) -> Option<TriedExchange> {
         let proxy = self.options.connecting.proxy_selector.proxy(&state.url);
         let proxy_port = proxy.map(|(_, port)| port);
-        let clock = Rc::new(ExchangeClock::start(&state.url, proxy_port));
+        let connect_target = Rc::new(ConnectTarget::new(&state.url, proxy_port));
+        let clock = Rc::new(ExchangeClock::start());
         let mut capture = self.options.capture;
         capture.sha256 |= request.sha256.is_some();
         let mut partial = PartialAnswer {
@@ -138,8 +151,9 @@ impl Client {
             options: &self.options,
             request,
             state,
+            connect_target: &connect_target,
             clock: &clock,
-            alone,
+            unshared,
         };
         let result = tokio::select! {
             biased;
@@ -149,28 +163,22 @@ impl Client {
         };
         state.timing = Some(clock.timing());
         let (failure, connection_broken) = match result? {
-            Ok(Exchanged::Redirect(status, target, headers)) => {
+            Ok(AnswerEnd::Redirect(status, target, headers)) => {
                 state.cookies.store(&state.url, &headers);
-                return Some(SingleExchange {
+                return Some(TriedExchange {
                     result: ExchangeResult::Redirected(status, target),
                     connection_broken: false,
                 });
             }
-            Ok(Exchanged::Complete) => (None, false),
+            Ok(AnswerEnd::Complete) => (None, false),
             Err(ExchangeError::Failed(failure)) => (Some(failure), false),
             Err(ExchangeError::ConnectionBroken(failure)) => (Some(failure), true),
         };
         if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
         }
-        let answer = partial.answer.map(|mut answer| {
-            answer.size = partial.received.size;
-            answer.sha256 = answer.sha256.or_else(|| partial.received.sha256());
-            answer.body = partial.received.into_captured();
-            answer
-        });
-        Some(SingleExchange {
-            result: ExchangeResult::Ended(answer, failure),
+        Some(TriedExchange {
+            result: ExchangeResult::Ended(partial.into_answer(), failure),
             connection_broken,
         })
     }
@@ -179,14 +187,14 @@ impl Client {
         &self,
         exchange: &Exchange<'_>,
         partial: &mut PartialAnswer,
-    ) -> Result<Exchanged, ExchangeError> {
+    ) -> Result<AnswerEnd, ExchangeError> {
         let options = exchange.options;
         exchange.check_request()?;
         // The permit stands for a stream of the connection until the answer has ended.
-        let (head, _permit) = self.send(exchange).await?;
+        let (head, _permit) = self.send_resumable(exchange).await?;
         let pending = match self.begin(exchange, head, partial)? {
             ControlFlow::Continue(pending) => pending,
-            ControlFlow::Break(exchanged) => return Ok(exchanged),
+            ControlFlow::Break(end) => return Ok(end),
         };
         let uploaded = exchange.state.body.is_some();
         let received = &mut partial.received;
@@ -214,16 +222,16 @@ impl Client {
                 .await
                 .map_err(|error| exchange.body_error(error))?;
         }
-        Ok(Exchanged::Complete)
+        Ok(AnswerEnd::Complete)
     }
 
-    /// Evaluates the head of the answer: whether a body is to be read, and where it goes.
+    /// Evaluates the head of the response: whether a body is to be read, and where it goes.
     fn begin(
         &self,
         exchange: &Exchange<'_>,
         mut head: ResponseHead,
         partial: &mut PartialAnswer,
-    ) -> Result<ControlFlow<Exchanged, PendingBody>, ExchangeError> {
+    ) -> Result<ControlFlow<AnswerEnd, UnreadBody>, ExchangeError> {
         let clock = exchange.clock;
         clock.advance(Phase::Headers);
         let ttfb = exchange.state.spent + clock.time_to_last_activity();
@@ -233,7 +241,7 @@ impl Client {
         if redirect::is_redirect(status) && self.options.max_redirects > 0 {
             let target = Arc::new(exchange.redirect_target(&head.response)?);
             let headers = std::mem::take(head.response.headers_mut());
-            return Ok(ControlFlow::Break(Exchanged::Redirect(
+            return Ok(ControlFlow::Break(AnswerEnd::Redirect(
                 status, target, headers,
             )));
         }
@@ -248,14 +256,14 @@ impl Client {
             .check_length(&response, partial.received.size)
             .and_then(|()| body::check_transfer_encoding(response.headers()))
             .map_err(|error| exchange.body_error(error))?;
-        Ok(ControlFlow::Continue(PendingBody {
+        Ok(ControlFlow::Continue(UnreadBody {
             response,
             full_length,
             accepted,
         }))
     }
 
-    /// Opens the file for the body of an accepted answer, if the request has a save target.
+    /// Opens the file for the body of an accepted response, if the request has a save target.
     fn save(
         &self,
         exchange: &Exchange<'_>,
@@ -294,14 +302,14 @@ impl Client {
         Ok(response)
     }
 
-    /// Returns the store and the save target for the body of an answer to `request`.
+    /// Returns the store and the save target for the body of a response to `request`.
     fn target<'a>(&'a self, request: &'a Request) -> Option<(&'a dyn BodyStore, &'a SaveTarget)> {
         Some((self.store.as_deref()?, request.save_target.as_ref()?))
     }
 
     /// Requests the rest of what an earlier attempt left. Requests the whole if there is nothing, or if
-    /// the answer does not continue it.
-    async fn send(
+    /// the response does not continue it.
+    async fn send_resumable(
         &self,
         exchange: &Exchange<'_>,
     ) -> Result<(ResponseHead, Option<StreamPermit>), ExchangeError> {
@@ -366,7 +374,7 @@ impl Client {
     }
 }
 
-/// Verifies the body of an accepted answer, and gives its file its name.
+/// Verifies the body of an accepted response, and gives its file its name.
 async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<(), BodyError> {
     let Some(sink) = partial.received.sink.take() else {
         if let Some(sha256) = partial.received.sha256() {

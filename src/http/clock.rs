@@ -11,38 +11,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use url::Url;
 
+use super::options::Limits;
 use super::upload::Progress;
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::origin::OriginId;
 
 tokio::task_local! {
     /// The clock of the exchange whose request is being polled.
     static CURRENT: Rc<ExchangeClock>;
 }
 
-/// When to give up. `None` means never.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// One attempt, redirects and body included (`--timeout`).
-    pub total: Option<Duration>,
-    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`).
-    pub connect: Option<Duration>,
-    /// Silence of the server (`--read-timeout`).
-    pub silence: Option<Duration>,
-}
-
 /// Measures one exchange and tells when its limits run out.
 #[derive(Debug)]
 pub(crate) struct ExchangeClock {
     phase: Cell<Phase>,
-    /// Ports that may be connected to: the URL's and that of the proxy.
-    ports: [Option<u16>; 2],
-    /// The URL's host; set only where a proxy has a host as well.
-    host: Option<String>,
-    /// The origin of the URL; set only for https.
-    tls_origin: Option<OriginId>,
     started: Instant,
     last_activity: Cell<Instant>,
     /// When the pool supplied a connection other than the one this exchange was waiting for.
@@ -73,14 +55,12 @@ impl Timing {
 }
 
 impl ExchangeClock {
-    /// Starts the clock of an exchange with `url`. `proxy` is the port of the proxy, if there is one.
-    pub(super) fn start(url: &Url, proxy: Option<u16>) -> Self {
+    /// Starts the clock of an exchange. It begins in [`Phase::Headers`], because with a connection from the pool there is
+    /// nothing before that; the resolver and the connector set the earlier phases when they are called.
+    pub(super) fn start() -> Self {
         let now = Instant::now();
         Self {
             phase: Cell::new(Phase::Headers),
-            ports: [url.port_or_known_default(), proxy],
-            host: proxy.and_then(|_| Some(url.host_str()?.trim_end_matches('.').to_owned())),
-            tls_origin: (url.scheme() == "https").then(|| OriginId::of(url)),
             started: now,
             last_activity: Cell::new(now),
             superseded: RefCell::default(),
@@ -238,30 +218,6 @@ pub(super) fn scope<F: Future>(
 /// Notes that the exchange being polled has come to `phase`. Does nothing where none is being polled.
 pub(super) fn advance_current(phase: Phase) {
     let _ = CURRENT.try_with(|clock| clock.advance(phase));
-}
-
-/// Returns the origin of the exchange being polled, if it is an https one.
-pub(super) fn current_tls_origin() -> Option<OriginId> {
-    CURRENT.try_with(|clock| clock.tls_origin).ok().flatten()
-}
-
-/// Returns host and port that a proxy makes a tunnel to, for the exchange being polled.
-pub(super) fn current_tunnel() -> Option<String> {
-    let tunnel = CURRENT.try_with(|clock| {
-        let (host, port) = (clock.host.as_ref()?, clock.ports[0]?);
-        clock.tls_origin.map(|_| format!("{host}:{port}"))
-    });
-    tunnel.ok().flatten()
-}
-
-/// Returns the ports that the exchange being polled may connect to at `host`. A host other than
-/// the URL's can only be the proxy.
-pub(super) fn current_ports(host: &str) -> impl Iterator<Item = u16> + use<> {
-    let ports = CURRENT.try_with(|clock| match (clock.ports, &clock.host) {
-        ([_, proxy], Some(own)) if own != host => [None, proxy],
-        (ports, _) => ports,
-    });
-    ports.unwrap_or_default().into_iter().flatten()
 }
 
 /// Notes that the exchange being polled waits for a new connection. The connector sets the

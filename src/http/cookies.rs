@@ -1,7 +1,10 @@
 //! Cookies within a chain of redirects (RFC 6265).
 //!
 //! Login and consent pages set a cookie and redirect to where it is expected. It is sent on within that chain, and gone
-//! with it: no other input, and no other attempt, gets it. What the user gave as a Cookie header is not in here.
+//! with it: no other input, and no other attempt, gets it.
+//!
+//! Where a cookie goes is up to RFC 6265, which knows hosts and paths but no ports: one from `a.example` also goes to
+//! `a.example:81`. Only the Cookie header that the user gives stays with the origin of its URL; it is not in here.
 
 use cookie_store::{CookieStore, RawCookie};
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};

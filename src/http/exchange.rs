@@ -11,6 +11,7 @@ use super::attempt::AttemptState;
 use super::body::BodyError;
 use super::clock::ExchangeClock;
 use super::connect::pool::MAX_HEAD;
+use super::connect::target::ConnectTarget;
 use super::failure;
 use super::options::{HttpOptions, Versions};
 use super::redirect::{self, RedirectError};
@@ -23,9 +24,10 @@ use crate::model::request::Request;
 /// Why an exchange did not succeed.
 #[derive(Debug)]
 pub(super) enum ExchangeError {
-    /// It failed.
+    /// It failed by itself.
     Failed(Failure),
-    /// A malformed response broke the connection: perhaps not that to this request.
+    /// A malformed response broke its connection. Over HTTP/2 that may have been the response to another request, so
+    /// this one gets a connection of its own.
     ConnectionBroken(Failure),
 }
 
@@ -42,9 +44,11 @@ pub(super) struct Exchange<'a> {
     pub(super) request: &'a Request,
     /// The request as it stands after redirects.
     pub(super) state: &'a AttemptState,
+    /// What the connector may connect to.
+    pub(super) connect_target: &'a Rc<ConnectTarget>,
     pub(super) clock: &'a Rc<ExchangeClock>,
     /// Whether it gets a connection of its own.
-    pub(super) alone: bool,
+    pub(super) unshared: bool,
 }
 
 impl Exchange<'_> {

@@ -11,26 +11,12 @@ use std::path::Path;
 use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
-use super::clock::Limits;
+use super::connect::error::causes;
 use super::connect::resolver::ResolveError;
 use super::connect::tunnel::TunnelRefusedError;
+use super::options::Limits;
 use crate::model::authority::Authority;
 use crate::model::error::{Failure, Kind, Phase, ProxyRefusal, plain};
-
-/// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
-pub(super) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(|error| error.get_ref());
-        match wrapped {
-            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
-}
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref())
@@ -149,15 +135,16 @@ pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
     causes(error).any(is_head_too_large)
 }
 
-/// Whether hyper found a head too large, or its Content-Length, of which the two highest numbers have another
-/// meaning to it. It shows that in its text only.
+/// Whether hyper refused a head because it is too large, or because its Content-Length is: hyper uses the two largest
+/// numbers of 64 bits for bodies without a length. It shows either in its text only.
 fn is_head_too_large(cause: &(dyn Error + 'static)) -> bool {
     cause
         .downcast_ref::<hyper::Error>()
         .is_some_and(|error| error.is_parse() && error.to_string().contains("too large"))
 }
 
-/// Whether the first bytes of the server are no frame of HTTP/2. Those of HTTP/1.1 have a length that is too large.
+/// Whether the first bytes of the server are no frame of HTTP/2. Those of HTTP/1.1, read as the head of a frame, give it
+/// a length that is too large.
 fn is_other_protocol(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| {
         !error.is_remote() && error.reason() == Some(h2::Reason::FRAME_SIZE_ERROR)

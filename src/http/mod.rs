@@ -1,8 +1,8 @@
-//! HTTP exchanges: one request and its answer, bounded in time and size whatever the server does.
+//! HTTP exchanges: one request and its response, bounded in time and size whatever the server does.
 //!
 //! [`client::Client::exchange`] carries the next request of an [`AttemptState`]: [`send`] builds and sends
-//! it, [`body`] reads the answer to its end, and [`clock`] limits the time. [`redirect`] decides where an
-//! answer leads, [`connect`] which connection carries the request, [`workers`] which thread, and
+//! it, [`body`] reads the response to its end, and [`clock`] limits the time. [`redirect`] decides where a
+//! response leads, [`connect`] which connection carries the request, [`workers`] which thread, and
 //! [`failure`] what an error of the stack means.
 
 mod attempt;
@@ -23,13 +23,11 @@ mod workers;
 
 pub use attempt::{AttemptState, ExchangeResult};
 pub use body::CODINGS;
-pub use clock::Limits;
 pub use connect::descriptors::{FileLimitError, Fit, fit_jobs};
 pub use connect::error::ClientError;
 pub use connect::guard::{Family, Guard};
 pub use connect::options::{ClientIdentity, ConnectOptions, ProxySelector, Trust, Verification};
 pub use connect::pool::PoolLimits;
 pub use connect::resolver::Overrides;
-
-pub use options::{HttpOptions, SizeLimit, Versions};
+pub use options::{HttpOptions, Limits, SizeLimit, Versions};
 pub use workers::{RuntimeOptions, Workers};

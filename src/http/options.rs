@@ -1,11 +1,11 @@
-//! What the user says about requests and answers.
+//! What the user says about requests and responses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::clock::Limits;
 use super::connect::options::ConnectOptions;
 use crate::model::capture::Capture;
 use crate::model::status_set::StatusSet;
@@ -15,7 +15,7 @@ use crate::model::status_set::StatusSet;
 pub struct HttpOptions {
     /// Header fields for every origin: `Accept`, `User-Agent`, `Accept-Encoding`.
     pub headers: Arc<HeaderMap>,
-    /// How many redirects are followed. With 0, a redirect is an answer like any other.
+    /// How many redirects are followed. With 0, a redirect is a response like any other.
     pub max_redirects: u32,
     /// Whether `Content-Encoding` is decoded.
     pub decode: bool,
@@ -27,10 +27,24 @@ pub struct HttpOptions {
     pub connecting: ConnectOptions,
     /// When to give up.
     pub limits: Limits,
-    /// Which parts of an answer to keep.
+    /// Which parts of a response to keep for the record.
     pub capture: Capture,
-    /// Which statuses are accepted: only bodies of such answers are verified and saved.
+    /// Which statuses are accepted: only bodies of such responses are verified and saved.
     pub accept: StatusSet,
+}
+
+/// When to give up. `None` means never.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The time in flight of one attempt, redirects and body included (`--timeout`). The clock of each exchange
+    /// enforces it, less the time of the exchanges before (`ExchangeClock::expired`).
+    pub total: Option<Duration>,
+    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`). reqwest enforces it around the
+    /// connector (`connect/pool.rs`).
+    pub connect: Option<Duration>,
+    /// Silence of the server once there is a connection (`--read-timeout`). The clock of the exchange enforces it.
+    /// The pings of HTTP/2 depend on it, too (`connect/pool.rs`).
+    pub silence: Option<Duration>,
 }
 
 /// The largest body that is accepted, and the option that raises the limit.

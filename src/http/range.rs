@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::model::body_sink::{PartialBody, Representation};
 
-/// Returns what the body of an answer for `url` is, if a later request could ask for its rest. A weak
+/// Returns what the body of a response for `url` is, if a later request could ask for its rest. A weak
 /// validator does not tell two bodies apart, so it does not count.
 pub(super) fn representation(
     url: &Url,

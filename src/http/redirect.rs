@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
-use crate::model::request::MAX_URL;
+use crate::model::request::{MAX_URL, remove_userinfo};
 
 /// Why a redirect cannot be followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Returns where an answer to a request for `url` leads. Userinfo in the Location is dropped: a server does
+/// Returns where a response to a request for `url` leads. Userinfo in the Location is dropped: a server does
 /// not choose the credentials that are sent.
 pub(super) fn target(
     url: &Url,
@@ -57,10 +57,7 @@ pub(super) fn target(
     if https_only && target.scheme() != "https" {
         return Err(RedirectError::NotHttps(status));
     }
-    // Both fail only for URLs without a host, which no http or https URL is.
-    let _ = target
-        .set_username("")
-        .and_then(|()| target.set_password(None));
+    remove_userinfo(&mut target);
     Ok(target)
 }
 

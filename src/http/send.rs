@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use url::{Position, Url};
 
 use super::clock::scope;
-use super::connect::pool::{Clients, PoolLimits, PooledClient, SharedParts};
+use super::connect::pool::{ChosenClient, Clients, PoolLimits, SharedParts};
 use super::connect::streams::StreamPermit;
 use super::exchange::Exchange;
 use super::failure;
@@ -19,6 +19,7 @@ use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
 use crate::model::body_sink::PartialBody;
+use crate::model::request::is_repeatable;
 
 /// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
 /// shared connection. A server that takes few requests per connection refuses all but these.
@@ -70,63 +71,57 @@ impl Sender {
     }
 
     /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
-    /// the answer, and the permit for its stream where the connection carries many.
+    /// the response, and the permit for its stream where the connection carries many.
     ///
-    /// Sends the request again where the server refused it unprocessed, in the end on a connection of
-    /// its own; and once where [`Self::alternative`] knows a client that may do better: the server
-    /// closed a kept connection as the request left (RFC 9112, section 9.3.1), the head of the
-    /// answer has too many fields, or the server demands HTTP/1.1.
+    /// Sends the request again, which is no attempt of its own, where
+    ///
+    /// - the server refused it unprocessed: up to [`REFUSALS`] times on a shared connection, and then on one of
+    ///   its own;
+    /// - the server sent something before the request was sent: up to [`EARLY_RESPONSES`] times;
+    /// - a kept connection was idle for too long, says a 408, and the method allows it; or
+    ///   [`Self::alternative`] knows a client that may do better: the server closed a kept connection as the
+    ///   request left (RFC 9112, section 9.3.1), the head of the response has too many fields, or the server
+    ///   demands HTTP/1.1. One of these, once.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// There is no response.
     pub(super) async fn send(
         &self,
         exchange: &Exchange<'_>,
         part: Option<&dyn PartialBody>,
     ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
-        // A request that cannot be sent again gets the room for all header fields at once.
-        let pooled = if exchange.alone {
-            self.clients.without_pool()?
-        } else if exchange.state.method.is_idempotent() {
-            self.clients.with_few_headers(url)?
-        } else {
-            self.clients.with_many_headers(url)?
-        };
+        let chosen = self.choose_client(exchange)?;
         let mut client = if exchange.has_host_header() {
             self.own_connection(exchange)?
         } else {
-            pooled.client.clone()
+            chosen.client.clone()
         };
         let mut refusals = 0;
         let mut early_responses = 0;
-        let mut is_last = false;
+        let mut used_alternative = false;
         loop {
             let sent = self.execute(&client, exchange, part).await;
             let error = match sent.map(Box::new) {
-                Ok(response) if Self::is_idle_timeout(&response, exchange) && !is_last => {
+                Ok(response) if Self::is_idle_timeout(&response, exchange) && !used_alternative => {
                     client = self.own_connection(exchange)?;
-                    is_last = true;
+                    used_alternative = true;
                     continue;
                 }
                 Ok(response) => {
                     // An answer on a kept connection tells nothing new.
                     if clock.opened_connection() || response.version() == Version::HTTP_2 {
-                        pooled.answered.insert(url, response.version());
+                        chosen.answered.insert(url, response.version());
                     }
-                    return Ok((response, pooled.permit));
+                    return Ok((response, chosen.permit));
                 }
                 Err(error) => error,
             };
             if failure::is_refused(&error) && refusals <= REFUSALS {
                 refusals += 1;
                 Box::pin(sleep(PAUSE * refusals.saturating_sub(REFUSALS_AT_ONCE))).await;
-                client = if refusals <= REFUSALS {
-                    pooled.client.clone()
-                } else {
-                    self.own_connection(exchange)?
-                };
+                client = self.client_after_refusal(refusals, &chosen, exchange)?;
                 continue;
             }
             // The request was not sent, so any method may be sent again.
@@ -135,11 +130,38 @@ impl Sender {
                 client = self.own_connection(exchange)?;
                 continue;
             }
-            match self.alternative(&error, &pooled, exchange)? {
-                Some(alternative) if !is_last => client = alternative,
+            match self.alternative(&error, &chosen, exchange)? {
+                Some(alternative) if !used_alternative => client = alternative,
                 _ => return Err(error),
             }
-            is_last = true;
+            used_alternative = true;
+        }
+    }
+
+    /// Returns the client to try first. A request that cannot be sent again gets the room for all header fields at
+    /// once.
+    fn choose_client(&self, exchange: &Exchange<'_>) -> reqwest::Result<ChosenClient> {
+        let url = &exchange.state.url;
+        if exchange.unshared {
+            self.clients.without_pool()
+        } else if is_repeatable(&exchange.state.method) {
+            self.clients.with_few_headers(url)
+        } else {
+            self.clients.with_many_headers(url)
+        }
+    }
+
+    /// Returns the client for a request that the server has refused unprocessed so many times.
+    fn client_after_refusal(
+        &self,
+        refusals: u32,
+        chosen: &ChosenClient,
+        exchange: &Exchange<'_>,
+    ) -> reqwest::Result<reqwest::Client> {
+        if refusals <= REFUSALS {
+            Ok(chosen.client.clone())
+        } else {
+            self.own_connection(exchange)
         }
     }
 
@@ -157,7 +179,7 @@ impl Sender {
     fn is_idle_timeout(response: &Response, exchange: &Exchange<'_>) -> bool {
         response.status() == StatusCode::REQUEST_TIMEOUT
             && response.version() != Version::HTTP_2
-            && exchange.state.method.is_idempotent()
+            && is_repeatable(&exchange.state.method)
             && !exchange.clock.opened_connection()
     }
 
@@ -166,21 +188,22 @@ impl Sender {
     fn alternative(
         &self,
         error: &reqwest::Error,
-        pooled: &PooledClient,
+        chosen: &ChosenClient,
         exchange: &Exchange<'_>,
     ) -> reqwest::Result<Option<reqwest::Client>> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
         if failure::wants_http1(error) {
             return self.clients.http1().map(Some);
         }
-        let was_kept = || !clock.opened_connection() || pooled.answered.contains(url);
+        let was_kept = || !clock.opened_connection() || chosen.answered.contains(url);
         let was_closed = || failure::lost_before_answer(error) && was_kept();
-        let is_idempotent = exchange.state.method.is_idempotent();
-        if !is_idempotent || !failure::head_too_large(error) && !was_closed() {
+        if !is_repeatable(&exchange.state.method)
+            || !failure::head_too_large(error) && !was_closed()
+        {
             Ok(None)
-        } else if pooled.answered.over_http2(url) {
+        } else if chosen.answered.over_http2(url) {
             // The pool has no other connection to this origin that could have been closed, too.
-            Ok(Some(pooled.client.clone()))
+            Ok(Some(chosen.client.clone()))
         } else {
             self.own_connection(exchange).map(Some)
         }
@@ -196,7 +219,8 @@ impl Sender {
         if let Some(part) = part {
             range::request_rest(part, message.headers_mut());
         }
-        scope(exchange.clock.clone(), client.execute(message))
+        let target = exchange.connect_target.clone();
+        target.scope(scope(exchange.clock.clone(), client.execute(message)))
     }
 
     /// Returns the header fields that every request gets, whatever its URL. `Host` comes first (RFC 9110,

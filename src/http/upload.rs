@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,6 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::ReusableBoxFuture;
+
+use crate::model::lock::lock;
 
 /// How many bytes the connection gets at a time.
 const PIECE: usize = 64 * 1024;
@@ -27,7 +29,7 @@ pub(super) struct Progress(Arc<Mutex<Taken>>);
 
 impl Progress {
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Returns the number of bytes that the connection has not taken yet.

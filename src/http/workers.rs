@@ -2,12 +2,15 @@
 //!
 //! The engine and the first client share a runtime and its thread. In a long list, other threads join
 //! in, each with a runtime, a client and so a pool of its own; the engine hands exchanges over to them
-//! and gets them back. The origin decides which thread carries an exchange, so that connections
-//! are found again. Where many exchanges are in flight and a connection carries one at a time
-//! anyway, those beyond the share of a runtime go to the next one: so a list of one host keeps all
-//! runtimes busy, and still needs no more connections than it has requests in flight. Over TLS
-//! the first runtime may already have opened a connection for each of them before it is known which
-//! version the server speaks.
+//! and gets them back.
+//!
+//! The origin decides which runtime carries an exchange, so that the next exchange finds the connection of
+//! the one before. That alone would leave a list of one host to one runtime. So where a connection carries one
+//! request at a time (HTTP/1.1), a runtime that has its share, and a third more, passes further exchanges on
+//! to the next one: with 100 requests in flight on 4 runtimes, the first 34 stay where the origin belongs, the
+//! next 34 go to the runtime after that, and so on. Each request in flight needs a connection anyway, so this
+//! takes no more of them. (Over TLS, it may: the first runtime can have opened a connection for each request
+//! before it is known that the server speaks HTTP/1.1.)
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;

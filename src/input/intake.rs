@@ -183,7 +183,8 @@ pub(crate) mod tests {
             state: IntakeState::Ended(Totals::Complete(ListTotals {
                 inputs,
                 in_shard: inputs,
-                fingerprints: [0; 2],
+                fingerprint: 0,
+                shard_fingerprint: 0,
                 sha256: None,
             })),
             recalled: VecDeque::new(),

@@ -49,7 +49,7 @@ fn trim_start(bytes: &[u8]) -> &[u8] {
 pub(super) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
-    /// The line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
+    /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
 }

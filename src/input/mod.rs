@@ -20,10 +20,10 @@ mod urls;
 mod walk;
 
 #[cfg(test)]
-pub(crate) use intake::tests::{inputs, parkable_inputs};
+pub(crate) use intake::tests::parkable_inputs;
 pub use intake::{Intake, Recalled, Totals};
 pub use parked::ParkedInput;
-pub use parse::{Content, Defaults, basic};
+pub use parse::{Content, Defaults};
 pub use reader::read;
 pub use shard::{HASH, Shard, ShardError, ShardKey};
 pub use shard_filter::ShardFilter;

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -19,7 +17,9 @@ use super::urls::{Scheme, UrlError, UrlParser};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
-use crate::model::request::{Body, Request, RequestError, header, method};
+use crate::model::request::{
+    Body, Request, RequestError, basic_authorization, header, method, remove_userinfo,
+};
 
 /// The number of characters of a bad line that its record shows.
 const MAX_DISPLAYED: usize = 200;
@@ -32,7 +32,7 @@ const MAX_DEPTH: u32 = 100;
 pub struct Defaults {
     /// The scheme of lines without `://`.
     pub scheme: Scheme,
-    /// Only https is allowed (`--https-only`).
+    /// Whether only https is allowed (`--https-only`).
     pub https_only: bool,
     /// The method of `-X` or `-I`. Without it, a request with content is a POST and any other
     /// a GET.
@@ -205,13 +205,13 @@ fn decode(bytes: &[u8]) -> Result<&str, LineError> {
     Ok(str::from_utf8(bytes)?.trim())
 }
 
-/// Returns what the record of a bad line shows of it.
+/// Returns the beginning of a text from a bad line, as its record shows it: without what may be userinfo.
 fn display_text(text: &str) -> String {
     mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
 }
 
-/// Returns what the record of a bad line shows of it: only the URL of a JSON line, because its
-/// headers and its body may be secret.
+/// Returns what the record of a bad line shows in place of its URL. Of a JSON line, that is the value of `url` only,
+/// because its headers and its body may be secret.
 fn display_line(line: &Line<'_>) -> String {
     #[derive(Deserialize)]
     struct OnlyUrl<'a> {
@@ -351,18 +351,8 @@ fn take_userinfo(url: &mut Url) -> Option<HeaderValue> {
     let name = percent_encoding::percent_decode_str(url.username()).collect::<Vec<u8>>();
     let password = percent_encoding::percent_decode_str(url.password().unwrap_or_default());
     let credentials = [name, vec![b':'], password.collect()].concat();
-    // Both fail only for URLs without a host, and http and https URLs always have one.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    basic(&credentials)
-}
-
-/// Returns the value of `Authorization: Basic` for `name:password`, marked as sensitive so
-/// that it is never printed.
-#[must_use]
-pub fn basic(credentials: &[u8]) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(credentials))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    remove_userinfo(url);
+    basic_authorization(&credentials)
 }
 
 fn parse_sha256(hex: &str) -> Result<[u8; 32], LineError> {

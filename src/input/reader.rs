@@ -88,10 +88,9 @@ fn read_all(
     match walked {
         Ok(None) => {}
         Ok(Some(list)) => {
-            let fingerprints = [list.fingerprints[0], fingerprint_of_accepted];
             outbox.send(Message::End(ListTotals {
                 in_shard: accepted,
-                fingerprints,
+                shard_fingerprint: fingerprint_of_accepted,
                 ..list
             }));
         }

@@ -11,7 +11,7 @@ pub struct ShardFilter {
     pub shard: Option<Shard>,
     /// What decides the shard of an input.
     pub by: ShardKey,
-    /// Compute the SHA-256 of the list.
+    /// Whether the SHA-256 of the list is computed.
     pub digest: bool,
 }
 

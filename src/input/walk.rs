@@ -85,7 +85,8 @@ pub(super) fn walk(
     Ok(Some(ListTotals {
         inputs,
         in_shard: inputs,
-        fingerprints: [list_fingerprint; 2],
+        fingerprint: list_fingerprint,
+        shard_fingerprint: list_fingerprint,
         sha256: digest.map(|digest| digest.finalize().into()),
     }))
 }

@@ -93,7 +93,7 @@ pub struct Representation {
 /// What is computed and checked of a body while it is stored.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyChecks {
-    /// The record shows the SHA-256.
+    /// Whether the record shows the SHA-256.
     pub sha256: bool,
     /// The SHA-256 that the body must have.
     pub expected: Option<[u8; 32]>,

@@ -3,10 +3,10 @@
 /// The parts of an answer that are kept beyond what every record shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Capture {
-    /// The header fields.
+    /// Whether to keep the header fields.
     pub headers: bool,
-    /// The body.
+    /// Whether to keep the body.
     pub body: bool,
-    /// The SHA-256 of the body.
+    /// Whether to compute the SHA-256 of the body.
     pub sha256: bool,
 }

@@ -1,15 +1,22 @@
 //! Bodies that are held in memory for their records, and the budget that all of them share.
 //!
 //! A body takes from the budget as it arrives, and gives back once its record is written. While nothing is left,
-//! bodies in flight wait. So that this ends, one body at a time may go over the budget: also a body that is
-//! larger than all of it. While records wait to be written, no body may: else each would, one after the other, as
-//! long as the reader of the records pauses.
+//! bodies in flight wait.
+//!
+//! Two bodies of 40 MiB that arrive together use up 64 MiB before either is complete, and then both would wait for
+//! ever. So one body at a time may go over the budget: it arrives, its record is written, and what it gives back lets
+//! the other go on. A body that is larger than the whole budget arrives in the same way.
+//!
+//! While records wait to be written, no body may go over the budget. Otherwise, when the reader of the records pauses,
+//! one body of 40 MiB after the other would arrive, and all of them would stay in memory.
 
 use std::ops::Deref;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
+
+use super::lock::lock;
 
 /// The size of the budget in bytes.
 const BUDGET: usize = 64 * 1024 * 1024;
@@ -47,7 +54,7 @@ struct Lease {
 
 impl BodyBudget {
     fn usage(&self) -> MutexGuard<'_, Usage> {
-        self.0.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.usage)
     }
 
     /// Changes the usage, and lets bodies that wait try again.

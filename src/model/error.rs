@@ -94,13 +94,13 @@ pub enum Phase {
 /// How a proxy refused to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyRefusal {
-    /// With this status.
+    /// It answered with this status.
     Status(u16),
-    /// By its rules, or for lack of a login (SOCKS).
+    /// The SOCKS proxy does not allow the connection, or wants another login.
     Forbidden,
-    /// Because it could not reach the server (SOCKS).
+    /// The SOCKS proxy could not reach the server.
     Unreachable,
-    /// With a status that could not be read.
+    /// The reason is not known: asked again, the proxy did not answer, or answered 200.
     Unknown,
 }
 

@@ -84,9 +84,9 @@ pub enum Event<'a> {
     },
     /// An input is done. Inputs before it may still be in progress.
     Completed(&'a mut Outcome),
-    /// An input is done, and its record is due: with `--ordered`, all inputs before it are
+    /// The record of an input that is done is due: with `--ordered`, all inputs before it are
     /// done too.
-    Done(Box<Outcome>),
+    RecordDue(Box<Outcome>),
     /// Every source was read to its end.
     InputEnded {
         /// The number of inputs in all sources.
@@ -114,8 +114,10 @@ pub struct ListTotals {
     pub inputs: u64,
     /// The number of inputs in this run's shard.
     pub in_shard: u64,
-    /// The sums of the hashed indices: of all inputs, and of those in this run's shard.
-    pub fingerprints: [u64; 2],
+    /// The sum of the hashed indices of all inputs.
+    pub fingerprint: u64,
+    /// The same sum, of the inputs in this run's shard.
+    pub shard_fingerprint: u64,
     /// The SHA-256 of all bytes that were read, if it was asked for.
     pub sha256: Option<[u8; 32]>,
 }
@@ -125,9 +127,9 @@ pub struct ListTotals {
 pub struct RunEnd {
     /// The totals of the list, if every source was read to its end.
     pub list: Option<ListTotals>,
-    /// A source could not be read to its end.
+    /// Whether a source could not be read to its end.
     pub broken: bool,
-    /// Requests in flight were aborted.
+    /// Whether requests in flight were aborted.
     pub aborted: bool,
     /// Why the run stopped early, if it did.
     pub stopped: Option<Stop>,

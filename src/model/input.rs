@@ -74,7 +74,7 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
     /// The journal says that an earlier run completed it.
-    Done,
+    Recorded,
     /// Its file already exists.
     Exists,
 }

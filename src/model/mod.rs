@@ -8,6 +8,7 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod input;
+pub mod lock;
 pub mod mask;
 pub mod origin;
 pub mod outcome;

@@ -101,7 +101,7 @@ pub struct Attempt {
     pub final_url: Arc<Url>,
     /// The number of redirects that were followed.
     pub redirects: u32,
-    /// Some request of the attempt may have reached a server.
+    /// Whether some request of the attempt may have reached a server.
     pub sent: bool,
     /// The time in flight.
     pub total: Duration,
@@ -131,7 +131,7 @@ pub struct Outcome {
     pub started: Option<SystemTime>,
     /// The time from there to the end, including the time spent waiting.
     pub elapsed: Option<Duration>,
-    /// The last attempt took longer than `--slow`.
+    /// Whether the last attempt took longer than `--slow`.
     pub slow: bool,
     /// All attempts, in order.
     pub attempts: Vec<AttemptSummary>,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -90,6 +92,31 @@ pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Requ
         .map_err(|_| RequestError::Value(name.clone()))?;
     value.set_sensitive(true);
     Ok((name, value))
+}
+
+/// Returns the value of `Authorization: Basic` for `name:password` (RFC 7617), marked as sensitive so
+/// that it is never printed.
+#[must_use]
+pub fn basic_authorization(credentials: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(credentials))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Removes name and password from an http or https URL.
+pub fn remove_userinfo(url: &mut Url) {
+    // Both fail only for URLs without a host, and http and https URLs always have one.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+}
+
+/// Whether a request with `method` may be sent twice: the idempotent methods (RFC 9110, section 9.2.2) except TRACE,
+/// which is there to show what becomes of a single message.
+#[must_use]
+pub fn is_repeatable(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
 }
 
 /// Parses a method. Methods are case-sensitive (RFC 9110, section 9.1).

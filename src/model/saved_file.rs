@@ -31,12 +31,15 @@ pub enum Existing {
 pub struct SavedFile {
     /// The file name in the folder of `--output-dir`.
     pub name: Arc<str>,
-    /// Must be told when the record is written; otherwise it removes the file.
+    /// Has to be told when the record is written; dropped before that, it may remove the file.
     pub pending_file: Box<dyn PendingFile>,
 }
 
-/// A file that waits for its record. Dropped before the record is written, it removes the
-/// file, because a file without a record does not count as fetched.
+/// A file that waits for its record.
+///
+/// Dropped before the record is written, it removes the file if this run created it with a second,
+/// temporary name, because a file without a record does not count as fetched. A file that replaced
+/// another, equals an existing one, or was renamed (where there are no hard links) stays.
 pub trait PendingFile: Debug + Send {
     /// Keeps the file, now that its record is written.
     fn recorded(self: Box<Self>);

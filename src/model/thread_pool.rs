@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::lock::lock;
+
 type Work = Box<dyn FnOnce() + Send>;
 
 /// A pool of threads. Clones share it.
@@ -103,7 +105,7 @@ impl ThreadPool {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn start_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {

@@ -16,8 +16,7 @@ use crate::model::error::plain;
 use crate::model::input::Input;
 use crate::model::outcome::Verdict;
 use crate::model::text::hex;
-use crate::save::folder_of;
-use crate::sys::{FileIdentity, read_at, sync_directory, try_lock};
+use crate::sys::{FileIdentity, folder_of, read_at, sync_directory, try_lock};
 
 /// The first bytes of every record.
 const RECORD_START: &[u8] = br#"{"index":"#;

@@ -20,7 +20,7 @@ pub enum Verbosity {
     /// `--quiet`: errors of the run itself.
     Quiet,
     /// `--quiet --verbose`: errors, attempts, redirects and retries.
-    Steps,
+    Attempts,
     /// Errors, warnings and the summary.
     Normal,
     /// `--verbose`: everything.
@@ -28,13 +28,13 @@ pub enum Verbosity {
 }
 
 impl Verbosity {
-    /// Whether attempts, redirects and retries are shown.
-    pub(super) fn shows_steps(self) -> bool {
-        matches!(self, Self::Steps | Self::Verbose)
+    /// Whether attempts are shown, with their redirects and retries.
+    pub(super) fn shows_attempts(self) -> bool {
+        matches!(self, Self::Attempts | Self::Verbose)
     }
 
     /// Whether warnings and the summary are shown.
-    pub(super) fn shows_run(self) -> bool {
+    pub(super) fn shows_summary(self) -> bool {
         matches!(self, Self::Normal | Self::Verbose)
     }
 }

@@ -1,13 +1,14 @@
 //! Saved files whose records have not been written yet.
 //!
-//! A file without a record must not survive the run: the next run could not tell it from a
-//! file that somebody else put there. The list is shared between the reporter and the printer
-//! instead of belonging to the printer, because the printer may still be blocked on a full
-//! pipe when the run is over.
+//! A new file without a record must not survive the run: the next run could not tell it from a
+//! file that somebody else put there. Dropping the [`PendingFile`] removes it, if it can be taken back.
+//! The list is shared between the reporter and the printer instead of belonging to the printer, because
+//! the printer may still be blocked on a full pipe when the run is over.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::model::lock::lock;
 use crate::model::outcome::Outcome;
 use crate::model::saved_file::PendingFile;
 
@@ -17,7 +18,7 @@ pub(super) struct PendingFiles(Arc<Mutex<VecDeque<Box<dyn PendingFile>>>>);
 
 impl PendingFiles {
     fn queue(&self) -> MutexGuard<'_, VecDeque<Box<dyn PendingFile>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Moves the pending file of `outcome`, if it has one, to the end of the list. Returns how
@@ -39,7 +40,7 @@ impl PendingFiles {
     }
 }
 
-/// When dropped, removes every saved file whose record has not been written by then.
+/// When dropped, drops every [`PendingFile`] whose record has not been written by then, which removes the new files.
 pub struct UnrecordedFiles(pub(super) PendingFiles);
 
 impl Drop for UnrecordedFiles {

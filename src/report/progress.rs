@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::summary::Counts;
+use crate::model::lock::lock;
 
 /// The time between two redraws. Lines written to the same terminal redraw the bar as
 /// well, at the same interval: together at most ten redraws a second.
@@ -53,7 +54,7 @@ impl Bar {
             let template = "{bar:20} {pos}/{len} ETA {eta}  {counts}";
             self.indicator.set_style(style(template, &self.counts));
         }
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        *lock(&self.counts) = counts;
         self.indicator.update(|state| {
             state.set_pos(counts.inputs);
             if let Some(total) = total {
@@ -82,7 +83,7 @@ fn style(template: &str, counts: &Arc<Mutex<Counts>>) -> ProgressStyle {
         .with_key(
             "counts",
             move |state: &ProgressState, to: &mut dyn Write| {
-                let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+                let counts = lock(&counts);
                 let _ = write!(
                     to,
                     "{} ok, {} failed, {:.0}/s, {}",

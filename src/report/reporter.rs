@@ -77,7 +77,7 @@ impl Reporter {
         self.queue.gate(self.has_journal.then_some(jobs))
     }
 
-    /// Returns a guard that, when dropped, removes the saved files that have no record yet.
+    /// Returns a guard that, when dropped, removes the new files that have no record yet.
     #[must_use]
     pub fn unrecorded_files(&self) -> UnrecordedFiles {
         UnrecordedFiles(self.pending_files.clone())
@@ -87,28 +87,28 @@ impl Reporter {
     pub fn report(&mut self, event: Event<'_>) {
         match event {
             Event::Completed(outcome) if self.has_journal => self.append_to_journal(outcome),
-            Event::Done(mut outcome) => self.complete(&mut outcome),
-            Event::Attempted { input, attempt } if self.verbosity.shows_steps() => {
+            Event::RecordDue(mut outcome) => self.complete(&mut outcome),
+            Event::Attempted { input, attempt } if self.verbosity.shows_attempts() => {
                 self.write_message(&describe_attempt(input, attempt));
             }
-            Event::Redirected { input, status, to } if self.verbosity.shows_steps() => {
+            Event::Redirected { input, status, to } if self.verbosity.shows_attempts() => {
                 let (location, status) = (location(input), status.as_u16());
                 self.write_message(&format!("{location}: {status} redirects to {to}"));
             }
-            Event::Retrying { input, made, delay } if self.verbosity.shows_steps() => {
+            Event::Retrying { input, made, delay } if self.verbosity.shows_attempts() => {
                 let (location, next) = (location(input), made + 1);
                 let delay = delay.as_secs_f64();
                 self.write_message(&format!(
                     "{location}: starting attempt {next} in {delay:.3}s"
                 ));
             }
-            Event::HostDown { url, timeouts, why } if self.verbosity.shows_steps() => {
+            Event::HostDown { url, timeouts, why } if self.verbosity.shows_attempts() => {
                 let host = Authority(url);
                 self.write_message(&format!(
                     "{host} is down: {timeouts} requests in a row timed out, the last one: {why}; its other URLs wait"
                 ));
             }
-            Event::HostUp { url } if self.verbosity.shows_steps() => {
+            Event::HostUp { url } if self.verbosity.shows_attempts() => {
                 self.write_message(&format!("{} is up again", Authority(url)));
             }
             Event::Completed(_)
@@ -176,7 +176,7 @@ impl Reporter {
 
     /// Prints a warning at once, unless `--quiet` was given.
     pub fn warn(&mut self, message: &str) {
-        if self.verbosity.shows_run() {
+        if self.verbosity.shows_summary() {
             self.write_message(&format!("warning: {message}"));
             self.flush();
         }
@@ -211,7 +211,7 @@ impl Reporter {
             elapsed,
         };
         self.formatter.end(&totals, &mut self.batch.lines);
-        if self.verbosity.shows_run() {
+        if self.verbosity.shows_summary() {
             let messages = &mut self.batch.messages;
             messages.extend_from_slice(totals.text().as_bytes());
         }
@@ -280,8 +280,8 @@ mod tests {
         let (mut reporter, printed) =
             Reporter::start(options, outputs, InputCount::default()).unwrap();
         reporter.formatter = Box::new(WithFooter);
-        reporter.report(Event::Done(Box::new(ok())));
-        reporter.report(Event::Done(Box::new(failed())));
+        reporter.report(Event::RecordDue(Box::new(ok())));
+        reporter.report(Event::RecordDue(Box::new(failed())));
         let ended = RunEnd {
             list: None,
             broken: false,

@@ -203,7 +203,7 @@ impl Summary {
     }
 
     /// `404 x2`, `dns x1`: failures by status and kind, the most frequent first.
-    fn failures(&self) -> Vec<String> {
+    pub(super) fn failures(&self) -> Vec<String> {
         let mut failed: Vec<(u64, String)> = self
             .failed_statuses
             .iter()
@@ -221,13 +221,15 @@ impl Summary {
             .collect()
     }
 
+    /// The number of inputs with an answer, per second.
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    fn rate(&self, elapsed: Duration) -> f64 {
+    pub(super) fn rate(&self, elapsed: Duration) -> f64 {
         let sent: u64 = self.statuses.values().sum();
         sent as f64 / elapsed.as_secs_f64().max(1e-6)
     }
 
-    fn latency(&self) -> Option<Latencies> {
+    /// The latency of the answered inputs, if there are any.
+    pub(super) fn latency(&self) -> Option<Latencies> {
         let latency = self
             .latency
             .as_ref()
@@ -261,7 +263,8 @@ impl Summary {
             list: ended.list.map(|list| ListInfo {
                 inputs: list.inputs,
                 taken: list.in_shard,
-                fingerprints: list.fingerprints.map(|sum| format!("{sum:016x}")),
+                fingerprints: [list.fingerprint, list.shard_fingerprint]
+                    .map(|sum| format!("{sum:016x}")),
                 sha256: list.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
             }),
             results,
@@ -312,11 +315,11 @@ struct SummaryJson<'a> {
 
 /// Percentiles of the latency, in seconds.
 #[derive(Serialize)]
-struct Latencies {
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    max: f64,
+pub(super) struct Latencies {
+    pub(super) p50: f64,
+    pub(super) p90: f64,
+    pub(super) p99: f64,
+    pub(super) max: f64,
 }
 
 fn micros(duration: Duration) -> u64 {

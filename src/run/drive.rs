@@ -73,7 +73,7 @@ impl ActiveRun<'_> {
         options: &engine::EngineOptions,
         mut reporter: Reporter,
     ) -> Result<ControlFlow<Exit, FinishedRun>, RunError> {
-        // However this ends, files without a record are removed.
+        // However this ends, new files without a record are removed.
         let _unrecorded = reporter.unrecorded_files();
         let gate = reporter.gate(options.jobs);
         let gate = |cx: &mut Context<'_>, in_flight| gate.poll_open(cx, in_flight);

@@ -3,7 +3,7 @@
 //! The `--summary-file` of each shard says which inputs of which list it had, and what their outcomes
 //! are. Together the shards must be the whole list: each shard once, each input once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -196,41 +196,60 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
     else {
         return wrong;
     };
-    let strangers = summaries
+    let (of_list, strangers): (Vec<_>, Vec<_>) = summaries
         .iter()
-        .filter(|summary| !summary.is_of_same_list(first));
-    wrong.extend(strangers.map(|summary| {
+        .partition(|summary| summary.is_of_same_list(first));
+    wrong.extend(strangers.into_iter().map(|summary| {
         let first = first.path.display();
         format!(
             "{}: is from a different list than {first}, or was sharded differently",
             summary.name()
         )
     }));
-    let mut seen: BTreeMap<u32, &ShardSummary> = BTreeMap::new();
-    for summary in summaries
-        .iter()
-        .filter(|summary| summary.is_of_same_list(first))
-    {
-        if let Some(earlier) = seen.insert(summary.shard.number, summary) {
-            let earlier = earlier.path.display();
-            wrong.push(format!(
-                "{}: given twice, also as {earlier}",
-                summary.name()
-            ));
-        }
+    wrong.extend(duplicates(&of_list));
+    wrong.extend(missing(&of_list, first.shard.count));
+    if wrong.is_empty() {
+        wrong.extend(wrong_sum(summaries, first));
     }
-    let count = first.shard.count;
-    let missing: Vec<u32> = (0..count)
-        .filter(|number| !seen.contains_key(number))
+    wrong
+}
+
+/// Returns which of the summaries have a shard that an earlier one has, too.
+fn duplicates(summaries: &[&ShardSummary]) -> Vec<String> {
+    let mut seen: BTreeMap<u32, &ShardSummary> = BTreeMap::new();
+    let duplicates = summaries.iter().filter_map(|summary| {
+        let earlier = seen.insert(summary.shard.number, summary)?;
+        let earlier = earlier.path.display();
+        Some(format!(
+            "{}: given twice, also as {earlier}",
+            summary.name()
+        ))
+    });
+    duplicates.collect()
+}
+
+/// Returns which of `count` shards no summary has.
+fn missing(summaries: &[&ShardSummary], count: u32) -> Vec<String> {
+    let seen: BTreeSet<u32> = summaries
+        .iter()
+        .map(|summary| summary.shard.number)
         .collect();
+    let missing: Vec<u32> = (0..count).filter(|number| !seen.contains(number)).collect();
     let named = missing.iter().take(MAX_NAMED);
-    wrong.extend(named.map(|number| format!("shard {number}/{count}: missing")));
+    let mut lines: Vec<_> = named
+        .map(|number| format!("shard {number}/{count}: missing"))
+        .collect();
     if missing.len() > MAX_NAMED {
-        wrong.push(format!(
+        lines.push(format!(
             "and {} more are missing",
             missing.len() - MAX_NAMED
         ));
     }
+    lines
+}
+
+/// Returns what is wrong if the inputs of all shards are not those of the list, each once. `first` knows the list.
+fn wrong_sum(summaries: &[ShardSummary], first: &ShardSummary) -> Option<String> {
     let list = first.list.as_ref();
     let inputs = sum(summaries.iter().map(|summary| summary.counts.inputs));
     let fingerprint = |summary: &ShardSummary, which: usize| {
@@ -241,16 +260,16 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
         .iter()
         .filter_map(|summary| fingerprint(summary, 1));
     let all_once = Some(mine.fold(0, u64::wrapping_add)) == fingerprint(first, 0);
-    if wrong.is_empty() && !(list.is_some_and(|list| list.inputs == inputs) && all_once) {
-        wrong.push(format!(
+    let is_whole = list.is_some_and(|list| list.inputs == inputs) && all_once;
+    (!is_whole).then(|| {
+        format!(
             "the list has {} inputs, but the shards have {inputs} in all: run all of them with the same options",
             list.map_or(0, |list| list.inputs)
-        ));
-    }
-    wrong
+        )
+    })
 }
 
-/// Summaries are files: whoever wrote them may have written any number.
+/// Returns the sum of numbers from summaries. Whoever wrote the files may have written any number, so it saturates.
 fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
     numbers.into_iter().fold(0, u64::saturating_add)
 }

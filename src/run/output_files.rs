@@ -16,8 +16,7 @@ use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
 use crate::report::{ResultsFile, ShardInfo, print_message};
-use crate::save::folder_of;
-use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, sync_directory};
+use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, folder_of, sync_directory};
 
 /// The usual reason for incomplete results.
 const STOPPED_EARLY: &str = "the run stopped early";

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use reqwest::Method;
 
-use crate::cli::IfExists;
 use crate::model::input::{Decision, Input, Skip};
 use crate::model::request::Request;
 use crate::model::saved_file::{Existing, SaveTarget};
 use crate::report::{JournalIndex, PriorResult};
-use crate::save::{Entry, Folder, NameRequest, Names, SaveError, is_legal};
+use crate::save::{Folder, IfExists, NameRequest, NameUse, Names, SaveError, is_legal};
 
 /// Decides about inputs. It reads the disk, so it runs on the thread that reads the input.
 pub(crate) struct Planner {
@@ -50,7 +49,7 @@ impl Planner {
             Some(files) => files
                 .decide(input.index, input.id.as_deref(), request, prior)
                 .unwrap_or_else(|error| Decision::Refuse(error.into())),
-            None if prior.is_some_and(|prior| prior.done) => skip(Skip::Done, None),
+            None if prior.is_some_and(|prior| prior.done) => skip(Skip::Recorded, None),
             None => Decision::Send,
         };
     }
@@ -71,10 +70,10 @@ impl Files {
         // Others can write to the journal, too.
         let recorded = recorded.filter(|(name, _)| is_legal(name));
         if let Some((name, size)) = &recorded
-            && self.folder.entry(name)? == Entry::File(*size)
+            && self.folder.name_use(name)? == NameUse::File(*size)
         {
             self.folder.confirm(name);
-            return Ok(skip(Skip::Done, Some(name.as_str().into())));
+            return Ok(skip(Skip::Recorded, Some(name.as_str().into())));
         }
         let name: Arc<str> = match &recorded {
             Some((name, _)) if self.names.reclaim(name) => name.as_str().into(),
@@ -87,18 +86,20 @@ impl Files {
         };
         let known = recorded.filter(|(recorded, _)| **recorded == *name);
         let unrecorded = self.folder.is_unrecorded(&name);
-        let existing = match (self.if_exists, self.folder.entry(&name)?) {
-            (_, Entry::InUse) => return Err(SaveError::InUse(self.folder.display_path(&name))),
-            (_, Entry::Other) => return Err(SaveError::NotAFile(self.folder.display_path(&name))),
+        let existing = match (self.if_exists, self.folder.name_use(&name)?) {
+            (_, NameUse::InUse) => return Err(SaveError::InUse(self.folder.display_path(&name))),
+            (_, NameUse::Other) => {
+                return Err(SaveError::NotAFile(self.folder.display_path(&name)));
+            }
             (IfExists::Overwrite, _) => Existing::Replace,
-            (_, Entry::File(size)) if known.is_some_and(|(_, known)| size < known) => {
+            (_, NameUse::File(size)) if known.is_some_and(|(_, known)| size < known) => {
                 Existing::ReplaceBeginning
             }
-            (IfExists::Skip, Entry::File(_)) if !unrecorded => {
+            (IfExists::Skip, NameUse::File(_)) if !unrecorded => {
                 return Ok(skip(Skip::Exists, Some(name)));
             }
             _ if journal => Existing::KeepSame,
-            (IfExists::Fail, Entry::File(_)) if !unrecorded => {
+            (IfExists::Fail, NameUse::File(_)) if !unrecorded => {
                 return Err(SaveError::Exists(self.folder.display_path(&name)));
             }
             _ => Existing::Keep,

@@ -6,12 +6,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::error::SaveError;
-use super::names::fingerprint;
+use super::names::name_hash;
 use crate::model::error::plain;
-use crate::sys::{Directory, FileIdentity, sync_directory};
+use crate::model::lock::lock;
+use crate::sys::{Directory, FileIdentity, folder_of, sync_directory};
 
 /// The name of a temporary file begins and ends with these; 16 hexadecimal digits stand
 /// between them.
@@ -22,9 +23,9 @@ const TEMPORARY: (&str, &str) = (".fetch-", ".tmp");
 #[error("--output-dir: {path}: {reason}", path = .0.display(), reason = plain(.1))]
 pub struct FolderError(PathBuf, io::Error);
 
-/// What a name in the folder refers to.
+/// What a name in the folder is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum NameUse {
     /// Nothing.
     Nothing,
     /// A regular file of this many bytes.
@@ -41,7 +42,7 @@ pub struct Folder {
     path: PathBuf,
     directory: Directory,
     files_in_use: Vec<FileIdentity>,
-    /// Fingerprints of the names of files that the run itself will write.
+    /// Hashes of the names of files that the run itself will write.
     names_in_use: Vec<u64>,
     /// Files that an earlier run left without a record: name and temporary name.
     unrecorded: Mutex<HashMap<OsString, String>>,
@@ -96,7 +97,7 @@ impl Folder {
             .into_iter()
             .filter(|path| FileIdentity::at(folder_of(path)) == this_folder)
             .filter_map(Path::file_name)
-            .map(|name| fingerprint(&name.to_string_lossy()))
+            .map(|name| name_hash(&name.to_string_lossy()))
             .collect();
         Self {
             files_in_use,
@@ -141,9 +142,7 @@ impl Folder {
     }
 
     fn unrecorded(&self) -> MutexGuard<'_, HashMap<OsString, String>> {
-        self.unrecorded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unrecorded)
     }
 
     /// Notes that the file `name` has a record after all.
@@ -160,20 +159,20 @@ impl Folder {
         self.unrecorded().contains_key(OsStr::new(name))
     }
 
-    /// Returns what `name` refers to. Links are not followed.
+    /// Returns what `name` is used for. Links are not followed.
     ///
     /// # Errors
     ///
     /// The system cannot tell, for example without permission.
-    pub fn entry(&self, name: &str) -> Result<Entry, SaveError> {
-        if !self.names_in_use.is_empty() && self.names_in_use.contains(&fingerprint(name)) {
-            return Ok(Entry::InUse);
+    pub fn name_use(&self, name: &str) -> Result<NameUse, SaveError> {
+        if !self.names_in_use.is_empty() && self.names_in_use.contains(&name_hash(name)) {
+            return Ok(NameUse::InUse);
         }
         match self.directory.metadata(name) {
-            Ok(metadata) if self.files_in_use.contains(&metadata.identity) => Ok(Entry::InUse),
-            Ok(metadata) if metadata.is_file => Ok(Entry::File(metadata.length)),
-            Ok(_) => Ok(Entry::Other),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Entry::Nothing),
+            Ok(metadata) if self.files_in_use.contains(&metadata.identity) => Ok(NameUse::InUse),
+            Ok(metadata) if metadata.is_file => Ok(NameUse::File(metadata.length)),
+            Ok(_) => Ok(NameUse::Other),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(NameUse::Nothing),
             Err(error) => Err(self.failed(name, error)),
         }
     }
@@ -277,15 +276,6 @@ impl Folder {
     pub(super) fn sync(&self) -> io::Result<()> {
         self.directory.sync()
     }
-}
-
-/// Returns the folder that contains `path`.
-#[must_use]
-pub fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent();
-    folder
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 /// Returns the name if it is that of a temporary file.

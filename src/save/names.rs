@@ -249,8 +249,8 @@ fn shorten(name: &str, suffix: &str, most: usize) -> String {
 }
 
 /// Hashes a name, ignoring case and Unicode normalisation: names that some file system takes
-/// for the same have the same fingerprint. It does not change between runs.
-pub(super) fn fingerprint(name: &str) -> u64 {
+/// for the same have the same hash. It does not change between runs.
+pub(super) fn name_hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     if name.is_ascii() {
         hasher.write(name.to_ascii_lowercase().as_bytes());
@@ -270,7 +270,7 @@ pub(super) fn fingerprint(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// Assigns the names of a run. It stores only a fingerprint of each.
+/// Assigns the names of a run. It stores only a hash of each.
 pub struct Names {
     template: NameTemplate,
     /// The suffix of the file that stands beside each file while its body arrives; that name
@@ -304,7 +304,7 @@ impl Names {
 
     /// Returns a reserved `name` to its input; false if that has happened before.
     pub fn reclaim(&mut self, name: &str) -> bool {
-        self.reclaimed.insert(fingerprint(name))
+        self.reclaimed.insert(name_hash(name))
     }
 
     /// Assigns a name to an input, which no other input has.
@@ -321,7 +321,7 @@ impl Names {
         if self.claim(&hashed) {
             return hashed.into();
         }
-        let key = fingerprint(&hashed);
+        let key = name_hash(&hashed);
         loop {
             let number = self.repetitions.entry(key).or_insert(1);
             *number += 1;
@@ -335,10 +335,10 @@ impl Names {
 
     /// Claims `name` and its companion; false if one of them is taken.
     fn claim(&mut self, name: &str) -> bool {
-        let number = fingerprint(name);
+        let number = name_hash(name);
         let companion = self
             .companion
-            .map(|suffix| fingerprint(&companion_name(name, suffix)));
+            .map(|suffix| name_hash(&companion_name(name, suffix)));
         let is_free = |number: &u64| !self.claimed.contains(number);
         let is_new = is_free(&number) && companion.as_ref().is_none_or(is_free);
         if is_new {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::error::SaveError;
-use super::folder::{Entry, Folder};
+use super::folder::{Folder, NameUse};
 use super::names::companion_name;
 use crate::model::body_sink::Representation;
 use crate::sys::{boot_id, link_count, try_lock};
@@ -51,7 +51,7 @@ impl PartFile {
             io::ErrorKind::InvalidInput => SaveError::NotOurs(folder.display_path(&name)),
             _ => folder.failed(&name, error),
         };
-        if folder.entry(&name)? == Entry::InUse {
+        if folder.name_use(&name)? == NameUse::InUse {
             return Err(SaveError::InUse(folder.display_path(&name)));
         }
         let Some(file) = folder.open_regular(&name, true).map_err(not_ours)? else {
@@ -223,7 +223,7 @@ fn write_sidecar(
         synced,
     };
     let failed = |error: io::Error| folder.failed(name, error);
-    if folder.entry(name)? != Entry::Nothing && read_sidecar(folder, name).is_none() {
+    if folder.name_use(name)? != NameUse::Nothing && read_sidecar(folder, name).is_none() {
         return Err(SaveError::NotOurs(folder.display_path(name)));
     }
     let text = serde_json::to_vec(&sidecar).map_err(|error| failed(error.into()))?;

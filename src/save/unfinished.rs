@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::error::SaveError;
-use super::folder::{Entry, Folder};
+use super::folder::{Folder, NameUse};
 use super::options::SaveOptions;
 use super::part_file::PartFile;
 use crate::model::body_sink::{BodyChecks, Representation, SavedBody};
@@ -275,10 +275,10 @@ impl TemporaryFile {
         let name = &*target.name;
         let folder = self.folder.clone();
         let failed = |error: io::Error| folder.failed(name, error);
-        match folder.entry(name)? {
-            Entry::File(_) => {}
-            Entry::InUse => return Err(SaveError::InUse(folder.display_path(name))),
-            Entry::Nothing | Entry::Other => {
+        match folder.name_use(name)? {
+            NameUse::File(_) => {}
+            NameUse::InUse => return Err(SaveError::InUse(folder.display_path(name))),
+            NameUse::Nothing | NameUse::Other => {
                 return Err(SaveError::NotAFile(folder.display_path(name)));
             }
         }
@@ -362,12 +362,13 @@ fn is_beginning(part: &mut File, whole: &mut File) -> io::Result<bool> {
     }
 }
 
-/// A file that has its final name. It keeps its temporary name, too, until its record is
-/// written, so that a later run can tell that it has none.
+/// A file that has its final name.
 #[derive(Debug)]
 struct PublishedFile {
     folder: Arc<Folder>,
     name: Arc<str>,
+    /// The second name of a new file until its record is written, so that a later run can tell that it has
+    /// none. `None` where a rename gave the file its name, and where an existing file has the same content.
     temporary: Option<String>,
 }
 

@@ -1,8 +1,10 @@
 //! Everything that differs between systems, behind functions that do not.
 //!
 //! The rest of the crate calls this module and never `rustix` or `std::os`; a test keeps it so.
-//! Only standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
+//! Standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
 //! [`ErrorKind`](std::io::ErrorKind) says what happened. Each function documents which kinds its callers rely on.
+//! Three other types do as well: [`create_temporary`] returns a [`tempfile::NamedTempFile`], [`stop_requests`] a
+//! [`futures::Stream`], and [`without_user_timeout`] takes and returns a [`reqwest::ClientBuilder`].
 //!
 //! To support another family of systems, add a file beside `unix/` and select it below. For Windows, `windows.rs`
 //! has to provide the names of the `pub use` below with the same signatures:
@@ -12,6 +14,7 @@
 //! | [`AsOpenFile`] | `AsFd` | `AsHandle` |
 //! | [`FileIdentity`]`::at`, `::of` | device and inode of `stat(2)` | `GetFileInformationByHandleEx`, `FileIdInfo` |
 //! | [`Directory`] | an open descriptor and `openat(2)` etc. | a path and a handle that keeps it from being renamed |
+//! | [`DirectoryEntry`]`::name, ::file_number` | `d_name` and `d_ino` of `readdir(3)` | `FindNextFileW`; `FileIdExtdDirectoryInfo` for the number |
 //! | [`try_lock`], [`link_count`], [`read_at`] | `flock(2)`, `fstat(2)`, `pread(2)` | `LockFileEx`, `FileStandardInfo`, `seek_read` |
 //! | [`sync_directory`] | `fsync(2)` | nothing: NTFS logs names itself |
 //! | [`create_temporary`] | mode 0666 and the umask | what the folder hands down |
@@ -26,10 +29,12 @@
 
 #[cfg(target_os = "linux")]
 mod linux_allocator;
+mod paths;
 mod types;
 #[cfg(unix)]
 mod unix;
 
+pub use paths::folder_of;
 pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
 #[cfg(unix)]
 pub use unix::{

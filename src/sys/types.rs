@@ -8,15 +8,15 @@
 pub struct FileIdentity {
     /// The file system. Signed in some systems and unsigned in others, hence wider than either.
     pub(super) device: i128,
-    /// The file within its file system.
-    pub(super) number: u64,
+    /// The file within its file system. Windows has numbers of 128 bits.
+    pub(super) number: u128,
 }
 
 impl FileIdentity {
     /// Returns the number of the file within its file system (on Unix, its inode),
     /// which [`DirectoryEntry::file_number`](super::DirectoryEntry::file_number) tells without opening the file.
     #[must_use]
-    pub fn file_number(&self) -> u64 {
+    pub fn file_number(&self) -> u128 {
         self.number
     }
 }

@@ -242,7 +242,7 @@ impl Simulation {
             ..World::new(pages, options, checks_progress)
         };
         let on_event = |event: Event<'_>| {
-            if let Event::Done(outcome) = event {
+            if let Event::RecordDue(outcome) = event {
                 let mut log = world.log.borrow_mut();
                 let done = Done {
                     index: outcome.input.index,

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use futures::future::join;
@@ -13,8 +13,10 @@ use tower_service::Service;
 
 use super::connect_limiter::ConnectLimiter;
 use super::first_handshake::FirstHandshakes;
+use super::target;
 use super::tunnel::TunnelRefusals;
 use crate::http::clock;
+use crate::model::lock::lock;
 
 /// What the layers of a connector call an error.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -51,9 +53,7 @@ impl<C> CountingConnector<C> {
     }
 
     fn connector(&self) -> MutexGuard<'_, C> {
-        self.connector
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.connector)
     }
 }
 
@@ -86,7 +86,7 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let superseded = clock::current_awaits_connection();
-        let origin = clock::current_tls_origin();
+        let origin = target::current_tls_origin();
         let this = self.clone();
         let mut connecting = Box::pin(async move {
             let handshake = match (&this.handshakes, origin) {
@@ -145,7 +145,6 @@ async fn while_wanted<T>(permit: impl Future<Output = T>) -> Result<T, BoxError>
 struct SupersededError;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::rc::Rc;
 
@@ -153,7 +152,6 @@ mod tests {
     use futures::FutureExt as _;
     use futures::future::{Ready, join_all, ready};
     use hyper_util::client::legacy::connect::Connected;
-    use url::Url;
 
     /// Connects at once, and counts how often.
     struct Connector(Arc<AtomicUsize>);
@@ -186,9 +184,8 @@ mod tests {
         let opened = Arc::<AtomicUsize>::default();
         let mut connector =
             CountingConnector::new(Connector(opened.clone()), Arc::default(), None, None);
-        let url = Url::parse("http://a/").unwrap();
         let mut all = Box::pin(clock::scope(
-            Rc::new(clock::ExchangeClock::start(&url, None)),
+            Rc::new(clock::ExchangeClock::start()),
             join_all((0..20).map(|_| connector.call(()))),
         ));
         assert!((&mut all).now_or_never().is_none());

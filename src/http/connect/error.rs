@@ -1,4 +1,22 @@
-//! Why no client can be made of the options.
+//! Errors of connections: the causes behind one, and why no client can be made of the options.
+
+use std::error::Error;
+use std::io;
+
+/// Returns `error` and its causes, outermost first. What an [`io::Error`] wraps is a cause, too.
+pub(in crate::http) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(|error| error.get_ref());
+        match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
 
 /// The options cannot be used for connections.
 #[derive(Debug, thiserror::Error)]

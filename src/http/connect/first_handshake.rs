@@ -5,12 +5,13 @@
 //! HTTP/1.1 they open their connections then; over HTTP/2 they find the first one in the pool.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::model::lock::lock;
 use crate::model::origin::OriginId;
 
 /// How long a handshake may take before one of the requests that wait for it opens another connection. A server may
@@ -52,7 +53,7 @@ pub(super) struct HandshakePermit {
 
 impl FirstHandshakes {
     fn known(&self) -> MutexGuard<'_, HashMap<OriginId, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Waits until a connection to `origin` may be opened.

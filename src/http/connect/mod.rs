@@ -1,7 +1,7 @@
 //! Connections: which ones are opened, reused and shared, and to which addresses.
 //!
 //! [`pool`] builds reqwest's clients and bounds their connections, [`connector`] is called for each new
-//! connection, [`resolver`] and [`guard`] choose its addresses, [`tls`] verifies the peer, and [`tunnel`] tells why a proxy
+//! connection, [`resolver`] and [`guard`] choose its addresses ([`target`] tells them of which exchange), [`tls`] verifies the peer, and [`tunnel`] tells why a proxy
 //! refused.
 
 mod connect_limiter;
@@ -15,5 +15,6 @@ pub(in crate::http) mod pool;
 pub(in crate::http) mod resolver;
 mod signatures;
 pub(in crate::http) mod streams;
+pub(in crate::http) mod target;
 mod tls;
 pub(in crate::http) mod tunnel;

@@ -30,7 +30,7 @@ pub struct ConnectOptions {
     pub unix_socket: Option<PathBuf>,
     /// The proxies. The first that fits a URL is used.
     pub proxies: Vec<reqwest::Proxy>,
-    /// Tells which of the proxies that is.
+    /// Tells which of the proxies is used for a URL.
     pub proxy_selector: ProxySelector,
 }
 
@@ -52,11 +52,11 @@ pub enum Trust {
 /// Whose certificates are verified.
 #[derive(Clone, Debug, Default)]
 pub enum Verification {
-    /// Everybody's.
+    /// The certificates of all servers and proxies are verified.
     #[default]
     All,
-    /// Those of these proxies only: `--insecure` is not meant for proxies. The TLS library knows
-    /// its peer by name alone, so an origin that has the name of a proxy is verified, too.
+    /// Only the certificates of these proxies are verified: `--insecure` is not meant for proxies. The TLS library
+    /// knows its peer by name alone, so an origin that has the name of a proxy is verified, too.
     Proxies(Vec<ServerName<'static>>),
 }
 

@@ -20,6 +20,7 @@ use url::Url;
 use super::connector::CountingConnector;
 use super::error::ClientError;
 use super::first_handshake::FirstHandshakes;
+use super::options::ConnectOptions;
 use super::resolver::Resolver;
 use super::streams::{OpenStreams, STREAMS, StreamPermit};
 use super::tls;
@@ -126,9 +127,9 @@ impl AnsweredOrigins {
     }
 }
 
-/// The client for one request, with its pool of connections. While too many pools are alive, a client without
-/// a pool takes its place.
-pub(in crate::http) struct PooledClient {
+/// The client that was chosen for one request. It has a pool of connections, unless too many pools are alive or the
+/// request must not share a connection.
+pub(in crate::http) struct ChosenClient {
     pub(in crate::http) client: reqwest::Client,
     /// The origins that have answered this client.
     pub(in crate::http) answered: AnsweredOrigins,
@@ -194,7 +195,7 @@ impl Clients {
     }
 
     /// Returns a client that keeps connections and takes up to a hundred header fields.
-    pub(in crate::http) fn with_few_headers(&self, url: &Url) -> reqwest::Result<PooledClient> {
+    pub(in crate::http) fn with_few_headers(&self, url: &Url) -> reqwest::Result<ChosenClient> {
         self.pooled(url, |current, number| {
             current
                 .few_headers
@@ -203,7 +204,7 @@ impl Clients {
     }
 
     /// Returns a client that keeps connections and takes up to [`MAX_HEADERS`] header fields.
-    pub(in crate::http) fn with_many_headers(&self, url: &Url) -> reqwest::Result<PooledClient> {
+    pub(in crate::http) fn with_many_headers(&self, url: &Url) -> reqwest::Result<ChosenClient> {
         self.pooled(url, |current, number| {
             let builder = || {
                 self.builder(&current.opened)
@@ -217,14 +218,14 @@ impl Clients {
         &self,
         url: &Url,
         client: impl FnOnce(&Generation, usize) -> reqwest::Result<reqwest::Client>,
-    ) -> reqwest::Result<PooledClient> {
+    ) -> reqwest::Result<ChosenClient> {
         let Some(current) = self.generation() else {
             return self.without_pool();
         };
         let may_multiplex = self.options.versions.may_be_http2(url);
         let permit = may_multiplex.then(|| current.streams.open(OriginId::of(url)));
         let number = permit.as_ref().map_or(0, StreamPermit::client);
-        Ok(PooledClient {
+        Ok(ChosenClient {
             client: client(&current, number)?,
             answered: current.answered.clone(),
             permit,
@@ -232,8 +233,8 @@ impl Clients {
     }
 
     /// Returns [`Self::unpooled`] in place of a client with a pool.
-    pub(in crate::http) fn without_pool(&self) -> reqwest::Result<PooledClient> {
-        Ok(PooledClient {
+    pub(in crate::http) fn without_pool(&self) -> reqwest::Result<ChosenClient> {
+        Ok(ChosenClient {
             client: self.unpooled()?,
             answered: AnsweredOrigins::default(),
             permit: None,
@@ -327,31 +328,11 @@ fn builder(
                 refusals.clone(),
             )
         }));
-    let connecting = &options.connecting;
-    builder = connecting
-        .proxies
-        .iter()
-        .cloned()
-        .fold(builder.no_proxy(), reqwest::ClientBuilder::proxy);
-    if let Some(path) = &connecting.unix_socket {
-        builder = builder.unix_socket(path.clone());
-    }
+    builder = with_route(builder, &options.connecting);
     if let Some(limit) = options.limits.connect {
         builder = builder.connect_timeout(limit);
     }
-    if options.limits.silence.is_some() {
-        // The limit on silence finds a dead peer. To have the kernel look for one, too, takes
-        // five system calls a connection.
-        builder = builder
-            .tcp_keepalive(None)
-            .tcp_keepalive_interval(None)
-            .tcp_keepalive_retries(None);
-        builder = without_user_timeout(builder);
-    }
-    let ping = ping_interval(options.limits.silence);
-    builder = builder
-        .http2_keep_alive_interval(ping)
-        .http2_keep_alive_timeout(ping);
+    builder = with_dead_peer_detection(builder, options.limits.silence);
     if options.capture.body {
         // A captured body may have to wait for memory. What has arrived of it meanwhile must not use up the window of
         // the connection, which others share.
@@ -364,6 +345,39 @@ fn builder(
         Versions::Http1 => builder.http1_only(),
         Versions::Http2 => builder.http2_prior_knowledge(),
     }
+}
+
+/// Sets what every connection goes through or to, whatever the host.
+fn with_route(
+    builder: reqwest::ClientBuilder,
+    connecting: &ConnectOptions,
+) -> reqwest::ClientBuilder {
+    let proxies = connecting.proxies.iter().cloned();
+    let builder = proxies.fold(builder.no_proxy(), reqwest::ClientBuilder::proxy);
+    match &connecting.unix_socket {
+        Some(path) => builder.unix_socket(path.clone()),
+        None => builder,
+    }
+}
+
+/// Sets how a peer that is gone without a word is noticed, where `silence` is the limit on silence.
+fn with_dead_peer_detection(
+    mut builder: reqwest::ClientBuilder,
+    silence: Option<Duration>,
+) -> reqwest::ClientBuilder {
+    if silence.is_some() {
+        // The limit on silence finds a dead peer. To have the kernel look for one, too, takes
+        // five system calls a connection.
+        builder = builder
+            .tcp_keepalive(None)
+            .tcp_keepalive_interval(None)
+            .tcp_keepalive_retries(None);
+        builder = without_user_timeout(builder);
+    }
+    let ping = ping_interval(silence);
+    builder
+        .http2_keep_alive_interval(ping)
+        .http2_keep_alive_timeout(ping)
 }
 
 /// Returns how long a busy HTTP/2 connection may be silent before it is pinged, and how long the answer

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _, Shared};
@@ -11,8 +11,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
 use super::guard::{AddressError, Guard};
+use super::target;
 use crate::http::clock;
 use crate::model::error::{Phase, plain};
+use crate::model::lock::lock;
 use crate::model::thread_pool::ThreadPool;
 
 /// How long an answer is kept.
@@ -91,7 +93,7 @@ impl Resolver {
 
     /// Returns the look-up of `name`, and starts one if none can be shared.
     fn look_up(&self, name: &str) -> Shared<BoxFuture<'static, Addresses>> {
-        let mut look_ups = self.look_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut look_ups = lock(&self.look_ups);
         if let Some(look_up) = look_ups.get(name).filter(|look_up| look_up.is_fresh()) {
             return look_up.found.clone();
         }
@@ -113,7 +115,7 @@ impl Resolver {
     /// Returns the addresses that `--resolve` gives for `host`.
     fn overridden(&self, host: &str) -> Option<&[IpAddr]> {
         let entry = |name: &str| {
-            clock::current_ports(host)
+            target::current_ports(host)
                 .find_map(|port| self.overrides.get(&(name.to_owned(), port)))
                 .map(Vec::as_slice)
         };
@@ -171,7 +173,7 @@ fn bare(name: &str) -> &str {
 
 /// Returns the threads that ask the system, and starts them if they are not running.
 fn started(threads: &Mutex<Option<ThreadPool>>, max: usize) -> Result<ThreadPool, String> {
-    let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut threads = lock(threads);
     if let Some(threads) = &*threads {
         return Ok(threads.clone());
     }

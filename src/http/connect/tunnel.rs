@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Intercept;
@@ -20,10 +20,13 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::error::causes;
 use super::options::ProxySelector;
 use super::resolver::Resolver;
+use super::target;
 use crate::http::clock;
 use crate::model::error::{Phase, ProxyRefusal};
+use crate::model::lock::lock;
 
 /// How long the proxy may take. It has just answered the same question.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -37,7 +40,7 @@ const REFUSED: &str = "tunnel error: unsuccessful";
 /// How reqwest says that the head of the proxy's answer has more than 8 KiB.
 const HEAD_TOO_LONG: &str = "tunnel error: proxy response headers too long";
 
-/// What the proxy answered, if it did, as soon as it was asked.
+/// The answer of the proxy for one destination, empty until it was asked; `None` if it did not answer.
 type OnceAnswer = Arc<OnceCell<Option<ProxyAnswer>>>;
 
 /// Finds out why tunnels are refused.
@@ -78,25 +81,21 @@ impl TunnelRefusals {
         &self,
         error: Box<dyn Error + Send + Sync>,
     ) -> Box<dyn Error + Send + Sync> {
-        let says = |words: &str| {
-            let causes =
-                std::iter::successors(Some(&*error as &dyn Error), |&error| error.source());
-            causes.into_iter().any(|cause| cause.to_string() == words)
-        };
+        let says = |words: &str| causes(&*error).any(|cause| cause.to_string() == words);
         let is_head_too_long = says(HEAD_TOO_LONG);
         if !is_head_too_long && !says(REFUSED) {
             return error;
         }
-        let Some(destination) = clock::current_tunnel() else {
+        let Some(destination) = target::current_tunnel() else {
             return error;
         };
         let cell = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&self.known);
             known.entry(destination.clone()).or_default().clone()
         };
         let ask = || async { timeout(LIMIT, self.ask(&destination)).await.ok().flatten() };
         let answer = *cell.get_or_init(ask).await;
-        // The look-up of the proxy's name is none of the exchange.
+        // The exchange was connecting. The look-up of the proxy's name, for asking, must not set it back.
         clock::advance_current(Phase::Connect);
         Box::new(TunnelRefusedError {
             answer,
@@ -169,7 +168,7 @@ pub(in crate::http) struct TunnelRefusedError {
 }
 
 impl TunnelRefusedError {
-    /// Returns the kind of refusal, or `None` if the answer is none.
+    /// Returns how the proxy refused, or `None` if what it sent is not HTTP.
     pub(in crate::http) fn refusal(&self) -> Option<ProxyRefusal> {
         match self.answer {
             Some(ProxyAnswer::Status(StatusCode::OK)) if !self.is_head_too_long => {

@@ -20,6 +20,21 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether a record in this format has all its keys, whatever they are asked for.
+    #[must_use]
+    pub fn shows_all_keys(&self) -> bool {
+        matches!(self, Self::Jsonl)
+    }
+
+    /// Returns the template of `-w`.
+    #[must_use]
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Self::Template(template) => Some(template),
+            Self::Text(_) | Self::Jsonl | Self::Table(_) => None,
+        }
+    }
+
     /// Makes the formatter that writes this format.
     pub(in crate::report) fn formatter(self) -> Box<dyn Formatter> {
         match self {

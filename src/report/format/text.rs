@@ -96,7 +96,7 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
     }
     if let Decision::Skip { why, .. } = outcome.input.decision {
         let _ = match why {
-            Skip::Done => write!(to, " already done (journal)"),
+            Skip::Recorded => write!(to, " already done (journal)"),
             Skip::Exists => write!(to, " file exists"),
         };
     }

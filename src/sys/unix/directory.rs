@@ -197,8 +197,8 @@ impl DirectoryEntry {
 
     /// Returns what [`FileIdentity::file_number`] is of that file.
     #[must_use]
-    pub fn file_number(&self) -> u64 {
-        self.0.ino()
+    pub fn file_number(&self) -> u128 {
+        self.0.ino().into()
     }
 }
 

@@ -36,7 +36,7 @@ fn identity(stat: &Stat) -> FileIdentity {
     }
     FileIdentity {
         device: widen(stat.st_dev),
-        number: stat.st_ino,
+        number: stat.st_ino.into(),
     }
 }
 
@@ -87,7 +87,7 @@ pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
 ///
 /// # Errors
 ///
-/// They are not, or the file system cannot say ([`io::ErrorKind::InvalidInput`]).
+/// The names cannot be written, or the file system cannot sync a directory ([`io::ErrorKind::InvalidInput`]).
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -361,18 +361,21 @@ fn a_fresh_connection_that_the_server_closed_is_a_failure() {
 }
 
 #[test]
-fn a_post_on_a_pooled_connection_that_the_server_closed_is_not_sent_again() {
-    let server = Server::build()
-        .route("/0", ok("x"))
-        .route("/1", Script::new().close())
-        .start();
-    let out = Fetch::jsonl()
-        .args(["-j1", "-d", "pay"])
-        .stdin(server.list(2))
-        .run()
-        .exits(1);
-    assert_eq!(out.in_order()[1].verdict(), "error connect/headers");
-    assert_eq!(server.targets(), ["/0", "/1"]);
+fn a_post_or_trace_on_a_pooled_connection_that_the_server_closed_is_not_sent_again() {
+    for method in [["-d", "pay"], ["-X", "TRACE"]] {
+        let server = Server::build()
+            .route("/0", ok("x"))
+            .route("/1", Script::new().close())
+            .start();
+        let out = Fetch::jsonl()
+            .arg("-j1")
+            .args(method)
+            .stdin(server.list(2))
+            .run()
+            .exits(1);
+        assert_eq!(out.in_order()[1].verdict(), "error connect/headers");
+        assert_eq!(server.targets(), ["/0", "/1"], "{method:?}");
+    }
 }
 
 #[test]
