@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::time::delay_queue::Key;
 
 use super::host_id::{HostId, HostIndex};
 use super::host_state::{HostState, Readiness};
@@ -27,6 +28,8 @@ pub(super) struct HostQueue {
     pub(super) is_listed_for_recall: bool,
     /// Why the parked inputs are given up.
     pub(super) given_up: Option<Failure>,
+    /// The back-offs of jobs that the host was too busy for.
+    pub(super) backoffs: VecDeque<Key>,
     pub(super) state: HostState,
     /// The entry in the list of hosts that are ready.
     pub(super) turn: Option<Turn>,
@@ -64,6 +67,7 @@ impl HostQueue {
             recalled: 0,
             is_listed_for_recall: false,
             given_up: None,
+            backoffs: VecDeque::new(),
             state: HostState::new(has_answered),
             turn: None,
             has_timer: false,
@@ -73,6 +77,11 @@ impl HostQueue {
     /// Returns how many inputs wait for the host, in memory or not.
     pub(super) fn len(&self) -> usize {
         self.jobs.len() + self.parked.len() + self.recalled
+    }
+
+    /// Whether nothing waits for the host, not even a timer.
+    pub(super) fn is_idle(&self) -> bool {
+        self.len() == 0 && !self.has_timer && self.backoffs.is_empty()
     }
 
     /// Whether some of them are not in memory.

@@ -52,7 +52,7 @@ impl Signal {
 }
 
 /// Whether `status` says that the server takes no more requests for now (RFC 6585, section 4; RFC 9110, section 15.6.4).
-fn is_busy(status: u16) -> bool {
+pub(super) fn is_busy(status: u16) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 

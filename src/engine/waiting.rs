@@ -112,8 +112,8 @@ pub(super) enum Among {
 }
 
 enum Timer {
-    /// Ends the back-off of a job.
-    Backoff(Box<Job>),
+    /// Ends the back-off of a job, and which host was too busy for it.
+    Backoff(Box<Job>, Option<HostIndex>),
     /// Looks whether a host is ready.
     Host(HostIndex),
 }
@@ -200,9 +200,14 @@ impl WaitingJobs {
     /// Handles the timers that have expired, and registers the task for the next one.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.timers.poll_expired(cx) {
+            let key = expired.key();
             match expired.into_inner() {
-                Timer::Backoff(job) => {
+                Timer::Backoff(job, busy) => {
                     self.len -= 1;
+                    if let Some(host) = busy {
+                        self.hosts[host].backoffs.retain(|&other| other != key);
+                        self.update(host, Instant::now());
+                    }
                     self.push(job);
                 }
                 Timer::Host(host) => {
@@ -358,11 +363,27 @@ impl WaitingJobs {
         self.update(host, now);
     }
 
-    /// Queues a job when this back-off is over.
+    /// Queues a job when this back-off is over; or earlier, if its host was too busy for it, accepts others by then, and
+    /// has nothing else to do.
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
-        self.timers
-            .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
+        let host = job.was_busy().then(|| self.index_of(job.next_host()));
+        let key = self
+            .timers
+            .insert(Timer::Backoff(job, host), backoff.min(MAX_TIMER));
+        if let Some(host) = host {
+            self.hosts[host].backoffs.push_back(key);
+        }
+    }
+
+    /// Ends the longest-running back-off of a job that this host was too busy for.
+    fn end_backoff(&mut self, host: HostIndex) {
+        if let Some(key) = self.hosts[host].backoffs.pop_front()
+            && let Timer::Backoff(job, _) = self.timers.remove(&key).into_inner()
+        {
+            self.len -= 1;
+            self.push(job);
+        }
     }
 
     /// Whether `job` would have to wait for its host.
@@ -393,6 +414,13 @@ impl WaitingJobs {
             Some(Change::CameBack) => self.down.retain(|&down| down != host),
             Some(Change::GivenUp(_)) | None => {}
         }
+        let queue = &self.hosts[host];
+        if signal == Signal::Accepted
+            && queue.len() == 0
+            && queue.state.readiness(self.policy, now) == Readiness::Ready
+        {
+            self.end_backoff(host);
+        }
         self.update(host, now);
         change
     }
@@ -419,11 +447,12 @@ impl WaitingJobs {
             queue.redirected = 0;
             queue.turn = None;
             queue.is_listed_for_recall = false;
+            queue.backoffs.clear();
         }
         self.ready.clear();
         self.recalls.clear();
         while let Some(key) = self.timers.peek() {
-            if let Timer::Backoff(job) = self.timers.remove(&key).into_inner() {
+            if let Timer::Backoff(job, _) = self.timers.remove(&key).into_inner() {
                 jobs.push_back(job);
             }
         }
@@ -463,7 +492,7 @@ impl WaitingJobs {
         }
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
-        let is_forgettable = queue.len() == 0 && !queue.has_timer && queue.state.is_forgettable();
+        let is_forgettable = queue.is_idle() && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
         }

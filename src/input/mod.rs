@@ -20,7 +20,7 @@ mod urls;
 mod walk;
 
 #[cfg(test)]
-pub(crate) use intake::tests::parkable_inputs;
+pub(crate) use intake::tests::{inputs, parkable_inputs};
 pub use intake::{Intake, Recalled, Totals};
 pub use parked::ParkedInput;
 pub use parse::{Content, Defaults};
