@@ -163,13 +163,23 @@ where
             match finished {
                 Poll::Ready(Some(finished)) => self.handle(finished),
                 Poll::Ready(None) => return Poll::Ready(false),
-                Poll::Pending if handled == 0 => return Poll::Pending,
+                Poll::Pending if handled == 0 && !self.report_hold_up() => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(true),
             }
             if handled >= MAX_BATCH {
                 return Poll::Ready(true);
             }
         }
+    }
+
+    /// Reports what holds the run up, if that is to be told; returns whether it was.
+    fn report_hold_up(&mut self) -> bool {
+        let hold_up = self.schedule.borrow_mut().take_hold_up();
+        let is_new = hold_up.is_some();
+        if let Some(hold_up) = hold_up {
+            (self.on_event)(Event::HeldUp(hold_up));
+        }
+        is_new
     }
 
     fn handle(&mut self, Finished { mut job, result }: Finished) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::time::delay_queue::Key;
+use url::Position;
 
 use super::host_id::{HostId, HostIndex};
 use super::host_state::{HostState, Readiness};
@@ -77,6 +78,12 @@ impl HostQueue {
     /// Returns how many inputs wait for the host, in memory or not.
     pub(super) fn len(&self) -> usize {
         self.jobs.len() + self.parked.len() + self.recalled
+    }
+
+    /// Returns the name of the host, if a job that waits tells it.
+    pub(super) fn name(&self) -> Option<String> {
+        let url = self.jobs.front()?.next_url()?;
+        Some(url[Position::BeforeHost..Position::AfterPort].to_owned())
     }
 
     /// Whether nothing waits for the host, not even a timer.

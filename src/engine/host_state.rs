@@ -7,6 +7,7 @@ use super::pacer::Pacer;
 use super::reachability::{Change, Reachability};
 use super::share::Share;
 use super::signal::Signal;
+use crate::model::hold_up::Obstacle;
 
 /// The part of all requests in flight that a host may have before it has answered: a host that never does leaves the others
 /// their slots.
@@ -69,7 +70,10 @@ impl HostState {
         let not_before = next_start
             .max(self.paused_until)
             .max(self.reachability.next_probe());
-        let most = self.share.limit().or(policy.limits.jobs);
+        let most = match (self.share.limit(), policy.limits.jobs) {
+            (Some(share), Some(jobs)) => Some(share.min(jobs)),
+            (share, jobs) => share.or(jobs),
+        };
         if let Some(at) = not_before.filter(|&at| at > now) {
             Readiness::NotBefore(at)
         } else if most.is_some_and(|most| self.in_flight >= most)
@@ -81,6 +85,24 @@ impl HostState {
             Readiness::Unproven
         } else {
             Readiness::Ready
+        }
+    }
+
+    /// Returns why the host cannot be sent a request at `now`, if it cannot.
+    pub(super) fn obstacle(&self, policy: HostPolicy, now: Instant) -> Option<Obstacle> {
+        let is_later = |at: Option<Instant>| at.is_some_and(|at| at > now);
+        match self.readiness(policy, now) {
+            Readiness::Ready | Readiness::Unproven => None,
+            Readiness::NotBefore(_) if is_later(self.reachability.next_probe()) => {
+                Some(Obstacle::Down)
+            }
+            Readiness::NotBefore(_) if is_later(self.paused_until) => Some(Obstacle::RetryAfter),
+            Readiness::NotBefore(_) => Some(Obstacle::RatePerHost),
+            Readiness::Full if self.reachability.is_probed() => Some(Obstacle::Down),
+            Readiness::Full if self.share.limit().is_some() || self.share.is_undecided() => {
+                Some(Obstacle::Busy)
+            }
+            Readiness::Full => policy.limits.jobs.map(Obstacle::MaxPerHost),
         }
     }
 

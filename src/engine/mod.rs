@@ -22,6 +22,7 @@ mod dispatcher;
 mod host_id;
 mod host_queue;
 mod host_state;
+mod idle_slots;
 mod input_order;
 mod job;
 mod options;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::host_id::HostId;
 use super::host_state::HostPolicy;
+use super::idle_slots::IdleSlots;
 use super::job::Job;
 use super::options::EngineOptions;
 use super::pacer::Pacer;
@@ -18,6 +19,7 @@ use super::signal::Signal;
 use super::waiting::{Among, Drained, WaitingJobs};
 use crate::input::{Intake, ParkedInput, ReadError, Recalled, Totals};
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::hold_up::HoldUp;
 
 /// The number of jobs that wait where some can be sent at once: what fair turns choose from.
 const CHOICE: usize = 256;
@@ -57,6 +59,9 @@ pub(super) struct Schedule<G> {
     /// Whether a stop left inputs unread that were counted as read before.
     left_unread: bool,
     read_error: Option<ReadError>,
+    idle_slots: IdleSlots,
+    /// What held the run up, to be told.
+    hold_up: Option<HoldUp>,
 }
 
 /// Marks recalled inputs as cancelled; others are marked with their host.
@@ -107,6 +112,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             cancelled: VecDeque::new(),
             left_unread: false,
             read_error: None,
+            idle_slots: IdleSlots::Watched(None),
+            hold_up: None,
         }
     }
 
@@ -145,7 +152,35 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         if supply == Supply::More {
             cx.waker().wake_by_ref();
         }
+        self.watch_idle_slots(cx, is_open);
         Poll::Pending
+    }
+
+    /// Notices that a slot stays free although jobs wait, unless they wait for the writer of records.
+    fn watch_idle_slots(&mut self, cx: &mut Context<'_>, is_open: bool) {
+        if !is_open || self.stopped || self.waiting.is_empty() {
+            self.idle_slots.reset();
+        } else if self.idle_slots.poll_too_long(cx) {
+            let hold_up = if self.is_rate_exhausted() {
+                Some(self.waiting.hold_up_by_rate())
+            } else {
+                self.waiting.hold_up()
+            };
+            self.hold_up = hold_up.map(|hold_up| HoldUp {
+                in_flight: self.in_flight,
+                ..hold_up
+            });
+            match self.hold_up {
+                Some(_) => self.idle_slots = IdleSlots::Told,
+                None => self.idle_slots.reset(),
+            }
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Takes what held the run up, the first time that it did.
+    pub(super) fn take_hold_up(&mut self) -> Option<HoldUp> {
+        self.hold_up.take()
     }
 
     /// Removes the job that comes next from those that wait. A host that has not answered yet gets few slots as long as
@@ -263,6 +298,9 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             pacer.start(Instant::now());
         }
         self.in_flight += 1;
+        if self.in_flight >= self.jobs {
+            self.idle_slots.reset();
+        }
         Poll::Ready(Some(job))
     }
 

@@ -3,7 +3,8 @@
 //! Memory has room for [`LOOK_AHEAD`] of them. Of inputs past that, only the place in the list is kept: they are parked, and
 //! recalled when their turn comes near.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::retry::MAX_TIMER;
 use super::signal::Signal;
 use crate::input::ParkedInput;
 use crate::model::error::Failure;
+use crate::model::hold_up::{HoldUp, Obstacle};
 use crate::model::input::Input;
 
 /// The number of jobs that may wait in memory. Where inputs past that cannot be parked, no more are taken:
@@ -32,6 +34,9 @@ const MAX_SPILLED_BYTES: u64 = 1 << 30;
 
 /// The number of inputs that are recalled at a time.
 const MAX_RECALL: usize = 64;
+
+/// The number of hosts that a message names.
+const NAMED_HOSTS: usize = 3;
 
 /// How often jobs are looked for that have waited so long that they come first.
 const AGING: Duration = Duration::from_secs(1);
@@ -194,6 +199,47 @@ impl WaitingJobs {
                 queue.state.probe_last(now);
                 self.update(host, now);
             }
+        }
+    }
+
+    /// Describes what most of the jobs wait for, but for the number of requests in flight. `None` if some can be sent.
+    pub(super) fn hold_up(&self) -> Option<HoldUp> {
+        let now = Instant::now();
+        let mut by_obstacle = BTreeMap::<Obstacle, Vec<&HostQueue>>::new();
+        for (_, queue) in self.hosts.iter().filter(|(_, queue)| queue.len() > 0) {
+            let obstacle = queue.state.obstacle(self.policy, now)?;
+            by_obstacle.entry(obstacle).or_default().push(queue);
+        }
+        let waiting = |queues: &[&HostQueue]| queues.iter().map(|queue| queue.len()).sum();
+        let most = by_obstacle
+            .into_iter()
+            .map(|(obstacle, queues)| (waiting(&queues), obstacle, queues));
+        let (waiting, obstacle, mut queues) =
+            most.max_by_key(|(waiting, ..): &(usize, _, _)| *waiting)?;
+        queues.sort_by_key(|queue| Reverse(queue.len()));
+        Some(HoldUp {
+            in_flight: 0,
+            jobs: self.policy.jobs,
+            obstacle,
+            waiting,
+            hosts: queues.len(),
+            names: queues
+                .iter()
+                .filter_map(|queue| queue.name())
+                .take(NAMED_HOSTS)
+                .collect(),
+        })
+    }
+
+    /// Describes jobs that wait for the rate of the run, but for the number of requests in flight.
+    pub(super) fn hold_up_by_rate(&self) -> HoldUp {
+        HoldUp {
+            in_flight: 0,
+            jobs: self.policy.jobs,
+            obstacle: Obstacle::Rate,
+            waiting: self.len + self.parked.inputs,
+            hosts: 0,
+            names: Vec::new(),
         }
     }
 

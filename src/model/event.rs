@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::hold_up::HoldUp;
 use super::input::Input;
 use super::outcome::{Attempt, Outcome};
 
@@ -73,6 +74,8 @@ pub enum Event<'a> {
         /// The URL that it answered.
         url: &'a Url,
     },
+    /// Slots stay free although URLs wait. This is reported once.
+    HeldUp(HoldUp),
     /// Another attempt will be made.
     Retrying {
         /// The input that is retried.

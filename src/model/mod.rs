@@ -7,6 +7,7 @@ pub mod captured_body;
 pub mod error;
 pub mod event;
 pub mod exit;
+pub mod hold_up;
 pub mod input;
 pub mod lock;
 pub mod mask;

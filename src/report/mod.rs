@@ -8,6 +8,7 @@
 
 mod escape;
 mod format;
+mod hold_up;
 mod journal;
 mod options;
 mod pending_files;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::escape::escape;
 use super::format::formatter::Formatter;
 use super::format::record::Record;
+use super::hold_up;
 use super::options::{ReportOptions, Verbosity};
 use super::pending_files::{PendingFiles, UnrecordedFiles};
 use super::printer::{self, Batch, Gate, MAX_BACKLOG, Outputs, PrinterHandle, Queue};
@@ -118,6 +119,7 @@ impl Reporter {
             | Event::Redirected { .. }
             | Event::Retrying { .. } => {}
             Event::InputEnded { inputs } => self.total.store(inputs, Ordering::Relaxed),
+            Event::HeldUp(hold_up) => self.note(&hold_up::describe(&hold_up)),
             Event::SpillFailed(why) => self.warn(&format!(
                 "{why}: no more of the list is read while what was read waits for its hosts"
             )),
@@ -178,6 +180,14 @@ impl Reporter {
     pub fn warn(&mut self, message: &str) {
         if self.verbosity.shows_summary() {
             self.write_message(&format!("warning: {message}"));
+            self.flush();
+        }
+    }
+
+    /// Prints something worth knowing, unless `--quiet` is set.
+    fn note(&mut self, message: &str) {
+        if self.verbosity.shows_summary() {
+            self.write_message(message);
             self.flush();
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
+use url::Position;
 
 use super::format::value::seconds;
 use crate::model::error::Kind;
@@ -15,6 +16,9 @@ use crate::model::event::{RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text::hex;
+
+/// The number of hosts that are down that the summary names.
+const WORST_HOSTS: usize = 5;
 
 /// The upper end of the histogram of latencies.
 const MAX_LATENCY: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +31,8 @@ pub struct Summary {
     /// How often each status was answered that is not accepted.
     failed_statuses: BTreeMap<u16, u64>,
     errors: BTreeMap<Kind, u64>,
+    /// How many inputs were given up with each host.
+    down: BTreeMap<String, u64>,
     /// How long the last attempt of each answered input took, in microseconds.
     latency: Option<Histogram<u64>>,
     /// The longest of these times; the histogram knows it to a hundredth only.
@@ -120,6 +126,10 @@ impl RunTotals<'_> {
         if !failed.is_empty() {
             let _ = writeln!(text, "failed: {}", failed.join(", "));
         }
+        let down = summary.down();
+        if !down.is_empty() {
+            let _ = writeln!(text, "down: {down}");
+        }
         if !summary.statuses.is_empty() {
             let _ = write!(
                 text,
@@ -152,6 +162,7 @@ impl Summary {
             statuses: BTreeMap::new(),
             failed_statuses: BTreeMap::new(),
             errors: BTreeMap::new(),
+            down: BTreeMap::new(),
             latency: Histogram::new_with_bounds(1, micros(MAX_LATENCY), 2).ok(),
             max: Duration::ZERO,
         }
@@ -177,6 +188,9 @@ impl Summary {
             && outcome.verdict != Verdict::HttpError
         {
             *self.errors.entry(failure.kind).or_default() += 1;
+            if failure.kind == Kind::HostDown {
+                *self.down.entry(host(outcome)).or_default() += 1;
+            }
         }
         let Some(answer) = outcome.answer() else {
             return;
@@ -200,6 +214,22 @@ impl Summary {
         } else {
             Exit::SomeFailed
         }
+    }
+
+    /// `a.example x79, b.example x3`: the hosts that were given up, and how many inputs with them; the worst ones.
+    fn down(&self) -> String {
+        let mut down: Vec<_> = self.down.iter().collect();
+        down.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        let worst = down.iter().take(WORST_HOSTS);
+        let worst: Vec<_> = worst
+            .map(|(host, count)| format!("{host} x{count}"))
+            .collect();
+        let more = if down.len() > WORST_HOSTS {
+            ", …"
+        } else {
+            ""
+        };
+        format!("{}{more}", worst.join(", "))
     }
 
     /// `404 x2`, `dns x1`: failures by status and kind, the most frequent first.
@@ -320,6 +350,16 @@ pub(super) struct Latencies {
     pub(super) p90: f64,
     pub(super) p99: f64,
     pub(super) max: f64,
+}
+
+/// Returns the host of the last URL of an input, after redirects.
+fn host(outcome: &Outcome) -> String {
+    let request = outcome.input.request.as_ref().ok();
+    let last = outcome.last.as_ref().map(|last| &last.final_url);
+    let url = last.or_else(|| request.map(|request| &request.url));
+    url.map_or_else(String::new, |url| {
+        url[Position::BeforeHost..Position::AfterPort].to_owned()
+    })
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -19,6 +19,7 @@ use crate::http::{AttemptState, ExchangeResult};
 use crate::input::parkable_inputs;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::hold_up::HoldUp;
 use crate::model::input::Place;
 use crate::model::outcome::{Answer, Verdict};
 use crate::model::request::Request;
@@ -242,6 +243,9 @@ impl Simulation {
             ..World::new(pages, options, checks_progress)
         };
         let on_event = |event: Event<'_>| {
+            if let Event::HeldUp(hold_up) = &event {
+                world.log.borrow_mut().hold_ups.push(hold_up.clone());
+            }
             if let Event::RecordDue(outcome) = event {
                 let mut log = world.log.borrow_mut();
                 let done = Done {
@@ -272,6 +276,7 @@ impl Simulation {
             elapsed: log.elapsed(),
             starts: log.starts,
             done: log.done,
+            hold_ups: log.hold_ups,
             most_in_flight: log.most_in_flight,
         }
     }
@@ -304,6 +309,7 @@ pub(super) struct Recording {
     pub(super) starts: Vec<Start>,
     /// In the order in which the engine reported them.
     pub(super) done: Vec<Done>,
+    pub(super) hold_ups: Vec<HoldUp>,
     pub(super) most_in_flight: usize,
     pub(super) end: RunEnd,
     pub(super) elapsed: Duration,
@@ -393,6 +399,7 @@ struct Log {
     checked: Instant,
     starts: Vec<Start>,
     done: Vec<Done>,
+    hold_ups: Vec<HoldUp>,
 }
 
 impl Log {
@@ -428,6 +435,7 @@ impl World {
             checked: now,
             starts: Vec::new(),
             done: Vec::new(),
+            hold_ups: Vec::new(),
         };
         Self {
             pages,

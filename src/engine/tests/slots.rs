@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::harness::Reply::Redirect;
 use super::harness::{SECOND, Simulation, options, page};
-use crate::engine::options::EngineOptions;
+use crate::engine::options::{EngineOptions, HostLimits};
+use crate::model::hold_up::Obstacle;
 use crate::model::outcome::Verdict;
 
 #[test]
@@ -48,4 +49,48 @@ fn the_run_does_not_wait_for_its_rate_after_the_last_request() {
         .run();
     assert_eq!(run.done[0].at, Duration::from_millis(10));
     assert_eq!(run.elapsed, Duration::from_millis(10));
+}
+
+#[test]
+fn slots_that_stay_free_for_five_seconds_are_explained_once() {
+    let per_host = HostLimits {
+        jobs: Some(2),
+        interval: None,
+    };
+    let capped = EngineOptions {
+        per_host,
+        ..options(10)
+    };
+    let run = Simulation::new(vec![page(0, 1_000); 30], capped.clone()).run();
+    let [hold_up] = &*run.hold_ups else {
+        panic!("{:?}", run.hold_ups)
+    };
+    assert_eq!((hold_up.in_flight, hold_up.jobs), (2, 10));
+    assert_eq!(hold_up.obstacle, Obstacle::MaxPerHost(2));
+    assert_eq!(
+        (hold_up.hosts, &*hold_up.names),
+        (1, &["0.h".to_owned()][..])
+    );
+    // Two a second for five seconds, and two in flight.
+    assert!((18..=20).contains(&hold_up.waiting), "{}", hold_up.waiting);
+
+    let quick = Simulation::new(vec![page(0, 100); 30], capped).run();
+    assert_eq!(quick.hold_ups, []);
+    let busy = Simulation::new(vec![page(0, 1_000); 100], options(10)).run();
+    assert_eq!(busy.hold_ups, []);
+}
+
+#[test]
+fn a_rate_that_leaves_slots_free_is_named() {
+    let slow = EngineOptions {
+        interval: Some(SECOND),
+        ..options(10)
+    };
+    let run = Simulation::new(vec![page(0, 10); 20], slow).run();
+    let obstacles: Vec<_> = run
+        .hold_ups
+        .iter()
+        .map(|hold_up| hold_up.obstacle)
+        .collect();
+    assert_eq!(obstacles, [Obstacle::Rate]);
 }
