@@ -79,6 +79,8 @@ pub(super) struct Decided {
 enum Supply {
     /// There may be more at once; enough were taken for now.
     More,
+    /// There will be more soon: the source is a file.
+    Slow,
     /// The source has no more at the moment.
     Paused,
     /// None is taken until something that is waited for ends.
@@ -193,7 +195,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         let is_found = match supply {
             Supply::Ended | Supply::Blocked => true,
             Supply::Paused => self.waiting.has_ready(Among::All) && self.search.poll_end(cx),
-            Supply::More => {
+            Supply::More | Supply::Slow => {
                 let reserve = (self.jobs / RESERVE).max(1);
                 self.in_flight + reserve < self.jobs
                     && self.waiting.has_ready(Among::All)
@@ -236,7 +238,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
                 }
                 Poll::Ready(Some(Err(error))) => self.read_error = Some(error),
                 Poll::Ready(None) => return Supply::Ended,
-                Poll::Pending => return Supply::Paused,
+                Poll::Pending if self.intake.may_pause() => return Supply::Paused,
+                Poll::Pending => return Supply::Slow,
             }
         }
         Supply::More

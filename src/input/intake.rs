@@ -22,6 +22,7 @@ pub struct Intake {
     receiver: mpsc::Receiver<Message>,
     batch: VecDeque<Box<Input>>,
     state: IntakeState,
+    may_pause: bool,
     recalled: VecDeque<Recalled>,
 }
 
@@ -59,14 +60,22 @@ impl Totals {
 }
 
 impl Intake {
-    /// Creates the receiving end of a reader that sends to `receiver`.
-    pub(super) fn new(receiver: mpsc::Receiver<Message>) -> Self {
+    /// Creates the receiving end of a reader that sends to `receiver`. `may_pause` says whether some source may have nothing
+    /// to read for a while.
+    pub(super) fn new(receiver: mpsc::Receiver<Message>, may_pause: bool) -> Self {
         Self {
             receiver,
             batch: VecDeque::new(),
             state: IntakeState::Reading,
+            may_pause,
             recalled: VecDeque::new(),
         }
+    }
+
+    /// Whether some source may have nothing to read for a while: it is neither a regular file nor in memory.
+    #[must_use]
+    pub fn may_pause(&self) -> bool {
+        self.may_pause
     }
 
     /// Keep.
@@ -187,6 +196,7 @@ pub(crate) mod tests {
                 shard_fingerprint: 0,
                 sha256: None,
             })),
+            may_pause: false,
             recalled: VecDeque::new(),
         }
     }

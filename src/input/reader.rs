@@ -43,13 +43,14 @@ pub fn read(
     // No batch is empty, and the end is one more message, so all fit into the channel.
     let room = few.map_or(BATCHES, |lines| lines + 1);
     let (sender, receiver) = mpsc::channel(room);
+    let may_pause = sources.iter().any(Source::may_pause);
     let read = move || read_all(sources, &defaults, filter, decide, &sender);
     if few.is_some() {
         read();
     } else {
         thread::Builder::new().name("reader".into()).spawn(read)?;
     }
-    Ok(Intake::new(receiver))
+    Ok(Intake::new(receiver, may_pause))
 }
 
 /// Reads and sends all inputs; stops early if the receiver is gone.

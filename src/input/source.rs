@@ -20,6 +20,13 @@ pub struct Source {
     pub lines: Option<usize>,
 }
 
+impl Source {
+    /// Whether it may have nothing to read for a while: it is neither a regular file nor in memory.
+    pub(super) fn may_pause(&self) -> bool {
+        self.regular.is_none() && self.lines.is_none()
+    }
+}
+
 /// Why a source cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

@@ -400,6 +400,7 @@ fn help_lists_every_option() {
         "--retry-max-delay",
         "--retry-on",
         "--max-per-host",
+        "--host-timeouts",
         "--rate ",
         "--rate-per-host",
         "--format",

@@ -3,6 +3,7 @@
 mod all_together;
 mod cancel;
 mod concurrency;
+mod dead_hosts;
 mod per_host;
 mod rates;
 mod threads;

@@ -33,7 +33,7 @@ pub(crate) const KEYS: [&str; 25] = [
 /// The keys of `--headers` and `--body`.
 pub(crate) const ON_DEMAND: [&str; 3] = ["headers", "body", "body_base64"];
 const OUTCOMES: [&str; 5] = ["ok", "http_error", "error", "skipped", "cancelled"];
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "invalid_url",
     "invalid_input",
     "dns",
@@ -48,6 +48,7 @@ const KINDS: [&str; 15] = [
     "checksum",
     "blocked",
     "io",
+    "host_down",
     "cancelled",
 ];
 const PHASES: [&str; 7] = [
