@@ -195,7 +195,11 @@ mod tests {
             (policy(None, None), &[][..], Readiness::Ready),
             (policy(Some(2), None), &[Start], Readiness::Ready),
             (policy(Some(2), None), &[Start, Start], Readiness::Full),
-            (policy(Some(2), None), &[Start, Start, DONE], Readiness::Ready),
+            (
+                policy(Some(2), None),
+                &[Start, Start, DONE],
+                Readiness::Ready,
+            ),
             (policy(None, None), &[Pause(70)], at(70)),
             (policy(None, None), &[Pause(0)], Readiness::Ready),
             (policy(None, None), &[Pause(70), Pause(30)], at(70)),

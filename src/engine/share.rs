@@ -85,7 +85,10 @@ impl Share {
             self.next_round(in_flight);
         } else if is_over || self.is_undecided() && in_flight == 0 {
             if self.busy == 0 {
-                self.limit = self.limit.map(|limit| limit + 1).filter(|&limit| limit < jobs);
+                self.limit = self
+                    .limit
+                    .map(|limit| limit + 1)
+                    .filter(|&limit| limit < jobs);
             }
             if self.history == History::Unknown {
                 self.history = History::NothingAccepted;

@@ -66,8 +66,7 @@ mod tests {
     fn answers_and_failures_tell_different_things() {
         let accept: StatusSet = "200..=299".parse().unwrap();
         let answered = |status| ExchangeResult::Ended(Some(Answer::of(status).into()), None);
-        let failed =
-            |kind, phase| ExchangeResult::Ended(None, Some(Failure::new(kind, phase, "")));
+        let failed = |kind, phase| ExchangeResult::Ended(None, Some(Failure::new(kind, phase, "")));
         for (result, signal) in [
             (answered(204), Signal::Accepted),
             (answered(429), Signal::Busy),

@@ -115,7 +115,10 @@ impl WaitingJobs {
     fn next_host(&self, among: Among) -> Option<HostIndex> {
         let first = match among {
             Among::All => self.ready.last(),
-            Among::Proven => self.ready.last().filter(|first| first.class != Class::Unproven),
+            Among::Proven => self
+                .ready
+                .last()
+                .filter(|first| first.class != Class::Unproven),
             Among::Started => self.ready.iter().rev().find(|turn| {
                 let next = self.hosts[turn.host].jobs.front();
                 next.is_some_and(|job| job.is_started())
@@ -228,8 +231,7 @@ impl WaitingJobs {
         self.indices.get(&job.next_host()).is_some_and(|&host| {
             let queue = &self.hosts[host];
             let readiness = queue.state.readiness(self.policy, Instant::now());
-            !queue.jobs.is_empty()
-                || !matches!(readiness, Readiness::Ready | Readiness::Unproven)
+            !queue.jobs.is_empty() || !matches!(readiness, Readiness::Ready | Readiness::Unproven)
         })
     }
 

@@ -151,6 +151,7 @@ impl<'a> LineParser<'a> {
             meta: None,
             request: Err(Failure::new(Kind::InvalidInput, Phase::Input, "")),
             decision: Decision::Send,
+            place: None,
         });
         let parsed = match line {
             Line::TooLong(_) => Err(LineError::TooLong),

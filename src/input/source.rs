@@ -16,6 +16,8 @@ pub struct Source {
     pub bytes: Box<dyn Read + Send>,
     /// The path, if it is a regular file, which can be read twice.
     pub regular: Option<Box<Path>>,
+    /// The open file, if it is a regular one, whose lines can be read again.
+    pub file: Option<Arc<File>>,
     /// The number of lines, if they are in memory.
     pub lines: Option<usize>,
 }
@@ -60,6 +62,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
                 regular: None,
+                file: None,
                 lines: Some(count),
             });
         } else if name == "-" {
@@ -70,6 +73,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
                 name: "-".into(),
                 bytes: Box::new(io::stdin()),
                 regular: None,
+                file: None,
                 lines: None,
             });
         } else {
@@ -89,10 +93,12 @@ fn open_file(name: &str) -> Result<Source, SourceError> {
     if kind.is_dir() {
         return Err(SourceError::Folder(name.to_owned()));
     }
+    let file = Arc::new(file);
     Ok(Source {
         name: name.into(),
-        bytes: Box::new(file),
+        bytes: Box::new(file.clone()),
         regular: kind.is_file().then(|| Path::new(name).into()),
+        file: kind.is_file().then_some(file),
         lines: None,
     })
 }

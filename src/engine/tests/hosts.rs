@@ -152,7 +152,12 @@ fn a_busy_host_is_asked_less_and_loses_nothing() {
             .seeded(seed)
             .run();
         assert_eq!(run.count(Verdict::Ok), 200, "seed {seed}");
-        println!("{} requests, {:?} {:?}", run.starts.len(), run.elapsed, best.elapsed);
+        println!(
+            "{} requests, {:?} {:?}",
+            run.starts.len(),
+            run.elapsed,
+            best.elapsed
+        );
     }
 }
 

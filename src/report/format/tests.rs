@@ -66,6 +66,7 @@ fn untried(index: u64, shown: &str) -> Outcome {
             meta: None,
             request: Err(failure.clone()),
             decision: Decision::Send,
+            place: None,
         }),
         verdict: Verdict::Error,
         started: None,
