@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::model::error::plain;
 use crate::model::mask::mask_text;
+use crate::sys::read_at;
 
 /// An open source of lines.
 pub struct Source {
@@ -20,6 +21,38 @@ pub struct Source {
     pub file: Option<Arc<File>>,
     /// The number of lines, if they are in memory.
     pub lines: Option<usize>,
+}
+
+impl Source {
+    /// Creates a source that reads `file`, which is a regular one.
+    pub(super) fn of_file(name: &str, file: File) -> Self {
+        let file = Arc::new(file);
+        Self {
+            name: name.into(),
+            bytes: Box::new(FileReader {
+                file: file.clone(),
+                position: 0,
+            }),
+            regular: Some(Path::new(name).into()),
+            file: Some(file),
+            lines: None,
+        }
+    }
+}
+
+/// Reads a regular file from its beginning. Its lines may be read again at the same time, which moves
+/// the position of the file on some systems, so it counts itself.
+struct FileReader {
+    file: Arc<File>,
+    position: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file, buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
 }
 
 /// Why a source cannot be opened.
@@ -93,12 +126,14 @@ fn open_file(name: &str) -> Result<Source, SourceError> {
     if kind.is_dir() {
         return Err(SourceError::Folder(name.to_owned()));
     }
-    let file = Arc::new(file);
-    Ok(Source {
-        name: name.into(),
-        bytes: Box::new(file.clone()),
-        regular: kind.is_file().then(|| Path::new(name).into()),
-        file: kind.is_file().then_some(file),
-        lines: None,
-    })
+    if !kind.is_file() {
+        return Ok(Source {
+            name: name.into(),
+            bytes: Box::new(file),
+            regular: None,
+            file: None,
+            lines: None,
+        });
+    }
+    Ok(Source::of_file(name, file))
 }

@@ -6,13 +6,14 @@
 //! why there are several.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::place::place;
 use crate::model::error::plain;
 use crate::model::input::{LineFile, Place};
+use crate::sys::write_at;
 
 /// The number of files at a time.
 const FILES: usize = 4;
@@ -174,14 +175,15 @@ impl Spill {
         let Some(file) = &self.current else {
             return true;
         };
-        let written = (&*file.lines.file).write_all(&self.unwritten);
+        let start = file.length - self.unwritten.len() as u64;
+        let written = write_at(&file.lines.file, &self.unwritten, start);
         self.unwritten.clear();
         self.unwritten.shrink_to(BUFFER);
         let Err(error) = written else {
             return true;
         };
         self.fail(&error);
-        // It may have been written in part, so its length is not known.
+        // Its room on the disk is free as soon as the lines in it are read.
         if let Some(file) = self.current.take() {
             self.retire(&file);
         }
