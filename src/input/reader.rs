@@ -168,6 +168,7 @@ mod tests {
     use std::sync::mpsc as std_mpsc;
 
     use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
     use tokio::runtime::Runtime;
 
     use super::super::parked::ParkedInput;
@@ -214,10 +215,10 @@ mod tests {
         Intake::new(receiver, keep_switch, Recall::new(defaults, threads))
     }
 
-    fn take_all(intake: &mut Intake, runtime: &Runtime) -> Vec<Box<Input>> {
-        let mut inputs = Vec::new();
+    fn take_all(intake: &mut Intake, runtime: &Runtime) -> VecDeque<Box<Input>> {
+        let mut inputs = VecDeque::new();
         while let Some(input) = runtime.block_on(poll_fn(|cx| intake.poll_next(cx))) {
-            inputs.push(input.unwrap());
+            inputs.push_back(input.unwrap());
         }
         inputs
     }
@@ -239,7 +240,7 @@ mod tests {
         // Debug shows no sensitive value.
         let secrets = request.as_ref().map(|request| {
             let headers = request.headers.iter().map(|(_, value)| value.as_bytes());
-            let authorization = request.authorization.iter().map(|value| value.as_bytes());
+            let authorization = request.authorization.iter().map(HeaderValue::as_bytes);
             headers.chain(authorization).collect::<Vec<_>>()
         });
         format!(
@@ -253,21 +254,18 @@ mod tests {
         let Ok(request) = &mut input.request else {
             return;
         };
-        match index % 4 {
+        let existing = match index % 4 {
             0 => {
-                input.decision = Decision::Skip {
-                    why: Skip::Done,
-                    file: None,
-                }
+                let (why, file) = (Skip::Done, None);
+                input.decision = Decision::Skip { why, file };
+                return;
             }
-            1 => {}
-            even => {
-                Arc::make_mut(request).save_target = Some(SaveTarget {
-                    name: format!("{source}-{index}").into(),
-                    existing: [Existing::Keep, Existing::Replace][even as usize % 2],
-                });
-            }
-        }
+            1 => return,
+            2 => Existing::Keep,
+            _ => Existing::Replace,
+        };
+        let name = format!("{source}-{index}").into();
+        Arc::make_mut(request).save_target = Some(SaveTarget { name, existing });
     }
 
     fn line() -> impl Strategy<Value = String> {
@@ -385,21 +383,21 @@ mod tests {
         let sources = vec![stream("-", Sent(sent))];
         let mut intake = read(sources, Defaults::for_tests(), EVERY_SHARD, |_| ()).unwrap();
         let runtime = runtime();
-        for keep in [None, Some(true), None, Some(false), Some(true)] {
-            if let Some(keep) = keep {
+        for (switch, is_kept) in [
+            (None, false),
+            (Some(true), true),
+            (None, true),
+            (Some(false), false),
+            (Some(true), true),
+        ] {
+            if let Some(keep) = switch {
                 intake.keep_lines(keep);
             }
             sender.send("http://a/\n").unwrap();
             let input = runtime.block_on(poll_fn(|cx| intake.poll_next(cx)));
             let parked = ParkedInput::park(input.unwrap().unwrap());
-            let (position, is_parked) = match &parked {
-                Ok(parked) => (parked.position(), parked.is_spilled()),
-                Err(input) => (input.position, false),
-            };
-            assert_eq!(
-                is_parked,
-                [false, true, true, false, true][position as usize]
-            );
+            let is_spilled = parked.is_ok_and(|parked| parked.is_spilled());
+            assert_eq!(is_spilled, is_kept, "{switch:?}");
         }
     }
 
