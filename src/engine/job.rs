@@ -197,7 +197,7 @@ impl Job {
 
     /// Whether a request has to be sent for this input.
     pub(super) fn needs_request(&self) -> bool {
-        self.input.needs_request()
+        self.input.is_to_send()
     }
 
     /// Makes the outcome of an input that needs no request: it is skipped, refused or invalid.

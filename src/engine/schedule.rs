@@ -230,7 +230,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             match self.intake.poll_next(cx) {
                 Poll::Ready(Some(Ok(input))) => {
                     self.inputs_taken += 1;
-                    if input.needs_request() {
+                    if input.is_to_send() {
                         self.waiting.push_input(input);
                     } else {
                         self.decide(Job::new(input), None);

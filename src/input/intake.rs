@@ -1,11 +1,14 @@
 //! The receiving end of the reader, from which the engine takes inputs.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
 use super::parked::ParkedInput;
+use super::recall::{Recall, Recalled};
+use super::spill::KeepSwitch;
 use super::walk::ReadError;
 use crate::model::event::ListTotals;
 use crate::model::input::Input;
@@ -23,15 +26,10 @@ pub struct Intake {
     batch: VecDeque<Box<Input>>,
     state: IntakeState,
     may_pause: bool,
-    recalled: VecDeque<Recalled>,
-}
-
-/// Inputs that were asked for again.
-pub struct Recalled {
-    /// The tag.
-    pub tag: usize,
-    /// The inputs.
-    pub inputs: VecDeque<Box<Input>>,
+    keep_switch: Arc<KeepSwitch>,
+    /// The error of keeping lines was taken.
+    error_taken: bool,
+    recall: Recall,
 }
 
 enum IntakeState {
@@ -60,15 +58,22 @@ impl Totals {
 }
 
 impl Intake {
-    /// Creates the receiving end of a reader that sends to `receiver`. `may_pause` says whether some source may have nothing
-    /// to read for a while.
-    pub(super) fn new(receiver: mpsc::Receiver<Message>, may_pause: bool) -> Self {
+    /// Creates the receiving end of a reader that sends to `receiver` and keeps lines as
+    /// `keep_switch` says. `may_pause` says whether some source may have nothing to read for a while.
+    pub(super) fn new(
+        receiver: mpsc::Receiver<Message>,
+        may_pause: bool,
+        keep_switch: Arc<KeepSwitch>,
+        recall: Recall,
+    ) -> Self {
         Self {
             receiver,
             batch: VecDeque::new(),
             state: IntakeState::Reading,
             may_pause,
-            recalled: VecDeque::new(),
+            keep_switch,
+            error_taken: false,
+            recall,
         }
     }
 
@@ -76,25 +81,6 @@ impl Intake {
     #[must_use]
     pub fn may_pause(&self) -> bool {
         self.may_pause
-    }
-
-    /// Keep.
-    pub fn keep_lines(&self, _: bool) {}
-
-    /// Recall.
-    pub fn recall(&mut self, tag: usize, parked: Vec<ParkedInput>) {
-        let inputs = parked.into_iter().map(|parked| parked.0).collect();
-        self.recalled.push_back(Recalled { tag, inputs });
-    }
-
-    /// Recalled.
-    pub fn poll_recalled(&mut self, _: &mut Context<'_>) -> Poll<Recalled> {
-        self.recalled.pop_front().map_or(Poll::Pending, Poll::Ready)
-    }
-
-    /// Error.
-    pub fn take_spill_error(&mut self) -> Option<String> {
-        None
     }
 
     /// Polls for the next input; `None` when there are no more.
@@ -145,6 +131,35 @@ impl Intake {
         (read, broken)
     }
 
+    /// Says whether lines of sources that can be read only once are kept in a temporary file from
+    /// now on. Only inputs that are read then can be parked. What the reader has read ahead is not
+    /// affected.
+    pub fn keep_lines(&self, keep: bool) {
+        self.keep_switch.set(keep);
+    }
+
+    /// Takes the reason why lines cannot be kept in a temporary file, the first time that happens.
+    pub fn take_spill_error(&mut self) -> Option<String> {
+        if self.error_taken {
+            return None;
+        }
+        let error = self.keep_switch.error()?;
+        self.error_taken = true;
+        Some(error.to_owned())
+    }
+
+    /// Asks for parked inputs again; `tag` comes back with them. They come even after
+    /// [`stop`](Self::stop).
+    pub fn recall(&mut self, tag: usize, parked: Vec<ParkedInput>) {
+        self.recall.ask(tag, parked);
+    }
+
+    /// Polls for inputs that were asked for again. Where none was asked for, it is pending, and
+    /// the task is woken when one is.
+    pub fn poll_recalled(&mut self, cx: &mut Context<'_>) -> Poll<Recalled> {
+        self.recall.poll(cx)
+    }
+
     /// Returns how the reading ended; `None` while more inputs may come.
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
@@ -156,24 +171,50 @@ impl Intake {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod tests {
-    use std::sync::Arc;
+    use std::io::Write as _;
 
     use super::super::lines::Line;
     use super::super::parse::{Defaults, LineParser};
+    use super::super::place::place;
+    use super::super::recall::ThreadUse;
     use super::*;
-    use crate::model::input::Place;
+    use crate::model::input::LineFile;
 
-    /// Creates the intake of a list in memory, without a thread.
-    pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
-        parkable_inputs(lines, None)
+    /// Creates the intake of a list in a file, without threads. Its inputs can be parked.
+    /// `is_temporary` says that it came from a pipe.
+    pub(crate) fn inputs_in_file(
+        lines: impl IntoIterator<Item = String>,
+        is_temporary: bool,
+    ) -> Intake {
+        let mut file = tempfile::tempfile().unwrap();
+        let (mut text, mut lengths) = (String::new(), Vec::new());
+        let mut intake = inputs(lines.into_iter().inspect(|line| {
+            lengths.push(line.len());
+            text.push_str(line);
+        }));
+        file.write_all(text.as_bytes()).unwrap();
+        let file = Arc::new(LineFile {
+            source: Arc::from("list"),
+            file: Arc::new(file),
+            is_temporary,
+        });
+        let mut start = 0;
+        let mut lines = lengths.into_iter().map(|length| {
+            let line = start..start + length;
+            start = line.end;
+            place(&file, line.start as u64, &text.as_bytes()[line])
+        });
+        for input in &mut intake.batch {
+            assert_eq!(input.line, input.index + 1, "a line is no input");
+            input.place = lines.next().flatten();
+        }
+        intake
     }
 
-    /// The same, of inputs that can be parked.
-    pub(crate) fn parkable_inputs(
-        lines: impl IntoIterator<Item = String>,
-        place: Option<Place>,
-    ) -> Intake {
+    /// Creates the intake of a list in memory, without a thread. Its inputs cannot be parked.
+    pub(crate) fn inputs(lines: impl IntoIterator<Item = String>) -> Intake {
         let defaults = Defaults::for_tests();
         let mut parser = LineParser::new(&defaults);
         let source = Arc::from("list");
@@ -181,13 +222,15 @@ pub(crate) mod tests {
             let line = Line::Whole(line.as_bytes());
             let mut input = parser.parse(&line, &source, index + 1, index)?;
             input.position = index;
-            input.place = place;
             Some(input)
         });
         let batch: VecDeque<_> = batch.collect();
         let inputs = batch.len() as u64;
         Intake {
             receiver: mpsc::channel(1).1,
+            keep_switch: Arc::default(),
+            error_taken: false,
+            recall: Recall::new(defaults.clone(), ThreadUse::Never),
             batch,
             state: IntakeState::Ended(Totals::Complete(ListTotals {
                 inputs,
@@ -197,7 +240,6 @@ pub(crate) mod tests {
                 sha256: None,
             })),
             may_pause: false,
-            recalled: VecDeque::new(),
         }
     }
 }

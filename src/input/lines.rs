@@ -52,6 +52,8 @@ pub(super) struct Lines<R> {
     /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
+    /// The number of bytes that were read from the source.
+    consumed: u64,
 }
 
 impl<R: Read> Lines<R> {
@@ -62,16 +64,19 @@ impl<R: Read> Lines<R> {
             buffer: Vec::new(),
             overlong: false,
             started: false,
+            consumed: 0,
         }
     }
 
     /// Reads once, and calls `line` with every line that is complete by then; at the end of
-    /// the source also with a last line without a line end. Returns false at the end.
+    /// the source also with a last line without a line end. With it comes the position of its
+    /// first byte in the source, which means nothing for a line that is too long. Returns false
+    /// at the end.
     ///
     /// # Errors
     ///
     /// The source cannot be read. `line` may have been called before.
-    pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>)) -> io::Result<bool> {
+    pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>, u64)) -> io::Result<bool> {
         let old = self.buffer.len();
         self.buffer.resize(old + READ_SIZE, 0);
         let read = loop {
@@ -90,17 +95,24 @@ impl<R: Read> Lines<R> {
             if !self.buffer.is_empty() {
                 self.skip_bom();
                 if !self.buffer.is_empty() {
-                    line(to_line(&self.buffer, self.overlong));
+                    line(to_line(&self.buffer, self.overlong), self.offset(0));
                 }
                 self.buffer.clear();
             }
             return Ok(false);
         }
+        self.consumed += read as u64;
         self.split_lines(old, line);
         Ok(true)
     }
 
-    fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>)) {
+    /// Returns the position in the source of a byte in the buffer.
+    fn offset(&self, index: usize) -> u64 {
+        // From the end, because bytes are removed from the beginning.
+        self.consumed - (self.buffer.len() - index) as u64
+    }
+
+    fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>, u64)) {
         let mut from = unsearched;
         if !self.started && (self.buffer.len() >= 3 || self.buffer.contains(&b'\n')) {
             self.skip_bom();
@@ -109,7 +121,8 @@ impl<R: Read> Lines<R> {
         let mut start = 0;
         while let Some(length) = memchr::memchr(b'\n', &self.buffer[from..]) {
             let end = from + length;
-            line(to_line(&self.buffer[start..end], self.overlong));
+            let offset = self.offset(start);
+            line(to_line(&self.buffer[start..end], self.overlong), offset);
             self.overlong = false;
             start = end + 1;
             from = start;
@@ -158,14 +171,27 @@ mod tests {
         }
     }
 
+    /// Splits `pieces` into lines. Checks that each whole line is where its position says.
     fn lines(pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, usize>> {
+        let source = pieces.concat();
         let mut lines = Lines::new(ChunkedReader(pieces.into_iter()));
         let mut all = Vec::new();
         let copy = |line: Line<'_>| match line {
             Line::Whole(line) => Ok(line.to_vec()),
             Line::TooLong(line) => Err(line.len()),
         };
-        while lines.read(|line| all.push(copy(line))).unwrap() {}
+        let mut take = |line: Line<'_>, offset| {
+            if let Line::Whole(line) = line {
+                let rest = &source[usize::try_from(offset).unwrap()..];
+                assert!(rest.starts_with(line), "{offset}");
+                let end = &rest[line.len()..];
+                let is_end =
+                    end.is_empty() || [&b"\n"[..], b"\r"].iter().any(|e| end.starts_with(e));
+                assert!(is_end, "{offset}");
+            }
+            all.push(copy(line));
+        };
+        while lines.read(&mut take).unwrap() {}
         all
     }
 

@@ -4,27 +4,33 @@
 //! turns a line into an [`Input`](crate::model::input::Input), and [`urls`] its text into a
 //! URL. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
 //! the engine, in bounded batches, and leaves out inputs of other shards ([`shard`]); the
-//! engine takes inputs from the [`intake`]. [`mod@survey`] counts the load of each shard for
+//! engine takes inputs from the [`intake`]. An input that waits for long is [`parked`]: only the
+//! [`place`] of its line is kept, and it is read again ([`recall`]) from its file, or from a copy
+//! ([`spill`]) if it came from a pipe. [`mod@survey`] counts the load of each shard for
 //! `--dry-run`.
 
 mod intake;
 mod lines;
 mod parked;
 mod parse;
+mod place;
 mod reader;
+mod recall;
 mod shard;
 mod shard_filter;
 mod source;
+mod spill;
 mod survey;
 mod urls;
 mod walk;
 
 #[cfg(test)]
-pub(crate) use intake::tests::{inputs, parkable_inputs};
-pub use intake::{Intake, Recalled, Totals};
+pub(crate) use intake::tests::{inputs, inputs_in_file};
+pub use intake::{Intake, Totals};
 pub use parked::ParkedInput;
 pub use parse::{Content, Defaults};
 pub use reader::read;
+pub use recall::Recalled;
 pub use shard::{HASH, Shard, ShardError, ShardKey};
 pub use shard_filter::ShardFilter;
 pub use source::{Source, SourceError, open};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::model::error::plain;
 use crate::model::mask::mask_text;
+use crate::sys::read_at;
 
 /// An open source of lines.
 pub struct Source {
@@ -16,6 +17,8 @@ pub struct Source {
     pub bytes: Box<dyn Read + Send>,
     /// The path, if it is a regular file, which can be read twice.
     pub regular: Option<Box<Path>>,
+    /// The open file, if it is a regular one, whose lines can be read again.
+    pub file: Option<Arc<File>>,
     /// The number of lines, if they are in memory.
     pub lines: Option<usize>,
 }
@@ -24,6 +27,36 @@ impl Source {
     /// Whether it may have nothing to read for a while: it is neither a regular file nor in memory.
     pub(super) fn may_pause(&self) -> bool {
         self.regular.is_none() && self.lines.is_none()
+    }
+
+    /// Creates a source that reads `file`, which is a regular one.
+    pub(super) fn of_file(name: &str, file: File) -> Self {
+        let file = Arc::new(file);
+        Self {
+            name: name.into(),
+            bytes: Box::new(FileReader {
+                file: file.clone(),
+                position: 0,
+            }),
+            regular: Some(Path::new(name).into()),
+            file: Some(file),
+            lines: None,
+        }
+    }
+}
+
+/// Reads a regular file from its beginning. Its lines may be read again at the same time, which moves
+/// the position of the file on some systems, so it counts itself.
+struct FileReader {
+    file: Arc<File>,
+    position: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file, buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
     }
 }
 
@@ -67,6 +100,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
                 regular: None,
+                file: None,
                 lines: Some(count),
             });
         } else if name == "-" {
@@ -77,6 +111,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
                 name: "-".into(),
                 bytes: Box::new(io::stdin()),
                 regular: None,
+                file: None,
                 lines: None,
             });
         } else {
@@ -96,10 +131,14 @@ fn open_file(name: &str) -> Result<Source, SourceError> {
     if kind.is_dir() {
         return Err(SourceError::Folder(name.to_owned()));
     }
-    Ok(Source {
-        name: name.into(),
-        bytes: Box::new(file),
-        regular: kind.is_file().then(|| Path::new(name).into()),
-        lines: None,
-    })
+    if !kind.is_file() {
+        return Ok(Source {
+            name: name.into(),
+            bytes: Box::new(file),
+            regular: None,
+            file: None,
+            lines: None,
+        });
+    }
+    Ok(Source::of_file(name, file))
 }

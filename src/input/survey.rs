@@ -54,7 +54,7 @@ pub fn survey(
         hosts: HostCounts::default(),
     };
     walk(sources, defaults, false, |event| {
-        if let ReadEvent::Input(input, line) = event {
+        if let ReadEvent::Input(input, line, _) = event {
             let number = shard_of(&input, &line, by, shard.count);
             let load = &mut survey.shards[number as usize];
             load.inputs += 1;

@@ -14,7 +14,7 @@ use super::shard::fingerprint;
 use super::source::Source;
 use crate::model::error::plain;
 use crate::model::event::ListTotals;
-use crate::model::input::Input;
+use crate::model::input::{Input, LineFile};
 
 /// A source could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,20 @@ pub struct ReadError {
 /// What happens while a list is read.
 pub(super) enum ReadEvent<'a> {
     /// An input was read from this line.
-    Input(Box<Input>, Line<'a>),
+    Input(Box<Input>, Line<'a>, Reread<'a>),
     /// All that one read returned is parsed; the next read may take long.
     MayPause,
+}
+
+/// How a line can be read again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reread<'a> {
+    /// From this position in its file.
+    At(&'a Arc<LineFile>, u64),
+    /// From a copy, if one is kept.
+    Copy,
+    /// Not at all: it is too long, or in memory.
+    Never,
 }
 
 /// Reads `sources` and calls `on_event` with every input, in order. Returns the totals of the
@@ -50,6 +61,14 @@ pub(super) fn walk(
     let mut parser = LineParser::new(defaults);
     let (mut inputs, mut list_fingerprint) = (0, 0_u64);
     for source in sources {
+        let file = source.file.map(|file| {
+            Arc::new(LineFile {
+                source: source.name.clone(),
+                file,
+                is_temporary: false,
+            })
+        });
+        let is_in_memory = source.lines.is_some();
         let mut lines = Lines::new(HashingReader {
             bytes: source.bytes,
             digest: &mut digest,
@@ -57,7 +76,7 @@ pub(super) fn walk(
         let mut number = 0;
         loop {
             let mut flow = ControlFlow::Continue(());
-            let read = lines.read(|line| {
+            let read = lines.read(|line, offset| {
                 if flow.is_break() {
                     return;
                 }
@@ -65,7 +84,12 @@ pub(super) fn walk(
                 if let Some(input) = parser.parse(&line, &source.name, number, inputs) {
                     list_fingerprint = list_fingerprint.wrapping_add(fingerprint(inputs));
                     inputs += 1;
-                    flow = on_event(ReadEvent::Input(input, line));
+                    let reread = match (&line, &file) {
+                        (Line::Whole(_), Some(file)) => Reread::At(file, offset),
+                        (Line::Whole(_), None) if !is_in_memory => Reread::Copy,
+                        _ => Reread::Never,
+                    };
+                    flow = on_event(ReadEvent::Input(input, line, reread));
                 }
             });
             if flow.is_continue() {
@@ -116,7 +140,7 @@ pub fn count<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<u64> {
     let mut inputs = 0;
     for file in files {
         let mut lines = Lines::new(File::open(file)?);
-        while lines.read(|line| inputs += u64::from(line.is_input()))? {}
+        while lines.read(|line, _| inputs += u64::from(line.is_input()))? {}
     }
     Ok(inputs)
 }
@@ -139,12 +163,13 @@ mod tests {
             name: "list".into(),
             bytes: Box::new(io::Cursor::new(list.join("\n"))),
             regular: None,
+            file: None,
             lines: None,
         };
         let counts = [1, 2, 7, 64];
         let mut shards_of_hosts: HashMap<(u32, String), u32> = HashMap::new();
         let walked = walk(vec![source], &Defaults::for_tests(), false, |step| {
-            let ReadEvent::Input(input, line) = step else {
+            let ReadEvent::Input(input, line, _) = step else {
                 return ControlFlow::Continue(());
             };
             let host = input.request.as_ref().unwrap().url.host_str().unwrap();

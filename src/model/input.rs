@@ -1,5 +1,6 @@
 //! One input: a line of the list, and what is to be done about it.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -28,29 +29,40 @@ pub struct Input {
     pub request: Result<Arc<Request>, Failure>,
     /// What is to be done about the request.
     pub decision: Decision,
-    /// Where its line can be read again.
+    /// Where the line can be read again; `None` if it cannot.
     pub place: Option<Place>,
 }
 
 impl Input {
-    /// Whether a request has to be sent for this input.
+    /// Whether there is a request, and it is to be sent.
     #[must_use]
-    pub fn needs_request(&self) -> bool {
+    pub fn is_to_send(&self) -> bool {
         self.request.is_ok() && matches!(self.decision, Decision::Send)
     }
 }
 
-/// Where the line of an input can be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the line of an input can be read again. It keeps the file open.
+#[derive(Clone, Debug)]
 pub struct Place {
-    /// The file.
-    pub file: u32,
-    /// The offset.
+    /// The file that holds the line.
+    pub file: Arc<LineFile>,
+    /// The position of its first byte in the file.
     pub offset: u64,
-    /// The length.
+    /// The length in bytes, without the line end.
     pub length: u32,
-    /// The hash.
+    /// A hash of the bytes, which tells whether they were changed.
     pub check: u32,
+}
+
+/// A file that lines of a source can be read from again.
+#[derive(Debug)]
+pub struct LineFile {
+    /// The name of the source in records: a file name, or `-`.
+    pub source: Arc<str>,
+    /// The open file.
+    pub file: Arc<File>,
+    /// Whether it is a temporary file, which holds lines of a source that can be read only once.
+    pub is_temporary: bool,
 }
 
 /// What is to be done about the request of an input.

@@ -15,7 +15,8 @@
 //! | [`FileIdentity`]`::at`, `::of` | device and inode of `stat(2)` | `GetFileInformationByHandleEx`, `FileIdInfo` |
 //! | [`Directory`] | an open descriptor and `openat(2)` etc. | a path and a handle that keeps it from being renamed |
 //! | [`DirectoryEntry`]`::name, ::file_number` | `d_name` and `d_ino` of `readdir(3)` | `FindNextFileW`; `FileIdExtdDirectoryInfo` for the number |
-//! | [`try_lock`], [`link_count`], [`read_at`] | `flock(2)`, `fstat(2)`, `pread(2)` | `LockFileEx`, `FileStandardInfo`, `seek_read` |
+//! | [`try_lock`], [`link_count`] | `flock(2)`, `fstat(2)` | `LockFileEx`, `FileStandardInfo` |
+//! | [`read_at`], [`write_at`] | `pread(2)`, `pwrite(2)` | `seek_read`, `seek_write` |
 //! | [`sync_directory`] | `fsync(2)` | nothing: NTFS logs names itself |
 //! | [`create_temporary`] | mode 0666 and the umask | what the folder hands down |
 //! | [`boot_id`] | `/proc` on Linux | `None` |
@@ -41,5 +42,5 @@ pub use unix::{
     AsOpenFile, Directory, DirectoryEntry, boot_id, create_temporary, duplicate_stdout, link_count,
     raise_open_file_limit, read_at, reader_closed, reserve_descriptors, stop_requests, stream_kind,
     survive_file_size_limit, sync_directory, try_lock, wait_readable, wait_writable,
-    without_user_timeout,
+    without_user_timeout, write_at,
 };

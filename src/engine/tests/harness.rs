@@ -16,11 +16,10 @@ use crate::engine::options::{EngineOptions, HostLimits, RetryPolicy};
 use crate::engine::waiting::LOOK_AHEAD;
 use crate::engine::{Transport, run};
 use crate::http::{AttemptState, ExchangeResult};
-use crate::input::parkable_inputs;
+use crate::input::{inputs, inputs_in_file};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::hold_up::HoldUp;
-use crate::model::input::Place;
 use crate::model::outcome::{Answer, Verdict};
 use crate::model::request::Request;
 
@@ -146,7 +145,8 @@ pub(super) struct Simulation {
     checks_progress: bool,
     seed: u64,
     capacities: HashMap<usize, usize>,
-    place: Option<Place>,
+    /// Whether inputs can be parked, and whether in a temporary file.
+    parkable: Option<bool>,
 }
 
 impl Simulation {
@@ -159,18 +159,13 @@ impl Simulation {
             checks_progress: false,
             seed: 0,
             capacities: HashMap::new(),
-            place: None,
+            parkable: None,
         }
     }
 
     /// Lets the engine park inputs, of a regular file or, if `spilled`, in a temporary file.
     pub(super) fn parkable(mut self, spilled: bool) -> Self {
-        self.place = Some(Place {
-            file: spilled.into(),
-            offset: 0,
-            length: 20,
-            check: 0,
-        });
+        self.parkable = Some(spilled);
         self
     }
 
@@ -228,12 +223,16 @@ impl Simulation {
             mut gate,
             checks_progress,
             capacities,
-            place,
+            parkable,
             ..
         } = self;
         let urls = pages.iter().enumerate();
         let urls = urls.map(|(number, page)| format!("http://{}.h/{number}", page.host));
-        let intake = parkable_inputs(urls.collect::<Vec<_>>(), place);
+        let urls: Vec<_> = urls.collect();
+        let intake = match parkable {
+            Some(is_temporary) => inputs_in_file(urls, is_temporary),
+            None => inputs(urls),
+        };
         let stops = stream::iter(signals).then(async |millis| {
             sleep(Duration::from_millis(millis)).await;
             Stop::Interrupted

@@ -82,6 +82,15 @@ pub fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize>
     file.read_at(buffer, offset)
 }
 
+/// Writes `bytes` to `file` at `offset` (`pwrite(2)`).
+///
+/// # Errors
+///
+/// They cannot be written. Some of them may have been.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
 /// Waits until the names in the directory at `path` are on the disk: without it, a loss of power may
 /// undo a rename or a creation (`fsync(2)`, on macOS `F_FULLFSYNC`).
 ///
@@ -156,6 +165,16 @@ mod tests {
         file.write_all(b"d").unwrap();
         assert_eq!(read_at(&file, &mut buffer, 0).unwrap(), 4);
         assert_eq!(&buffer, b"abcd");
+    }
+
+    #[test]
+    fn writing_at_an_offset_replaces_what_is_there_and_makes_the_file_longer() {
+        let file = tempfile::tempfile().unwrap();
+        write_at(&file, b"abc", 0).unwrap();
+        write_at(&file, b"xyz", 2).unwrap();
+        let mut buffer = [0; 6];
+        assert_eq!(read_at(&file, &mut buffer, 0).unwrap(), 5);
+        assert_eq!(&buffer, b"abxyz\0");
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod streams;
 
 pub use directory::{Directory, DirectoryEntry};
 pub use files::{
-    AsOpenFile, boot_id, create_temporary, link_count, read_at, sync_directory, try_lock,
+    AsOpenFile, boot_id, create_temporary, link_count, read_at, sync_directory, try_lock, write_at,
 };
 pub use limits::{raise_open_file_limit, reserve_descriptors};
 pub use network::without_user_timeout;
