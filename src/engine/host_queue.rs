@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::time::delay_queue::Key;
 use url::Position;
 
 use super::host_id::{HostId, HostIndex};
@@ -29,8 +28,6 @@ pub(super) struct HostQueue {
     pub(super) is_listed_for_recall: bool,
     /// Why the parked inputs are given up.
     pub(super) given_up: Option<Failure>,
-    /// The back-offs of jobs that the host was too busy for.
-    pub(super) backoffs: VecDeque<Key>,
     pub(super) state: HostState,
     /// The entry in the list of hosts that are ready.
     pub(super) turn: Option<Turn>,
@@ -68,7 +65,6 @@ impl HostQueue {
             recalled: 0,
             is_listed_for_recall: false,
             given_up: None,
-            backoffs: VecDeque::new(),
             state: HostState::new(has_answered),
             turn: None,
             has_timer: false,
@@ -84,11 +80,6 @@ impl HostQueue {
     pub(super) fn name(&self) -> Option<String> {
         let url = self.jobs.front()?.next_url()?;
         Some(url[Position::BeforeHost..Position::AfterPort].to_owned())
-    }
-
-    /// Whether nothing waits for the host, not even a timer.
-    pub(super) fn is_idle(&self) -> bool {
-        self.len() == 0 && !self.has_timer && self.backoffs.is_empty()
     }
 
     /// Whether some of them are not in memory.

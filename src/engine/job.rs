@@ -9,7 +9,6 @@ use url::Url;
 use super::host_id::{HostId, HostIndex};
 use super::options::{EngineOptions, RetryPolicy};
 use super::retry::{self, RetryDecision};
-use super::signal::is_busy;
 use crate::http::AttemptState;
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::Stop;
@@ -88,13 +87,6 @@ impl Job {
     /// Whether an attempt was started.
     pub(super) const fn is_started(&self) -> bool {
         self.started.is_some()
-    }
-
-    /// Whether the host of the next exchange said in answer to the last attempt that it is busy.
-    pub(super) fn was_busy(&self) -> bool {
-        let answer = self.last_attempt().and_then(|last| last.answer.as_ref());
-        answer.is_some_and(|answer| is_busy(answer.status))
-            && self.last_host() == Some(self.next_host())
     }
 
     /// Returns the host that the last attempt ended at, after redirects.

@@ -56,6 +56,8 @@ pub(super) struct Schedule<G> {
     stopped: bool,
     /// Parked inputs that a stop cancels. Each has a record, for which its line is read again.
     cancelled: VecDeque<ParkedInput>,
+    /// How many of them are being read.
+    cancelled_recalled: usize,
     /// Whether a stop left inputs unread that were counted as read before.
     left_unread: bool,
     read_error: Option<ReadError>,
@@ -112,6 +114,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             window: options.ordered.then_some(ORDERED_WINDOW),
             stopped: false,
             cancelled: VecDeque::new(),
+            cancelled_recalled: 0,
             left_unread: false,
             read_error: None,
             idle_slots: IdleSlots::Watched(None),
@@ -148,6 +151,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             && self.in_flight == 0
             && self.waiting.is_empty()
             && self.cancelled.is_empty()
+            && self.cancelled_recalled == 0
         {
             return Poll::Ready(None);
         }
@@ -254,6 +258,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         if !self.cancelled.is_empty() {
             let count = self.cancelled.len().min(BATCH);
             let cancelled = self.cancelled.drain(..count).collect();
+            self.cancelled_recalled += count;
             self.intake.recall(CANCELLED, cancelled);
         }
     }
@@ -261,11 +266,15 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// Takes the inputs that were asked for.
     fn poll_recalled(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Recalled { tag, inputs }) = self.intake.poll_recalled(cx) {
-            let unsent = if tag == CANCELLED {
-                inputs
-                    .into_iter()
-                    .map(|input| (Job::new(input), None))
-                    .collect()
+            if tag == CANCELLED {
+                self.cancelled_recalled -= inputs.len();
+            }
+            let unsent = if self.stopped {
+                if tag != CANCELLED {
+                    self.waiting.forget_recalled(tag);
+                }
+                let cancelled = inputs.into_iter().map(|input| (Job::new(input), None));
+                cancelled.collect()
             } else {
                 self.waiting.push_recalled(tag, inputs)
             };

@@ -29,7 +29,7 @@ impl Signal {
     /// Returns what `result` tells, where the statuses in `accept` are accepted.
     pub(super) fn of(result: Option<&ExchangeResult>, accept: &StatusSet) -> Self {
         match result {
-            None => Self::Nothing,
+            None | Some(ExchangeResult::Ended(None, None)) => Self::Nothing,
             Some(ExchangeResult::Redirected(..)) => Self::Accepted,
             Some(ExchangeResult::Ended(Some(answer), _)) => match answer.status {
                 status if accept.contains(status) => Self::Accepted,
@@ -37,7 +37,6 @@ impl Signal {
                 _ => Self::Rejected,
             },
             Some(ExchangeResult::Ended(None, Some(failure))) => Self::of_failure(failure),
-            Some(ExchangeResult::Ended(None, None)) => Self::Nothing,
         }
     }
 
@@ -52,7 +51,7 @@ impl Signal {
 }
 
 /// Whether `status` says that the server takes no more requests for now (RFC 6585, section 4; RFC 9110, section 15.6.4).
-pub(super) fn is_busy(status: u16) -> bool {
+fn is_busy(status: u16) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 

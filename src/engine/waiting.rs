@@ -117,8 +117,8 @@ pub(super) enum Among {
 }
 
 enum Timer {
-    /// Ends the back-off of a job, and which host was too busy for it.
-    Backoff(Box<Job>, Option<HostIndex>),
+    /// Ends the back-off of a job.
+    Backoff(Box<Job>),
     /// Looks whether a host is ready.
     Host(HostIndex),
 }
@@ -246,14 +246,9 @@ impl WaitingJobs {
     /// Handles the timers that have expired, and registers the task for the next one.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.timers.poll_expired(cx) {
-            let key = expired.key();
             match expired.into_inner() {
-                Timer::Backoff(job, busy) => {
+                Timer::Backoff(job) => {
                     self.len -= 1;
-                    if let Some(host) = busy {
-                        self.hosts[host].backoffs.retain(|&other| other != key);
-                        self.update(host, Instant::now());
-                    }
                     self.push(job);
                 }
                 Timer::Host(host) => {
@@ -341,7 +336,9 @@ impl WaitingJobs {
                 size
             };
             let inputs: Vec<_> = queue.parked.drain(..size.min(queue.parked.len())).collect();
-            inputs.iter().for_each(|input| self.parked.remove(input));
+            for input in &inputs {
+                self.parked.remove(input);
+            }
             self.parked.hosts -= usize::from(queue.parked.is_empty());
             self.parked.recalled += inputs.len();
             queue.recalled = inputs.len();
@@ -359,6 +356,12 @@ impl WaitingJobs {
         (LOOK_AHEAD / 2 / self.parked.hosts.max(1)).clamp(2, MAX_RECALL)
     }
 
+    /// Notes that the inputs of this host that were recalled have come.
+    pub(super) fn forget_recalled(&mut self, host: HostIndex) {
+        let recalled = std::mem::take(&mut self.hosts[host].recalled);
+        self.parked.recalled -= recalled;
+    }
+
     /// Queues inputs that were recalled. Returns those that are not to be sent, and why, where the input itself does not
     /// say so.
     pub(super) fn push_recalled(
@@ -366,9 +369,8 @@ impl WaitingJobs {
         host: HostIndex,
         inputs: VecDeque<Box<Input>>,
     ) -> Vec<(Box<Job>, Option<Failure>)> {
+        self.forget_recalled(host);
         let queue = &mut self.hosts[host];
-        self.parked.recalled -= queue.recalled;
-        queue.recalled = 0;
         let given_up = queue.given_up.clone();
         if queue.parked.is_empty() {
             queue.given_up = None;
@@ -409,27 +411,11 @@ impl WaitingJobs {
         self.update(host, now);
     }
 
-    /// Queues a job when this back-off is over; or earlier, if its host was too busy for it, accepts others by then, and
-    /// has nothing else to do.
+    /// Queues a job when this back-off is over.
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
-        let host = job.was_busy().then(|| self.index_of(job.next_host()));
-        let key = self
-            .timers
-            .insert(Timer::Backoff(job, host), backoff.min(MAX_TIMER));
-        if let Some(host) = host {
-            self.hosts[host].backoffs.push_back(key);
-        }
-    }
-
-    /// Ends the longest-running back-off of a job that this host was too busy for.
-    fn end_backoff(&mut self, host: HostIndex) {
-        if let Some(key) = self.hosts[host].backoffs.pop_front()
-            && let Timer::Backoff(job, _) = self.timers.remove(&key).into_inner()
-        {
-            self.len -= 1;
-            self.push(job);
-        }
+        self.timers
+            .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
     }
 
     /// Whether `job` would have to wait for its host.
@@ -460,13 +446,6 @@ impl WaitingJobs {
             Some(Change::CameBack) => self.down.retain(|&down| down != host),
             Some(Change::GivenUp(_)) | None => {}
         }
-        let queue = &self.hosts[host];
-        if signal == Signal::Accepted
-            && queue.len() == 0
-            && queue.state.readiness(self.policy, now) == Readiness::Ready
-        {
-            self.end_backoff(host);
-        }
         self.update(host, now);
         change
     }
@@ -493,12 +472,11 @@ impl WaitingJobs {
             queue.redirected = 0;
             queue.turn = None;
             queue.is_listed_for_recall = false;
-            queue.backoffs.clear();
         }
         self.ready.clear();
         self.recalls.clear();
         while let Some(key) = self.timers.peek() {
-            if let Timer::Backoff(job, _) = self.timers.remove(&key).into_inner() {
+            if let Timer::Backoff(job) = self.timers.remove(&key).into_inner() {
                 jobs.push_back(job);
             }
         }
@@ -538,7 +516,7 @@ impl WaitingJobs {
         }
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
-        let is_forgettable = queue.is_idle() && queue.state.is_forgettable();
+        let is_forgettable = queue.len() == 0 && !queue.has_timer && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
         }

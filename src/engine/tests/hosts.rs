@@ -152,9 +152,11 @@ fn a_busy_host_is_asked_less_and_loses_nothing() {
             .seeded(seed)
             .run();
         assert_eq!(run.count(Verdict::Ok), 200, "seed {seed}");
-        let most = best.elapsed.mul_f64(1.3);
+        // Who came too late waits for its back-off of up to a second, which may be the end of the run.
+        let most = best.elapsed.mul_f64(2.0);
         assert!(run.elapsed <= most, "seed {seed}: {:?}", run.elapsed);
-        assert!(run.starts.len() <= 240, "seed {seed}: {}", run.starts.len());
+        let requests = run.starts.len();
+        assert!(requests <= 240, "seed {seed}: {requests}");
     }
 }
 
@@ -165,7 +167,7 @@ fn a_host_that_only_says_it_is_busy_is_not_slowed_down() {
         ..page(0, 100)
     };
     let run = Simulation::new(vec![busy; 1_000], options(10)).run();
-    assert_eq!(run.elapsed, Duration::from_millis(10_000));
+    assert_eq!(run.elapsed, 10 * SECOND);
 }
 
 #[test]

@@ -128,7 +128,14 @@ fn idempotent_methods_are_retried_and_others_are_not() {
             .map(|method| input(&server.url(&format!("/{method}/{path}")), method, None))
             .collect();
         let out = Fetch::jsonl()
-            .args(["--retry", "2", "--read-timeout", limit])
+            .args([
+                "--retry",
+                "2",
+                "--read-timeout",
+                limit,
+                "--host-timeouts",
+                "0",
+            ])
             .args(SOON)
             .stdin(list)
             .run()

@@ -162,8 +162,9 @@ fn ten_thousand_lines_give_ten_thousand_records() {
         (&summary["ok"], &summary["bytes"]),
         (&10_000.into(), &10_000.into())
     );
+    // A connection that another request left meanwhile is taken; the one that was begun stays. Sixteen are begun at a time.
     assert!(
-        server.peak_connections() <= 60,
+        server.peak_connections() <= 50 + 16,
         "{}",
         server.peak_connections()
     );
