@@ -8,6 +8,9 @@ use std::sync::Arc;
 use crate::model::error::plain;
 use crate::model::mask::mask_text;
 
+/// How many bytes of a file are read in advance to count its lines.
+const COUNTED: u64 = 16 * 1024;
+
 /// An open source of lines.
 pub struct Source {
     /// The name in records: the file name, `-` or `args`.
@@ -18,6 +21,21 @@ pub struct Source {
     pub regular: Option<Box<Path>>,
     /// The number of lines, if they are in memory.
     pub lines: Option<usize>,
+}
+
+impl Source {
+    /// Returns how many lines there are at most, if that takes no time to find out.
+    #[must_use]
+    pub fn most_lines(&self) -> Option<usize> {
+        if self.lines.is_some() {
+            return self.lines;
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(self.regular.as_deref()?).ok()?;
+        file.take(COUNTED).read_to_end(&mut bytes).ok()?;
+        let is_whole = (bytes.len() as u64) < COUNTED;
+        is_whole.then(|| bytes.split(|&byte| byte == b'\n').count())
+    }
 }
 
 /// Why a source cannot be opened.

@@ -17,3 +17,4 @@ mod signatures;
 pub(in crate::http) mod streams;
 mod tls;
 pub(in crate::http) mod tunnel;
+pub(in crate::http) mod windows;
