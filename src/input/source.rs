@@ -34,7 +34,9 @@ impl Source {
         let file = File::open(self.regular.as_deref()?).ok()?;
         file.take(COUNTED).read_to_end(&mut bytes).ok()?;
         let is_whole = (bytes.len() as u64) < COUNTED;
-        is_whole.then(|| bytes.split(|&byte| byte == b'\n').count())
+        // A list ends with a line end or without one.
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        is_whole.then(|| text.split(|&byte| byte == b'\n').count())
     }
 }
 

@@ -9,9 +9,8 @@ use crate::support::{
 
 const MIB: u32 = 1024 * 1024;
 
-/// The windows that a server gets from a run with such arguments, which reads its list of `count` from standard input,
-/// or in arguments.
-fn windows(args: &[&str], count: usize, is_piped: bool) -> Windows {
+/// The windows that a server gets from a run with such arguments. `with_list` gives it its list.
+fn windows(args: &[&str], with_list: impl Fn(Fetch, &Server) -> Fetch) -> Windows {
     let (sender, windows) = channel();
     let server = Server::always(peer(move |peer| {
         let mut id = peer.request()?;
@@ -21,14 +20,8 @@ fn windows(args: &[&str], count: usize, is_piped: bool) -> Windows {
             id = peer.request()?;
         }
     }));
-    let list = server.list(count);
     let fetch = Fetch::jsonl().arg("--http2-prior-knowledge").args(args);
-    let fetch = if is_piped {
-        fetch.stdin(list)
-    } else {
-        fetch.args(list.lines())
-    };
-    fetch.run().exits(0);
+    with_list(fetch, &server).run().exits(0);
     windows.recv().unwrap()
 }
 
@@ -42,16 +35,27 @@ fn requests_in_flight_share_64_mib_of_windows() {
         for capture in [&[][..], &["--body"]] {
             let args = [&["-j", jobs], capture].concat();
             let expected = Windows { stream, connection };
-            assert_eq!(windows(&args, 1, true), expected, "{args:?}");
+            let windows = windows(&args, |fetch, server| fetch.stdin(server.list(1)));
+            assert_eq!(windows, expected, "{args:?}");
         }
     }
 }
 
 #[test]
-fn a_list_that_is_shorter_than_jobs_shares_among_its_inputs() {
-    let expected = Windows {
-        stream: 64 * MIB,
-        connection: 64 * MIB,
+fn inputs_fewer_than_jobs_share_the_windows_among_them() {
+    let jobs = ["-j", "50"];
+    let of = |inputs: u32| Windows {
+        stream: 64 * MIB / inputs,
+        connection: 64 * MIB / inputs * inputs,
     };
-    assert_eq!(windows(&["-j", "50"], 1, false), expected);
+    let in_arguments = |fetch: Fetch, server: &Server| fetch.args(server.list(2).lines());
+    assert_eq!(windows(&jobs, in_arguments), of(2));
+    let in_a_file = |fetch: Fetch, server: &Server| fetch.file("list", server.list(1)).arg("list");
+    assert_eq!(windows(&jobs, in_a_file), of(1));
+    let long = |fetch: Fetch, server: &Server| {
+        let comment = format!("#{}\n", "-".repeat(20_000));
+        let list = comment + &server.list(1);
+        fetch.file("list", list).arg("list")
+    };
+    assert_eq!(windows(&jobs, long), of(50));
 }
