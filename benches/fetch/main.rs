@@ -11,6 +11,7 @@ mod measure;
 mod peers;
 mod prepare;
 mod profile;
+mod relay;
 mod rows;
 mod server;
 mod table;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let done = match arguments.first().map(String::as_str) {
         Some(embedded::SERVE) => embedded::serve().map_err(Into::into),
+        Some(relay::RELAY) => relay::run(arguments.get(1).map_or("", String::as_str)),
         _ => run(&arguments),
     };
     match done {

@@ -52,7 +52,7 @@ pub(crate) struct Lists {
     /// How many.
     pub(crate) count: usize,
     pub(crate) urls: PathBuf,
-    /// With `output = /dev/null` for each.
+    /// With an output for each: its file, or `/dev/null`.
     pub(crate) curl: PathBuf,
     /// The same number of URLs, answered at once; what [`Peer::FetchFifty`] gets.
     pub(crate) prompt: PathBuf,
@@ -177,7 +177,8 @@ fn tell_curl(command: &mut Command, work: &Work, manner: &Manner) {
     command.args(manner.insecure.then_some("-k"));
     match work {
         Work::List(lists) | Work::Save { lists, .. } => command
-            .args(["-Z", "--parallel-max", &manner.jobs.to_string(), "-K"])
+            .args(["-Z", "--create-dirs", "--parallel-max"])
+            .args([&manner.jobs.to_string(), "-K"])
             .arg(&lists.curl),
         Work::Url(url) => command.arg(url),
     };

@@ -12,13 +12,17 @@ use crate::server::{Origin, Servers};
 
 const FILE: usize = 10 * 1024 * 1024;
 
+/// What curl does with a body that is not to be saved.
+const DISCARD: &str = "/dev/null";
+
 /// What is to be done; `None` where no server can answer.
 pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Option<Work>> {
     let numbered = |base: String, count: usize| -> Result<Work> {
         let url = |number| format!("{base}{number}");
         let prompt = servers.base(Origin::Plain).unwrap_or_default();
         let prompt = |number| format!("{prompt}{number}");
-        Ok(Work::List(lists(folder, count, url, prompt)?))
+        let discard = |_| DISCARD.to_owned();
+        Ok(Work::List(lists(folder, count, url, discard, prompt)?))
     };
     Ok(match load {
         Load::Small(origin, count) => match servers.base(origin) {
@@ -31,10 +35,15 @@ pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Op
                 return Ok(None);
             }
             let url = |host| servers.host(host).unwrap_or_default();
-            Some(Work::List(lists(folder, count, url, url)?))
+            let discard = |_| DISCARD.to_owned();
+            Some(Work::List(lists(folder, count, url, discard, url)?))
         }
         Load::Files(count) => match servers.files() {
-            Some(base) => Some(files(folder, count, &base)?),
+            Some(base) => Some(files(folder, count, FILE, &base)?),
+            None => None,
+        },
+        Load::Far(count, size) => match servers.far_files() {
+            Some(base) => Some(files(folder, count, size, &base)?),
             None => None,
         },
         Load::Single(origin) => servers.base(origin).map(Work::Url),
@@ -45,6 +54,7 @@ fn lists(
     folder: &Path,
     count: usize,
     url: impl Fn(usize) -> String,
+    output: impl Fn(usize) -> String,
     prompt: impl Fn(usize) -> String,
 ) -> Result<Lists> {
     let lists = Lists {
@@ -60,7 +70,8 @@ fn lists(
     for number in 0..count {
         let url = url(number);
         writeln!(urls, "{url}")?;
-        writeln!(curl, "url = \"{url}\"\noutput = /dev/null")?;
+        let output = output(number);
+        writeln!(curl, "url = \"{url}\"\noutput = \"{output}\"")?;
         writeln!(prompts, "{}", prompt(number))?;
     }
     for mut list in [urls, curl, prompts] {
@@ -69,22 +80,26 @@ fn lists(
     Ok(lists)
 }
 
-fn files(folder: &Path, count: usize, base: &str) -> Result<Work> {
-    let from = folder.join("files");
+fn files(folder: &Path, count: usize, size: usize, base: &str) -> Result<Work> {
+    let (from, to) = (folder.join("files"), folder.join("saved"));
     fs::create_dir_all(&from)?;
     let url = |number| format!("{base}{number}.bin");
+    let output = |number| to.join(format!("{number}.bin")).display().to_string();
     let mut content = vec![0; 64 * 1024];
     for number in 0..count {
         let mut file = File::create(from.join(format!("{number}.bin")))?;
-        for _ in 0..FILE / content.len() {
+        let mut left = size;
+        while left > 0 {
             fastrand::fill(&mut content);
-            file.write_all(&content)?;
+            let length = left.min(content.len());
+            file.write_all(&content[..length])?;
+            left -= length;
         }
     }
     Ok(Work::Save {
-        lists: lists(folder, count, url, url)?,
+        lists: lists(folder, count, url, output, url)?,
         from,
-        to: folder.join("saved"),
+        to,
     })
 }
 
@@ -94,10 +109,11 @@ pub(crate) fn clear(work: &Work) -> Result<()> {
         return Ok(());
     };
     let complete = fs::read_dir(from)?.all(|entry| {
-        let saved = entry.map(|entry| to.join(entry.file_name()));
-        saved
-            .and_then(fs::metadata)
-            .is_ok_and(|saved| saved.len() == FILE as u64)
+        let is_saved = |entry: fs::DirEntry| {
+            let saved = fs::metadata(to.join(entry.file_name()))?;
+            Ok(saved.len() == entry.metadata()?.len())
+        };
+        entry.and_then(is_saved).unwrap_or(false)
     });
     fs::remove_dir_all(to)?;
     ensure!(complete, "files are missing");

@@ -27,6 +27,8 @@ pub(crate) enum Load {
     Hosts(usize),
     /// So many files of 10 MiB, to be saved.
     Files(usize),
+    /// So many files of so many bytes, to be saved, over HTTP/2 from a server that is far away.
+    Far(usize, usize),
     /// So many answers of 100 bytes, each after a pause.
     Delayed(usize, Duration),
     /// A whole process for one URL.
@@ -62,7 +64,7 @@ pub(crate) enum Against {
 
 use Against::{Ideal, Memory, MemoryPerRequest, Peer as Versus};
 use Cores::{All, Second};
-use Load::{Delayed, Files, Hosts, Single, Small};
+use Load::{Delayed, Far, Files, Hosts, Single, Small};
 use Metric::{Cpu, Wall};
 use Origin::{Closing, Http2, Plain, Tls};
 
@@ -111,6 +113,8 @@ const FILES: &[Against] = &[
     Versus(Peer::Copy, Some(1.35)),
     Versus(Peer::Aria2, None),
 ];
+
+const FAR: &[Against] = &[Versus(Peer::Curl, Some(1.20))];
 
 pub(crate) const ROWS: &[Row] = &[
     row(
@@ -177,6 +181,20 @@ pub(crate) const ROWS: &[Row] = &[
         FILES,
     ),
     row(
+        "far-one",
+        "200 MB over HTTP/2, round trip 100 ms",
+        Far(1, 200_000_000),
+        10,
+        FAR,
+    ),
+    row(
+        "far-many",
+        "20 × 20 MB over HTTP/2, round trip 100 ms, `-j 20`",
+        Far(20, 20_000_000),
+        20,
+        FAR,
+    ),
+    row(
         "delay-1000",
         "40,000 × 100 bytes after 50 ms, `-j 1000`",
         Delayed(40_000, Duration::from_millis(50)),
@@ -234,6 +252,7 @@ impl Row {
             Small(origin, count) => Small(origin, count / 10),
             Hosts(count) => Hosts(count / 10),
             Files(count) => Files(count / 10),
+            Far(count, size) => Far(count, size / 10),
             // Less would not fill the slots.
             Delayed(count, pause) => Delayed(count.min(4 * self.jobs), pause),
             Single(origin) => Single(origin),

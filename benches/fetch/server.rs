@@ -12,6 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::embedded;
 use crate::peers;
+use crate::relay;
 
 /// A way to answer.
 #[derive(Clone, Copy, PartialEq)]
@@ -32,6 +33,8 @@ pub(crate) struct Servers {
 
 struct Nginx {
     process: Process,
+    /// Stands before the port for HTTP/2.
+    relay: Process,
     closing: u16,
     tls: u16,
     http2: u16,
@@ -57,7 +60,7 @@ impl Servers {
     pub(crate) fn start(folder: &Path) -> Result<Self> {
         certificates(folder)?;
         Ok(Self {
-            embedded: start_embedded()?,
+            embedded: start_own(&[embedded::SERVE])?,
             nginx: match nginx_program() {
                 Some(program) => Some(Nginx::start(&program, folder)?),
                 None => None,
@@ -101,6 +104,12 @@ impl Servers {
         Some(format!("http://127.0.0.1:{port}/files/"))
     }
 
+    /// The same, over HTTP/2 from far away.
+    pub(crate) fn far_files(&self) -> Option<String> {
+        let port = self.nginx.as_ref()?.relay.port;
+        Some(format!("https://127.0.0.1:{port}/files/"))
+    }
+
     /// How many requests there were so far, these questions not counted.
     pub(crate) fn asked(&mut self) -> Result<u64> {
         let mut asked = self.embedded.asked()?;
@@ -134,6 +143,7 @@ impl Nginx {
         process.wait_until_up()?;
         Ok(Self {
             process,
+            relay: start_own(&[relay::RELAY, &http2.to_string()])?,
             closing,
             tls,
             http2,
@@ -170,10 +180,11 @@ impl Process {
     }
 }
 
-fn start_embedded() -> Result<Process> {
+/// Starts this program again, which then says its port, and ends with its standard input.
+fn start_own(arguments: &[&str]) -> Result<Process> {
     let program = std::env::current_exe()?;
     let mut command = on_first_core(program.to_str().context("a path in UTF-8")?);
-    command.arg(embedded::SERVE);
+    command.args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut line = String::new();

@@ -31,6 +31,7 @@ use super::client::Client;
 use super::connect::descriptors::{LOOKUPS, room};
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
+use super::connect::windows::Windows;
 use super::options::{HttpOptions, Versions};
 use crate::model::body_sink::BodyStore;
 use crate::model::captured_body::BodyBudget;
@@ -118,8 +119,9 @@ impl Workers {
         store: Option<Arc<dyn BodyStore>>,
         runtimes: RuntimeOptions,
     ) -> Result<Self, ClientError> {
+        let windows = Windows::for_requests(runtimes.jobs);
         let setup = ClientSetup {
-            shared: SharedParts::new(&options, LOOKUPS * runtimes.runtimes)?,
+            shared: SharedParts::new(&options, LOOKUPS * runtimes.runtimes, windows)?,
             options,
             pool,
             store,

@@ -9,6 +9,9 @@ use crate::model::error::plain;
 use crate::model::mask::mask_text;
 use crate::sys::read_at;
 
+/// How many bytes of a file are read in advance to count its lines.
+const COUNTED: u64 = 16 * 1024;
+
 /// An open source of lines.
 pub struct Source {
     /// The name in records: the file name, `-` or `args`.
@@ -42,6 +45,21 @@ impl Source {
             file: Some(file),
             lines: None,
         }
+    }
+
+    /// Returns how many lines there are at most, if that takes no time to find out.
+    #[must_use]
+    pub fn most_lines(&self) -> Option<usize> {
+        if self.lines.is_some() {
+            return self.lines;
+        }
+        let mut bytes = Vec::new();
+        let file = File::open(self.regular.as_deref()?).ok()?;
+        file.take(COUNTED).read_to_end(&mut bytes).ok()?;
+        let is_whole = (bytes.len() as u64) < COUNTED;
+        // A list ends with a line end or without one.
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        is_whole.then(|| text.split(|&byte| byte == b'\n').count())
     }
 }
 

@@ -197,8 +197,11 @@ fn http_workers(
         )
     });
     config.engine.jobs = fit.jobs;
+    let sources = config.sources.iter();
+    let inputs: Option<usize> = sources.map(input::Source::most_lines).sum();
     let runtimes = http::RuntimeOptions {
-        jobs: fit.jobs,
+        // A few large bodies share what many requests would.
+        jobs: inputs.map_or(fit.jobs, |inputs| fit.jobs.min(inputs)),
         runtimes: fit.runtimes,
         share_hosts: !config.engine.per_host.is_limited(),
     };

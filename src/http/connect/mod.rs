@@ -18,3 +18,4 @@ pub(in crate::http) mod streams;
 pub(in crate::http) mod target;
 mod tls;
 pub(in crate::http) mod tunnel;
+pub(in crate::http) mod windows;

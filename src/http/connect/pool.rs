@@ -22,9 +22,10 @@ use super::error::ClientError;
 use super::first_handshake::FirstHandshakes;
 use super::options::ConnectOptions;
 use super::resolver::Resolver;
-use super::streams::{OpenStreams, STREAMS, StreamPermit};
+use super::streams::{OpenStreams, StreamPermit};
 use super::tls;
 use super::tunnel::TunnelRefusals;
+use super::windows::Windows;
 use crate::http::options::{HttpOptions, Versions};
 use crate::model::origin::OriginId;
 use crate::sys::without_user_timeout;
@@ -46,10 +47,6 @@ pub(in crate::http) const MAX_HEAD: u32 = 256 * 1024;
 /// The largest head of a response over HTTP/2, where a field counts 32 bytes more than it has
 /// (RFC 9113, section 6.5.2). The size without these is checked later, for both versions.
 const MAX_HEADER_LIST: u32 = MAX_HEAD + 32 * MAX_HEADERS as u32;
-
-/// How many bytes of a captured body may arrive over HTTP/2 before they are read. The default, 2 MiB, times
-/// [`STREAMS`] would be much memory for one connection.
-const CAPTURE_WINDOW: u32 = 256 * 1024;
 
 /// How many connections a client may open, and how many pools may be alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,15 +140,20 @@ pub(in crate::http) struct SharedParts {
     tls: rustls::ClientConfig,
     resolver: Resolver,
     refusals: Option<TunnelRefusals>,
+    windows: Windows,
 }
 
 impl SharedParts {
-    /// Sets up TLS and the resolver, which looks up so many names at a time.
+    /// Sets up TLS and the resolver, which looks up so many names at a time. Connections get `windows` over HTTP/2.
     ///
     /// # Errors
     ///
     /// The TLS library rejects the options.
-    pub(in crate::http) fn new(options: &HttpOptions, lookups: usize) -> Result<Self, ClientError> {
+    pub(in crate::http) fn new(
+        options: &HttpOptions,
+        lookups: usize,
+        windows: Windows,
+    ) -> Result<Self, ClientError> {
         let connecting = &options.connecting;
         let tls = tls::config(options.versions, connecting)?;
         let resolver = Resolver::new(connecting.guard, connecting.overrides.clone(), lookups);
@@ -163,6 +165,7 @@ impl SharedParts {
             refusals: (!connecting.proxies.is_empty()).then(refusals),
             tls,
             resolver,
+            windows,
         })
     }
 }
@@ -319,6 +322,8 @@ fn builder(
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http2_max_header_list_size(MAX_HEADER_LIST)
+        .http2_initial_stream_window_size(shared.windows.stream)
+        .http2_initial_connection_window_size(shared.windows.connection)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connector_layer(layer_fn(move |connector| {
             CountingConnector::new(
@@ -333,13 +338,6 @@ fn builder(
         builder = builder.connect_timeout(limit);
     }
     builder = with_dead_peer_detection(builder, options.limits.silence);
-    if options.capture.body {
-        // A captured body may have to wait for memory. What has arrived of it meanwhile must not use up the window of
-        // the connection, which others share.
-        builder = builder
-            .http2_initial_stream_window_size(CAPTURE_WINDOW)
-            .http2_initial_connection_window_size(CAPTURE_WINDOW * u32::from(STREAMS));
-    }
     match options.versions {
         Versions::Negotiated => builder,
         Versions::Http1 => builder.http1_only(),

@@ -9,3 +9,4 @@ mod redirect_secrets;
 mod redirects;
 mod request;
 mod timeouts;
+mod windows;

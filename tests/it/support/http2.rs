@@ -10,7 +10,12 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
+
+const INITIAL_WINDOW_SIZE: u16 = 4;
+/// What a window is before anything is said of it.
+const FIRST_WINDOW: u32 = 65_535;
 
 const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
@@ -29,11 +34,21 @@ pub(crate) enum Said {
     Ping(Vec<u8>),
 }
 
+/// How much the server may send before it hears of more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// On a new stream.
+    pub(crate) stream: u32,
+    /// On all streams together.
+    pub(crate) connection: u32,
+}
+
 /// The server's side of a connection.
 pub(crate) struct Peer<'a> {
     stream: &'a mut Stream,
     /// The header block of the last request.
     fields: Vec<u8>,
+    windows: Windows,
 }
 
 impl<'a> Peer<'a> {
@@ -43,6 +58,10 @@ impl<'a> Peer<'a> {
         let mut peer = Self {
             stream,
             fields: Vec::new(),
+            windows: Windows {
+                stream: FIRST_WINDOW,
+                connection: FIRST_WINDOW,
+            },
         };
         peer.send(SETTINGS, 0, 0, &[])?;
         Some(peer)
@@ -51,22 +70,45 @@ impl<'a> Peer<'a> {
     /// The next request or ping; `None` at the end of the connection.
     pub(crate) fn next(&mut self) -> Option<Said> {
         loop {
-            let head = self.stream.read_exactly(9)?;
-            let length =
-                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-            let (kind, flags) = (head[3], head[4]);
-            let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            let payload = self.stream.read_exactly(length)?;
-            match kind {
-                SETTINGS if flags & ACK == 0 => self.send(SETTINGS, ACK, 0, &[])?,
-                PING if flags & ACK == 0 => return Some(Said::Ping(payload)),
-                HEADERS => {
-                    self.fields = payload;
-                    return Some(Said::Request(id));
-                }
-                _ => {}
+            if let Some(said) = self.read()? {
+                return Some(said);
             }
         }
+    }
+
+    /// The windows, once the client has widened that of the connection. Requests meanwhile are passed over.
+    pub(crate) fn windows(&mut self) -> Option<Windows> {
+        while self.windows.connection == FIRST_WINDOW {
+            self.read()?;
+        }
+        Some(self.windows)
+    }
+
+    /// Reads a frame; `None` at the end of the connection.
+    fn read(&mut self) -> Option<Option<Said>> {
+        let head = self.stream.read_exactly(9)?;
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let (kind, flags) = (head[3], head[4]);
+        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let payload = self.stream.read_exactly(length)?;
+        match kind {
+            SETTINGS if flags & ACK == 0 => {
+                for setting in payload.chunks_exact(6) {
+                    if setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes() {
+                        self.windows.stream = number(&setting[2..]);
+                    }
+                }
+                self.send(SETTINGS, ACK, 0, &[])?;
+            }
+            WINDOW_UPDATE if id == 0 => self.windows.connection += number(&payload),
+            PING if flags & ACK == 0 => return Some(Some(Said::Ping(payload))),
+            HEADERS => {
+                self.fields = payload;
+                return Some(Some(Said::Request(id)));
+            }
+            _ => {}
+        }
+        Some(None)
     }
 
     /// The stream of the next request. Pings are not answered.
@@ -130,6 +172,12 @@ impl<'a> Peer<'a> {
         frame.extend_from_slice(payload);
         self.stream.write_all(&frame).ok()
     }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 /// The value of `:path` in a header block (RFC 7541), as the client's encoder writes it: a literal that is not indexed.
