@@ -27,7 +27,8 @@ tokio::task_local! {
 pub struct Limits {
     /// One attempt, redirects and body included (`--timeout`).
     pub total: Option<Duration>,
-    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`).
+    /// Look-up, connection and TLS handshake of one exchange, from the moment when the look-up begins
+    /// (`--connect-timeout`).
     pub connect: Option<Duration>,
     /// Silence of the server (`--read-timeout`).
     pub silence: Option<Duration>,

@@ -12,6 +12,7 @@ use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
 use super::clock::Limits;
+use super::connect::look_ups::PendingLookUp;
 use super::connect::resolver::ResolveError;
 use super::connect::tunnel::TunnelRefusedError;
 use crate::model::authority::Authority;
@@ -113,6 +114,14 @@ pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
 /// Whether no answer came to a ping, the only thing that hyper itself limits in time.
 fn is_dead(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout)
+}
+
+/// Returns the look-up that the connection would have to wait for, if it was not begun for that reason.
+pub(super) fn queued_look_up(error: &reqwest::Error) -> Option<PendingLookUp> {
+    match find(error) {
+        Some(ResolveError::Queued(look_up)) => Some(look_up.clone()),
+        _ => None,
+    }
 }
 
 /// Whether the server refused the request unprocessed (RFC 9113, section 8.7).

@@ -25,8 +25,9 @@ use url::Url;
 
 use super::attempt::{AttemptState, ExchangeResult};
 use super::client::Client;
-use super::connect::descriptors::{LOOKUPS, room};
+use super::connect::descriptors::room;
 use super::connect::error::ClientError;
+use super::connect::look_ups::LookUpLimits;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::options::{HttpOptions, Versions};
 use crate::model::body_sink::BodyStore;
@@ -53,6 +54,8 @@ pub struct RuntimeOptions {
     pub jobs: usize,
     /// The most runtimes.
     pub runtimes: usize,
+    /// How many names are looked up at a time.
+    pub look_ups: LookUpLimits,
     /// Whether several runtimes may send requests to one host.
     pub share_hosts: bool,
 }
@@ -116,7 +119,7 @@ impl Workers {
         runtimes: RuntimeOptions,
     ) -> Result<Self, ClientError> {
         let setup = ClientSetup {
-            shared: SharedParts::new(&options, LOOKUPS * runtimes.runtimes)?,
+            shared: SharedParts::new(&options, runtimes.look_ups)?,
             options,
             pool,
             store,

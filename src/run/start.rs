@@ -200,6 +200,7 @@ fn http_workers(
     let runtimes = http::RuntimeOptions {
         jobs: fit.jobs,
         runtimes: fit.runtimes,
+        look_ups: fit.look_ups,
         share_hosts: !config.engine.per_host.is_limited(),
     };
     let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
