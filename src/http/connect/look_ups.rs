@@ -47,6 +47,9 @@ pub(in crate::http) enum LookUpError {
     /// The system does not know the name.
     #[error("{0}")]
     Unknown(String),
+    /// No name server has an answer in the time that the system allows.
+    #[error("not resolved within {0:.1?}: {1}")]
+    TimedOut(Duration, String),
     /// The system provides no thread to look it up.
     #[error("cannot start a thread to look the name up: {0}")]
     NoThread(String),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -16,6 +17,10 @@ use crate::model::thread_pool::{PoolSize, ThreadPool};
 /// The stack of a thread that asks the system, a quarter of the usual: there may be a thousand of them where names never
 /// resolve.
 const STACK: usize = 512 * 1024;
+
+/// The shortest time that the system can be told to wait for a name server (`resolv.conf(5)`, `timeout`). A temporary
+/// failure that comes sooner is what a name server says.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Addresses of hosts that are not looked up, by name and port (`--resolve`).
 pub type Overrides = HashMap<(String, u16), Vec<IpAddr>>;
@@ -154,19 +159,31 @@ fn started(
 /// Has one of `threads` look up `name`, if one is free.
 fn ask_system(threads: &ThreadPool, name: &str) -> Option<BoxFuture<'static, Addresses>> {
     let name = name.to_owned();
-    let found = threads.spawn_now(move || (name, 0).to_socket_addrs())?;
+    let found = threads.spawn_now(move || {
+        let begun = Instant::now();
+        let found = (name, 0).to_socket_addrs();
+        found.map_err(|error| look_up_error(&error.to_string(), begun.elapsed()))
+    })?;
     let found = async {
         match found.await {
             Ok(Ok(addresses)) => Ok(addresses.map(|address| address.ip()).collect()),
-            Ok(Err(error)) => {
-                let text = error.to_string();
-                let reason = text.rsplit(": ").next().unwrap_or_default();
-                Err(LookUpError::Unknown(reason.to_lowercase()))
-            }
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(LookUpError::Unknown("the look-up failed".to_owned())),
         }
     };
     Some(found.boxed())
+}
+
+/// Returns what it means that the system says `text` after it has tried for so long.
+fn look_up_error(text: &str, tried: Duration) -> LookUpError {
+    let reason = text.rsplit(": ").next().unwrap_or_default().to_lowercase();
+    // `EAI_AGAIN` of glibc, FreeBSD and macOS, and of musl. The standard library shows it in its text only.
+    let may_pass = reason.starts_with("temporary failure") || reason == "try again";
+    if may_pass && tried >= LEAST_PATIENCE {
+        LookUpError::TimedOut(tried, reason)
+    } else {
+        LookUpError::Unknown(reason)
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +252,28 @@ mod tests {
             );
         }
         assert_eq!(times_asked(), 2);
+    }
+
+    #[test]
+    fn a_temporary_failure_that_took_long_is_a_time_out() {
+        let temporary =
+            "failed to lookup address information: Temporary failure in name resolution";
+        let unknown = "failed to lookup address information: Name or service not known";
+        for (text, seconds, expected) in [
+            (
+                temporary,
+                10,
+                "not resolved within 10.0s: temporary failure in name resolution",
+            ),
+            ("x: Try again", 1, "not resolved within 1.0s: try again"),
+            (temporary, 0, "temporary failure in name resolution"),
+            (unknown, 10, "name or service not known"),
+        ] {
+            let error = look_up_error(text, Duration::from_secs(seconds));
+            assert_eq!(error.to_string(), expected);
+            let is_time_out = matches!(error, LookUpError::TimedOut(..));
+            assert_eq!(is_time_out, expected.starts_with("not resolved"));
+        }
     }
 
     #[tokio::test(start_paused = true)]

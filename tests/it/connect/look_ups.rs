@@ -118,6 +118,16 @@ fn name_server(number: u8) -> String {
     address
 }
 
+/// Runs as a user of its own, with no other process, and with few threads.
+const FEW_THREADS: [&str; 6] = [
+    "setpriv",
+    "--reuid=61235",
+    "--regid=61235",
+    "--clear-groups",
+    "prlimit",
+    "--nproc=9",
+];
+
 /// A run with the list of `names` that asks only this name server, as `programs` run it.
 fn asking(name_server: &str, options: &str, programs: &[&str], names: &[String]) -> Fetch {
     let mount = [
@@ -176,33 +186,61 @@ fn names_that_never_resolve_cost_no_others() {
 }
 
 #[test]
+#[ignore = "needs the right to mount, and port 53"]
+fn a_silent_name_server_is_a_time_out_even_if_the_system_gives_up_first() {
+    let name_server = name_server(4);
+    let names = ["http://dead.test/".to_owned()];
+    let out = asking(&name_server, "timeout:1 attempts:1", &[], &names)
+        .args(["--connect-timeout", "0", "-t0"])
+        .run()
+        .exits(1);
+    let record = out.record();
+    assert_eq!(record.verdict(), "error timeout/resolve");
+    let message = record.message();
+    assert!(
+        message.starts_with("dead.test: not resolved within "),
+        "{message}"
+    );
+}
+
+#[test]
 #[ignore = "needs the right to mount, port 53 and util-linux"]
 fn names_that_wait_for_a_thread_do_not_time_out_meanwhile() {
     let server = Server::always(ok("x"));
     let name_server = name_server(3);
     let names = every_third_dead(&server, 60);
-    // A user of its own, with no other process, and few threads.
-    let few_threads = [
-        "setpriv",
-        "--reuid=61235",
-        "--regid=61235",
-        "--clear-groups",
-        "prlimit",
-        "--nproc=9",
-    ];
     with_time_enough(|limit: Limit| {
         // The system takes thrice as long as the run waits for a connection.
         let options = format!(
             "timeout:{} attempts:1",
             limit.milliseconds(300).div_ceil(1_000)
         );
-        let out = asking(&name_server, &options, &few_threads, &names)
+        let out = asking(&name_server, &options, &FEW_THREADS, &names)
             .args(["-j20", "-t0", "--connect-timeout", &limit.to_string()])
             .run()
             .exits(1);
         assert_eq!(out.records().len(), names.len());
         only_dead_names_fail(&out.records()).then_some(())
     });
+}
+
+#[test]
+#[ignore = "needs the right to mount, port 53 and util-linux"]
+fn a_name_that_gets_no_thread_ends_at_the_limit_of_the_attempt() {
+    let name_server = name_server(5);
+    let mut names: Vec<_> = (0..30)
+        .map(|number| format!("http://dead-{number}.test/"))
+        .collect();
+    names.push("http://good.test/".to_owned());
+    let out = asking(&name_server, "timeout:30 attempts:3", &FEW_THREADS, &names)
+        .args(["-j31", "-t", "1s", "--connect-timeout", "0"])
+        .run()
+        .exits(1);
+    assert_eq!(out.records().len(), names.len());
+    for record in out.records() {
+        assert_eq!(record.verdict(), "error timeout/resolve", "{record}");
+        assert!(record.message().contains("--timeout"), "{record}");
+    }
 }
 
 #[test]
