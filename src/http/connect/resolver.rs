@@ -219,6 +219,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what the system returns")]
     fn at(address: Ipv4Addr) -> Option<BoxFuture<'static, Addresses>> {
         Some(ready(Ok([address.into()].into())).boxed())
     }
