@@ -42,7 +42,8 @@ pub struct InputArgs {
     pub shard_by: Option<ShardBy>,
     /// Read and count the input, but send nothing
     ///
-    /// With --shard, print the size of every shard and the heaviest hosts.
+    /// Prints the heaviest hosts and, with --rate, --rate-per-host or --max-per-host, the least time that the list takes.
+    /// With --shard, prints the size of every shard.
     #[arg(
         long,
         conflicts_with_all = ["results", "summary_file"],

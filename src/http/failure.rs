@@ -12,6 +12,7 @@ use rustls::pki_types::InvalidDnsNameError;
 use url::Url;
 
 use super::connect::error::causes;
+use super::connect::look_ups::{LookUpError, PendingLookUp};
 use super::connect::resolver::ResolveError;
 use super::connect::tunnel::TunnelRefusedError;
 use super::options::Limits;
@@ -99,6 +100,14 @@ pub(super) fn lost_before_answer(error: &reqwest::Error) -> bool {
 /// Whether no answer came to a ping, the only thing that hyper itself limits in time.
 fn is_dead(error: &reqwest::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_timeout)
+}
+
+/// Returns the look-up that the connection would have to wait for, if it was not begun for that reason.
+pub(super) fn queued_look_up(error: &reqwest::Error) -> Option<PendingLookUp> {
+    match find(error) {
+        Some(ResolveError::Queued(look_up)) => Some(look_up.clone()),
+        _ => None,
+    }
 }
 
 /// Whether the server refused the request unprocessed (RFC 9113, section 8.7).
@@ -282,13 +291,19 @@ pub(super) fn classify(
     if let Some(ResolveError::Blocked(blocked)) = find(error) {
         return blocked.failure(destination.host());
     }
+    let is_dns_timeout = matches!(
+        find(error),
+        Some(ResolveError::Failed(LookUpError::TimedOut(..)))
+    );
     let kind = match phase {
+        _ if is_dns_timeout => Kind::Timeout,
         Phase::Resolve | Phase::Connect if error.is_timeout() => Kind::Timeout,
         Phase::Resolve => Kind::Dns,
         _ if error.is_connect() => connect_kind(error, destination.url),
         _ => wire_kind(error, phase),
     };
     let message = match kind {
+        Kind::Timeout if is_dns_timeout => unresolved(error, destination, phase),
         Kind::Timeout if is_dead(error) => format!("{destination}: no response to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
             Some(limit) => {
@@ -296,14 +311,7 @@ pub(super) fn classify(
             }
             None => format!("{destination}: the connection timed out"),
         },
-        Kind::Dns => {
-            let host = if says(error, LOCAL_LOOKUP) {
-                destination.url.host_str().unwrap_or_default()
-            } else {
-                destination.host()
-            };
-            format!("{host}: {}", words(error, phase))
-        }
+        Kind::Dns => unresolved(error, destination, phase),
         _ if destination.assumes_http2 && is_other_protocol(error) => {
             format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
         }
@@ -317,6 +325,16 @@ pub(super) fn classify(
         refusal: refusal(error),
         ..Failure::new(kind, phase, message)
     }
+}
+
+/// Says which name has not been resolved, and why.
+fn unresolved(error: &reqwest::Error, destination: &Destination<'_>, phase: Phase) -> String {
+    let host = if says(error, LOCAL_LOOKUP) {
+        destination.url.host_str().unwrap_or_default()
+    } else {
+        destination.host()
+    };
+    format!("{host}: {}", words(error, phase))
 }
 
 /// Returns how a proxy refused to connect, if that is what `error` says.

@@ -26,6 +26,7 @@ pub use body::CODINGS;
 pub use connect::descriptors::{FileLimitError, Fit, fit_jobs};
 pub use connect::error::ClientError;
 pub use connect::guard::{Family, Guard};
+pub use connect::look_ups::LookUpLimits;
 pub use connect::options::{ClientIdentity, ConnectOptions, ProxySelector, Trust, Verification};
 pub use connect::pool::PoolLimits;
 pub use connect::resolver::Overrides;

@@ -39,8 +39,8 @@ pub struct Limits {
     /// The time in flight of one attempt, redirects and body included (`--timeout`). The clock of each exchange
     /// enforces it, less the time of the exchanges before (`ExchangeClock::expired`).
     pub total: Option<Duration>,
-    /// Look-up, connection and TLS handshake of one exchange (`--connect-timeout`). reqwest enforces it around the
-    /// connector (`connect/pool.rs`).
+    /// Look-up, connection and TLS handshake of one exchange, from the moment when the look-up begins
+    /// (`--connect-timeout`). reqwest enforces it around the connector (`connect/pool.rs`).
     pub connect: Option<Duration>,
     /// Silence of the server once there is a connection (`--read-timeout`). The clock of the exchange enforces it.
     /// The pings of HTTP/2 depend on it, too (`connect/pool.rs`).

@@ -19,6 +19,7 @@ use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
 use crate::model::body_sink::PartialBody;
+use crate::model::error::Phase;
 use crate::model::request::is_repeatable;
 
 /// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
@@ -209,18 +210,34 @@ impl Sender {
         }
     }
 
-    fn execute(
+    /// Sends the request once. Where that takes a connection whose name waits to be looked up, waits for that first:
+    /// the time limit of connecting is for the connection, and names that never resolve may be in front.
+    async fn execute(
         &self,
         client: &reqwest::Client,
         exchange: &Exchange<'_>,
         part: Option<&dyn PartialBody>,
-    ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut message = self.message(exchange);
-        if let Some(part) = part {
-            range::request_rest(part, message.headers_mut());
+    ) -> reqwest::Result<Response> {
+        let clock = exchange.clock;
+        loop {
+            let mut message = self.message(exchange);
+            if let Some(part) = part {
+                range::request_rest(part, message.headers_mut());
+            }
+            let target = exchange.connect_target.clone();
+            let sent = target.scope(scope(clock.clone(), client.execute(message)));
+            let error = match sent.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let Some(look_up) = failure::queued_look_up(&error) else {
+                return Err(error);
+            };
+            drop(error);
+            clock.set_phase(Phase::Resolve);
+            Box::pin(look_up.begun()).await;
+            clock.advance(Phase::Headers);
         }
-        let target = exchange.connect_target.clone();
-        target.scope(scope(exchange.clock.clone(), client.execute(message)))
     }
 
     /// Returns the header fields that every request gets, whatever its URL. `Host` comes first (RFC 9110,

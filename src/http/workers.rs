@@ -28,8 +28,9 @@ use url::Url;
 
 use super::attempt::{AttemptState, ExchangeResult};
 use super::client::Client;
-use super::connect::descriptors::{LOOKUPS, room};
+use super::connect::descriptors::room;
 use super::connect::error::ClientError;
+use super::connect::look_ups::LookUpLimits;
 use super::connect::pool::{PoolLimits, SharedParts};
 use super::connect::windows::Windows;
 use super::options::{HttpOptions, Versions};
@@ -57,6 +58,8 @@ pub struct RuntimeOptions {
     pub jobs: usize,
     /// The most runtimes.
     pub runtimes: usize,
+    /// How many names are looked up at a time.
+    pub look_ups: LookUpLimits,
     /// Whether several runtimes may send requests to one host.
     pub share_hosts: bool,
 }
@@ -121,7 +124,7 @@ impl Workers {
     ) -> Result<Self, ClientError> {
         let windows = Windows::for_requests(runtimes.jobs);
         let setup = ClientSetup {
-            shared: SharedParts::new(&options, LOOKUPS * runtimes.runtimes, windows)?,
+            shared: SharedParts::new(&options, runtimes.look_ups, windows)?,
             options,
             pool,
             store,

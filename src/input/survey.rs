@@ -1,4 +1,4 @@
-//! Counts the load of each shard of a list, so that an uneven division is seen before the run.
+//! Counts the load of each shard and host of a list, so that an uneven one is seen before the run.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -8,6 +8,7 @@ use super::shard::{Shard, ShardKey, host};
 use super::shard_filter::shard_of;
 use super::source::Source;
 use super::walk::{ReadError, ReadEvent, walk};
+use crate::model::authority::Authority;
 use crate::model::error::Failure;
 
 /// The number of hosts that are counted at a time. If a list has no more, the counts are exact.
@@ -32,6 +33,8 @@ pub struct Survey {
     /// The load of each shard, by its number.
     pub shards: Vec<ShardLoad>,
     hosts: HostCounts,
+    /// The requests of this run's shard by host and port, which caps and rates apply to.
+    servers: HostCounts,
 }
 
 /// Counts the inputs of `sources` by shard. Calls `on_invalid` with the failure of each input of
@@ -52,6 +55,7 @@ pub fn survey(
         invalid: 0,
         shards: vec![ShardLoad::default(); shard.count as usize],
         hosts: HostCounts::default(),
+        servers: HostCounts::default(),
     };
     walk(sources, defaults, false, |event| {
         if let ReadEvent::Input(input, line, _) = event {
@@ -61,7 +65,13 @@ pub fn survey(
             load.bytes += line.bytes().len() as u64;
             survey.inputs += u64::from(number == shard.number);
             match &input.request {
-                Ok(request) => survey.hosts.count(host(&request.url), number),
+                Ok(request) => {
+                    survey.hosts.count(host(&request.url), number);
+                    if number == shard.number {
+                        let server = Authority(&request.url).to_string();
+                        survey.servers.count(&server, number);
+                    }
+                }
                 Err(failure) if number == shard.number => {
                     survey.invalid += 1;
                     on_invalid(failure);
@@ -79,12 +89,22 @@ impl Survey {
     /// the first one.
     #[must_use]
     pub fn heaviest(&self, most: usize) -> Vec<(&str, u64, u32)> {
-        let mut hosts: Vec<_> = self.hosts.counts.iter().collect();
-        hosts.sort_unstable_by(|(one, a), (other, b)| b.0.cmp(&a.0).then(one.cmp(other)));
-        let hosts = hosts.into_iter().take(most);
-        hosts
-            .map(|(host, &(inputs, shard))| (&**host, inputs, shard))
+        self.hosts.heaviest(most)
+    }
+
+    /// Returns the hosts, each with its port, to which this run's shard has the most requests, and their number.
+    #[must_use]
+    pub fn heaviest_servers(&self, most: usize) -> Vec<(&str, u64)> {
+        let servers = self.servers.heaviest(most).into_iter();
+        servers
+            .map(|(server, requests, _)| (server, requests))
             .collect()
+    }
+
+    /// Returns by how much the number of requests to a host and port may be too high, as [`Self::error`] does.
+    #[must_use]
+    pub fn server_error(&self) -> u64 {
+        self.servers.error
     }
 
     /// Returns by how much the count of a host may be too high: 0 unless there are very many
@@ -115,6 +135,16 @@ impl HostCounts {
             self.evict();
         }
         self.counts.insert(host.into(), (self.error + 1, shard));
+    }
+
+    /// Returns the hosts with the most inputs, their number, and the shard of the first one.
+    fn heaviest(&self, most: usize) -> Vec<(&str, u64, u32)> {
+        let mut hosts: Vec<_> = self.counts.iter().collect();
+        hosts.sort_unstable_by(|(one, a), (other, b)| b.0.cmp(&a.0).then(one.cmp(other)));
+        let hosts = hosts.into_iter().take(most);
+        hosts
+            .map(|(host, &(inputs, shard))| (&**host, inputs, shard))
+            .collect()
     }
 
     /// Drops the half of the hosts with the fewest inputs.

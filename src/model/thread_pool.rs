@@ -2,7 +2,7 @@
 //!
 //! tokio has such threads, too, but panics where the system refuses to start the first of them, and ends them when they
 //! are idle, so that the next first one may be refused in the middle of a run. Here the first one is started with the
-//! pool and stays. A system with a limit on threads then costs speed and nothing else.
+//! pool, and a given number stays. A system with a limit on threads then costs speed and nothing else.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,15 +16,29 @@ use tokio::sync::oneshot;
 
 use super::lock::lock;
 
-type Work = Box<dyn FnOnce() + Send>;
+/// Computes a result, and returns what hands it over.
+type Work = Box<dyn FnOnce() -> Handover + Send>;
+
+type Handover = Box<dyn FnOnce()>;
 
 /// A pool of threads. Clones share it.
 #[derive(Clone)]
 pub struct ThreadPool(Arc<Shared>);
 
+/// How many threads a pool has.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSize {
+    /// The maximum number of threads.
+    pub most: usize,
+    /// How many of them stay when there is nothing to do.
+    pub kept: usize,
+    /// The size of their stacks in bytes; `None` for the default.
+    pub stack: Option<usize>,
+}
+
 struct Shared {
     name: &'static str,
-    max: usize,
+    size: PoolSize,
     state: Mutex<State>,
     /// Notified when there is work, and when a thread ends.
     changed: Condvar,
@@ -34,7 +48,9 @@ struct Shared {
 struct State {
     queue: VecDeque<Work>,
     threads: usize,
-    idle: usize,
+    /// The work that is queued or being done. A thread that hands a result over counts as free, so that whoever gets
+    /// the result finds a free thread.
+    unfinished: usize,
     is_closed: bool,
 }
 
@@ -45,15 +61,15 @@ impl fmt::Debug for ThreadPool {
 }
 
 impl ThreadPool {
-    /// Starts a pool with one thread, which is called `name`. Up to `max` are started as they are needed.
+    /// Starts a pool with one thread, which is called `name`. More are started as they are needed.
     ///
     /// # Errors
     ///
     /// The thread cannot be started.
-    pub fn start(name: &'static str, max: usize) -> io::Result<Self> {
+    pub fn start(name: &'static str, size: PoolSize) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             name,
-            max,
+            size,
             state: Mutex::default(),
             changed: Condvar::new(),
         });
@@ -61,28 +77,26 @@ impl ThreadPool {
         Ok(Self(shared))
     }
 
-    /// Has a thread do `work`. The receiver gets what it returns; an error if it panics, or is dropped because the pool
-    /// was closed.
+    /// Has a thread do `work`, now or when one is free. The receiver gets what it returns; an error if it panics, or is
+    /// dropped because the pool was closed.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
-        let Self(shared) = self;
-        let (sender, result) = oneshot::channel();
-        let mut state = shared.state();
-        if state.is_closed {
-            return result;
-        }
-        state.queue.push_back(Box::new(move || {
-            let _ = sender.send(work());
-        }));
-        if state.idle >= state.queue.len() {
-            shared.changed.notify_one();
-        } else if state.threads < shared.max {
-            // If the system refuses, the work waits for a thread that is running.
-            let _ = shared.start_thread(&mut state);
-        }
-        result
+        let mut state = self.0.state();
+        // If the system refuses, the work waits for a thread that is running.
+        self.0.provide_thread(&mut state);
+        self.0.enqueue(&mut state, work)
+    }
+
+    /// As [`Self::spawn`], but returns `None` where no thread can begin with `work` now.
+    pub fn spawn_now<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<oneshot::Receiver<T>> {
+        let mut state = self.0.state();
+        let has_thread = self.0.provide_thread(&mut state);
+        has_thread.then(|| self.0.enqueue(&mut state, work))
     }
 
     /// Drops the work that has not begun, and waits until the threads have ended, but no longer than `patience`.
@@ -91,6 +105,7 @@ impl ThreadPool {
         let mut state = shared.state();
         state.is_closed = true;
         let dropped = std::mem::take(&mut state.queue);
+        state.unfinished -= dropped.len();
         drop(state);
         drop(dropped);
         shared.changed.notify_all();
@@ -108,12 +123,41 @@ impl Shared {
         lock(&self.state)
     }
 
+    /// Whether there is a free thread; starts one more if there has to be. A closed pool needs none.
+    fn provide_thread(self: &Arc<Self>, state: &mut State) -> bool {
+        state.is_closed
+            || state.unfinished < state.threads
+            || state.threads < self.size.most && self.start_thread(state).is_ok()
+    }
+
     fn start_thread(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let shared = self.clone();
-        let thread = thread::Builder::new().name(self.name.into());
+        let mut thread = thread::Builder::new().name(self.name.into());
+        if let Some(stack) = self.size.stack {
+            thread = thread.stack_size(stack);
+        }
         thread.spawn(move || shared.work())?;
         state.threads += 1;
         Ok(())
+    }
+
+    fn enqueue<T: Send + 'static>(
+        &self,
+        state: &mut State,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (sender, result) = oneshot::channel();
+        if state.is_closed {
+            return result;
+        }
+        state.queue.push_back(Box::new(move || {
+            let value = catch_unwind(AssertUnwindSafe(work));
+            // Whoever waits for the result of a panic finds the sender gone.
+            Box::new(move || drop(value.map(|value| sender.send(value))))
+        }));
+        state.unfinished += 1;
+        self.changed.notify_one();
+        result
     }
 
     fn work(&self) {
@@ -121,18 +165,17 @@ impl Shared {
         loop {
             if let Some(work) = state.queue.pop_front() {
                 drop(state);
-                // Whoever waits for the result finds the sender gone.
-                let _ = catch_unwind(AssertUnwindSafe(work));
+                let hand_over = work();
+                self.state().unfinished -= 1;
+                hand_over();
                 state = self.state();
-            } else if state.is_closed {
+            } else if state.is_closed || state.threads > self.size.kept {
                 break;
             } else {
-                state.idle += 1;
                 state = self
                     .changed
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
             }
         }
         state.threads -= 1;
@@ -148,9 +191,14 @@ mod tests {
 
     use super::*;
 
+    fn start(most: usize, kept: usize) -> ThreadPool {
+        let stack = None;
+        ThreadPool::start("test", PoolSize { most, kept, stack }).unwrap()
+    }
+
     #[test]
     fn work_is_done_by_no_more_threads_than_allowed() {
-        let pool = ThreadPool::start("test", 2).unwrap();
+        let pool = start(2, 2);
         assert_eq!(pool.0.state().threads, 1);
         let (began, begins) = mpsc::channel();
         let (open, gate) = mpsc::channel::<()>();
@@ -181,14 +229,51 @@ mod tests {
 
     #[test]
     fn a_panic_costs_no_thread() {
-        let pool = ThreadPool::start("test", 1).unwrap();
+        let pool = start(1, 1);
         assert!(pool.spawn(|| panic!("on purpose")).blocking_recv().is_err());
         assert_eq!(pool.spawn(|| 1).blocking_recv(), Ok(1));
     }
 
     #[test]
+    fn a_thread_is_free_for_whoever_has_the_result_of_its_work() {
+        let pool = start(1, 1);
+        for number in 0..1_000 {
+            let result = pool.spawn_now(move || number).unwrap();
+            assert_eq!(result.blocking_recv(), Ok(number));
+        }
+        for _ in 0..100 {
+            let result = pool.spawn_now(|| panic!("on purpose")).unwrap();
+            assert!(result.blocking_recv().is_err());
+        }
+    }
+
+    #[test]
+    fn work_that_no_thread_can_begin_now_is_refused_and_threads_that_are_not_kept_end() {
+        let pool = start(3, 1);
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        let blocked: Vec<_> = (0..3)
+            .map(|_| {
+                let gate = gate.clone();
+                pool.spawn_now(move || gate.lock().unwrap().recv().is_err())
+                    .unwrap()
+            })
+            .collect();
+        assert!(pool.spawn_now(|| ()).is_none());
+        drop(open);
+        for result in blocked {
+            assert_eq!(result.blocking_recv(), Ok(true));
+        }
+        let too_many = |state: &mut State| state.threads > 1;
+        let state = pool.0.changed.wait_while(pool.0.state(), too_many).unwrap();
+        assert_eq!((state.threads, state.unfinished), (1, 0));
+        drop(state);
+        assert_eq!(pool.spawn_now(|| 1).unwrap().blocking_recv(), Ok(1));
+    }
+
+    #[test]
     fn a_closed_pool_drops_what_has_not_begun() {
-        let pool = ThreadPool::start("test", 1).unwrap();
+        let pool = start(1, 1);
         let (began, begins) = mpsc::channel();
         let (open, gate) = mpsc::channel::<()>();
         let first = pool.spawn(move || {

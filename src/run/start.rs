@@ -203,6 +203,7 @@ fn http_workers(
         // A few large bodies share what many requests would.
         jobs: inputs.map_or(fit.jobs, |inputs| fit.jobs.min(inputs)),
         runtimes: fit.runtimes,
+        look_ups: fit.look_ups,
         share_hosts: !config.engine.per_host.is_limited(),
     };
     let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);

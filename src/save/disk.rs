@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::model::thread_pool::ThreadPool;
+use crate::model::thread_pool::{PoolSize, ThreadPool};
 
 /// How many files are written at the same time.
 const THREADS: usize = 4;
@@ -31,7 +31,12 @@ impl Threads {
     /// The thread cannot be started.
     pub fn start(fsync: bool) -> io::Result<Self> {
         let threads = if fsync { THREADS_WITH_FSYNC } else { THREADS };
-        Ok(Self(ThreadPool::start("disk", threads)?))
+        let size = PoolSize {
+            most: threads,
+            kept: threads,
+            stack: None,
+        };
+        Ok(Self(ThreadPool::start("disk", size)?))
     }
 
     /// Returns a handle that gives work to the threads.

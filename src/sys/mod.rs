@@ -26,6 +26,7 @@
 //! | [`stop_requests`] | `SIGINT`, `SIGTERM` | `tokio::signal::windows` |
 //! | [`survive_file_size_limit`] | a handler for `SIGXFSZ` | nothing |
 //! | [`raise_open_file_limit`], [`reserve_descriptors`] | `setrlimit(2)`, `fcntl(2)` | `None`, and nothing |
+//! | [`thread_limit`] | `getrlimit(2)` | `None` |
 //! | [`without_user_timeout`] | a socket option of Linux | nothing |
 
 #[cfg(target_os = "linux")]
@@ -41,6 +42,6 @@ pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
 pub use unix::{
     AsOpenFile, Directory, DirectoryEntry, boot_id, create_temporary, duplicate_stdout, link_count,
     raise_open_file_limit, read_at, reader_closed, reserve_descriptors, stop_requests, stream_kind,
-    survive_file_size_limit, sync_directory, try_lock, wait_readable, wait_writable,
+    survive_file_size_limit, sync_directory, thread_limit, try_lock, wait_readable, wait_writable,
     without_user_timeout, write_at,
 };

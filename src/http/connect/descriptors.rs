@@ -1,10 +1,21 @@
 //! Fits the number of connections to the limit of open files.
 
+use super::look_ups::LookUpLimits;
 use super::pool::PoolLimits;
-use crate::sys::raise_open_file_limit;
+use crate::sys::{raise_open_file_limit, thread_limit};
 
-/// How many names are looked up at a time for each runtime, each on a thread of its own.
-pub(in crate::http) const LOOKUPS: usize = 16;
+/// How many names are looked up at a time for each runtime, not counting those that take longer than usual.
+const LOOKUPS: usize = 16;
+
+/// How many names are looked up at a time in all, if the limits of the system allow it. As many URLs with names that
+/// never resolve can be in flight before others have to wait.
+const MAX_LOOKUPS: usize = 1_024;
+
+/// How many descriptors a look-up takes that no name server answers: one for each of up to three name servers.
+const LOOKUP_FILES: usize = 3;
+
+/// Which part of the processes and threads that the user may have can be look-ups.
+const LOOKUP_SHARE: u64 = 4;
 
 /// Descriptors for everything other than connections: standard streams, sources, results, event loops.
 const RESERVE: usize = 32;
@@ -24,6 +35,8 @@ pub struct Fit {
     pub runtimes: usize,
     /// The idle connections that each runtime keeps beside those.
     pub pool: PoolLimits,
+    /// How many names are looked up at a time.
+    pub look_ups: LookUpLimits,
     /// The hard limit, if `jobs` had to be lowered because of it.
     pub limit: Option<u64>,
 }
@@ -34,6 +47,15 @@ impl Fit {
     #[must_use]
     pub fn descriptors(&self) -> usize {
         RESERVE + self.jobs + self.runtimes * self.pool.connections
+    }
+
+    /// Fits the look-ups to a limit of threads, which the user's other processes need, too.
+    fn with_threads(mut self, limit: Option<u64>) -> Self {
+        let share = limit.map_or(u64::MAX, |limit| limit / LOOKUP_SHARE);
+        let share = usize::try_from(share).unwrap_or(usize::MAX);
+        let LookUpLimits { at_once, threads } = &mut self.look_ups;
+        *threads = (*threads).min(share).max(*at_once);
+        self
     }
 }
 
@@ -59,7 +81,7 @@ pub fn fit_jobs(
 ) -> Result<Fit, FileLimitError> {
     match raise_open_file_limit() {
         Some(few) if few < LEAST => Err(FileLimitError(few)),
-        limit => Ok(fit(jobs, others, files, limit, runtimes)),
+        limit => Ok(fit(jobs, others, files, limit, runtimes).with_threads(thread_limit())),
     }
 }
 
@@ -83,9 +105,17 @@ fn fit(jobs: usize, others: usize, files: usize, limit: Option<u64>, runtimes: u
     if runtimes > 1 && (fitted < jobs || share < room(fitted, runtimes) || shares == 0) {
         return fit(jobs, others, files, limit, runtimes - 1);
     }
+    // What a run with connections to every pool leaves.
+    let open = fitted * files + fitted + (share * runtimes + fitted) * shares;
+    let at_once = LOOKUPS * runtimes;
+    let more = available.saturating_sub(open) / LOOKUP_FILES;
     Fit {
         jobs: fitted,
         runtimes,
+        look_ups: LookUpLimits {
+            at_once,
+            threads: at_once.saturating_add(more).min(MAX_LOOKUPS),
+        },
         pool: PoolLimits {
             connections: share,
             pools: shares,
@@ -143,5 +173,23 @@ mod tests {
             );
         }
         assert_eq!(super::fit(1000, 0, 1, Some(1024), 1).jobs, 244);
+    }
+
+    #[test]
+    fn look_ups_fit_into_what_connections_leave_and_into_the_limit_of_threads() {
+        for (jobs, files, threads, runtimes, expected) in [
+            (50, None, None, 2, (32, 1_024)),
+            (50, Some(1_048_576), Some(1_000_000), 2, (32, 1_024)),
+            (50, Some(4_096), None, 1, (16, 1_024)),
+            (50, Some(1_024), None, 1, (16, 172)),
+            (50, Some(64), None, 1, (16, 16)),
+            (50, None, Some(1_000), 2, (32, 250)),
+            (50, None, Some(9), 2, (32, 32)),
+        ] {
+            let LookUpLimits { at_once, threads } = fit(jobs, 0, 0, files, runtimes)
+                .with_threads(threads)
+                .look_ups;
+            assert_eq!((at_once, threads), expected, "{jobs} {files:?} {threads:?}");
+        }
     }
 }

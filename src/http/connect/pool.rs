@@ -20,6 +20,7 @@ use url::Url;
 use super::connector::CountingConnector;
 use super::error::ClientError;
 use super::first_handshake::FirstHandshakes;
+use super::look_ups::LookUpLimits;
 use super::options::ConnectOptions;
 use super::resolver::Resolver;
 use super::streams::{OpenStreams, StreamPermit};
@@ -151,12 +152,12 @@ impl SharedParts {
     /// The TLS library rejects the options.
     pub(in crate::http) fn new(
         options: &HttpOptions,
-        lookups: usize,
+        look_ups: LookUpLimits,
         windows: Windows,
     ) -> Result<Self, ClientError> {
         let connecting = &options.connecting;
         let tls = tls::config(options.versions, connecting)?;
-        let resolver = Resolver::new(connecting.guard, connecting.overrides.clone(), lookups);
+        let resolver = Resolver::new(connecting.guard, connecting.overrides.clone(), look_ups);
         let refusals = || {
             let proxies = connecting.proxy_selector.clone();
             TunnelRefusals::new(proxies, resolver.clone(), tls.clone())

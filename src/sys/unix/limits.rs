@@ -1,4 +1,4 @@
-//! File descriptors: how many a process may have.
+//! File descriptors and threads: how many a process may have.
 
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -24,6 +24,12 @@ pub fn raise_open_file_limit() -> Option<u64> {
         return Some(OPEN_MAX);
     }
     limit.current
+}
+
+/// Returns how many processes and threads the user may have (`getrlimit(2)`, `ulimit -u`); `None` means no limit.
+#[must_use]
+pub fn thread_limit() -> Option<u64> {
+    getrlimit(Resource::Nproc).current
 }
 
 /// Makes the kernel's table of descriptors large enough for `descriptors` of them now. Once a process has several

@@ -13,7 +13,7 @@ pub use directory::{Directory, DirectoryEntry};
 pub use files::{
     AsOpenFile, boot_id, create_temporary, link_count, read_at, sync_directory, try_lock, write_at,
 };
-pub use limits::{raise_open_file_limit, reserve_descriptors};
+pub use limits::{raise_open_file_limit, reserve_descriptors, thread_limit};
 pub use network::without_user_timeout;
 pub use signals::{stop_requests, survive_file_size_limit};
 pub use streams::{duplicate_stdout, reader_closed, stream_kind, wait_readable, wait_writable};

@@ -45,3 +45,105 @@ fn exit_zero_applies_to_a_dry_run() {
     assert_eq!(out.stdout(), dry().run().exits(1).stdout());
     assert!(out.stderr().contains("-:2"), "{}", out.stderr());
 }
+
+/// What a dry run of 12 URLs of one host, 3 of another, one of it at another port, and a bad line prints.
+fn of_a_list_of_three_hosts(args: &[&str]) -> Vec<String> {
+    let list: String = (0..12)
+        .map(|number| format!("https://heavy.example/{number}\n"))
+        .chain((0..3).map(|number| format!("http://light.example/{number}\n")))
+        .chain([
+            "http://light.example:81/\n".to_owned(),
+            "nope://x\n".to_owned(),
+        ])
+        .collect();
+    let out = Fetch::new()
+        .args(["--dry-run", "-"])
+        .args(args)
+        .stdin(list)
+        .run()
+        .exits(1);
+    out.lines().iter().map(|line| (*line).to_owned()).collect()
+}
+
+#[test]
+fn a_dry_run_shows_the_heaviest_hosts() {
+    let lines = of_a_list_of_three_hosts(&[]);
+    assert_eq!(
+        lines,
+        [
+            "17 inputs, 16 to fetch, 1 invalid",
+            "",
+            "the heaviest hosts:",
+            "      INPUTS  SHARE  HOST",
+            "          12  75.0%  heavy.example:443",
+            "           3  18.7%  light.example:80",
+            "           1   6.2%  light.example:81",
+        ]
+    );
+    // Of many hosts, the heaviest.
+    let list: String = (0..20)
+        .flat_map(|host| (0..=host).map(move |url| format!("http://h{host}.example/{url}\n")))
+        .collect();
+    let out = Fetch::new().args(["--dry-run", "-"]).stdin(list).run();
+    let out = out.exits(0);
+    let hosts = out.lines();
+    assert_eq!(hosts.len(), 4 + 5);
+    assert!(hosts[4].ends_with(" h19.example:80"), "{hosts:?}");
+    assert!(hosts[8].ends_with(" h15.example:80"), "{hosts:?}");
+}
+
+#[test]
+fn a_dry_run_shows_the_least_time_that_caps_and_rates_allow() {
+    let plain = of_a_list_of_three_hosts(&[]);
+    let limited = |args: &[&str]| {
+        let lines = of_a_list_of_three_hosts(args);
+        assert_eq!(lines[..plain.len()], plain);
+        assert_eq!(lines[plain.len()], "");
+        lines[plain.len() + 1..].to_vec()
+    };
+    assert_eq!(
+        limited(&[
+            "--rate",
+            "2/m",
+            "--rate-per-host",
+            "1/s",
+            "--max-per-host",
+            "5"
+        ]),
+        [
+            "--rate: at least 7m 30s for 16 URLs",
+            "--rate-per-host: at least 11s for 12 URLs of heavy.example:443",
+            "--max-per-host 5: 12 URLs of heavy.example:443 take at least 300ms if a request takes 100ms",
+        ]
+    );
+    // As many as -j are no cap.
+    assert_eq!(of_a_list_of_three_hosts(&["--max-per-host", "10"]), plain);
+}
+
+#[test]
+fn a_dry_run_of_a_shard_counts_its_own_requests_under_the_limits() {
+    let list: String = (0..12)
+        .map(|number| format!("http://heavy.example/{number}\n"))
+        .collect();
+    let last_lines: Vec<String> = (0..2)
+        .map(|shard| {
+            let out = Fetch::new()
+                .args(["--dry-run", "-", "--rate-per-host", "1/s"])
+                .args(["--shard", &format!("{shard}/2")])
+                .stdin(&list)
+                .run()
+                .exits(0);
+            (*out.lines().last().unwrap()).to_owned()
+        })
+        .collect();
+    let least = "--rate-per-host: at least 11s for 12 URLs of heavy.example:80";
+    let of_its_shard = last_lines.iter().filter(|line| *line == least);
+    assert_eq!(of_its_shard.count(), 1, "{last_lines:?}");
+}
+
+#[test]
+fn a_dry_run_of_an_empty_list_has_no_hosts_and_no_times() {
+    let args = ["--dry-run", "-", "--rate", "1/s", "--rate-per-host", "1/s"];
+    let out = Fetch::new().args(args).stdin("# none\n").run().exits(0);
+    assert_eq!(out.stdout(), "0 inputs, 0 to fetch, 0 invalid\n");
+}
