@@ -43,14 +43,14 @@ pub struct ConcurrencyArgs {
     /// Requests per second, minute or hour: 10/s, 100/m, 1000/h
     ///
     /// The requests are evenly spaced.
-    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_hyphen_values = true)]
     pub rate: Option<Duration>,
     /// Requests per second, minute or hour to each host
     #[arg(
         long,
         value_name = "RATE",
         value_parser = rate,
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
         hide_short_help = true
     )]
     pub rate_per_host: Option<Duration>,

@@ -247,6 +247,9 @@ where
         (self.on_event)(Event::Retrying {
             input: &job.input,
             made: job.attempts_made(),
+            allowed: usize::try_from(self.options.retry.max)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
             delay,
         });
     }

@@ -167,6 +167,9 @@ fn is_other_protocol(error: &reqwest::Error) -> bool {
 /// How the library says that it has not reached an HTTP proxy.
 const TO_PROXY: &str = "tunnel error: failed to create underlying connection";
 
+/// How the library says that the connection ended while a stream of HTTP/2 waited for its response.
+const LOST_STREAM: &str = "stream closed because of a broken pipe";
+
 /// How the library begins what it says about a SOCKS proxy.
 const SOCKS: &str = "SOCKS error: ";
 
@@ -179,7 +182,17 @@ const LOCAL_LOOKUP: &str = "error resolving for socks proxy";
 /// Says what an error of the TLS library means for the user.
 fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
     use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
-    let distrusted = |why: &str| format!("the certificate is not trusted: {why}");
+    let peer = if is_of_proxy {
+        "the proxy"
+    } else {
+        "the server"
+    };
+    let certificate = if is_of_proxy {
+        "the proxy's certificate"
+    } else {
+        "the certificate"
+    };
+    let distrusted = |why: &str| format!("{certificate} is not trusted: {why}");
     Some(match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) if is_of_proxy => {
             "the proxy does not speak TLS on this port: write --proxy http://".to_owned()
@@ -187,17 +200,21 @@ fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS on this port: use http://".to_owned()
         }
-        Error::InvalidMessage(_) => "the server sent a TLS message that is not valid".to_owned(),
+        Error::InvalidMessage(_) => format!("{peer} sent a TLS message that is not valid"),
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server requires a client certificate: use --cert".to_owned()
+            format!("{peer} requires a client certificate: use --cert")
         }
-        Error::AlertReceived(alert) => format!("the server refused TLS (alert {alert:?})"),
+        Error::AlertReceived(alert) => format!("{peer} refused TLS (alert {alert:?})"),
         Error::PeerIncompatible(_) => {
-            "the server and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required".to_owned()
+            format!(
+                "{peer} and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required"
+            )
         }
-        Error::PeerMisbehaved(how) => format!("the server violated the TLS protocol ({how:?})"),
+        Error::PeerMisbehaved(how) => format!("{peer} violated the TLS protocol ({how:?})"),
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            distrusted("its issuer is unknown; use --cacert or --insecure")
+            // --insecure is not meant for proxies.
+            let or_insecure = if is_of_proxy { "" } else { " or --insecure" };
+            distrusted(&format!("its issuer is unknown; use --cacert{or_insecure}"))
         }
         Error::InvalidCertificate(CertificateError::BadSignature) => {
             distrusted("its signature is wrong")
@@ -315,16 +332,20 @@ pub(super) fn classify(
             } else {
                 destination.host()
             };
-            format!("{host}: {}", words(error, phase))
+            format!("{host}: {}", words(error, destination, phase))
         }
-        _ if destination.assumes_http2 && is_other_protocol(error) => {
-            format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
-        }
+        _ if destination.assumes_http2 && is_other_protocol(error) => format!(
+            "{destination}: the server does not speak HTTP/2: leave out --http2-prior-knowledge"
+        ),
+        // Perhaps the server closes what it does not understand, perhaps something else is wrong.
+        _ if destination.assumes_http2 && says(error, LOST_STREAM) => format!(
+            "{destination}: connection closed before a response; the server may not speak HTTP/2 (--http2-prior-knowledge)"
+        ),
         Kind::Tls if is_misnamed(error) => format!(
             "{destination}: TLS does not know such names: {}",
             broken_rule(destination.url.host_str().unwrap_or_default())
         ),
-        _ => format!("{destination}: {}", words(error, phase)),
+        _ => format!("{destination}: {}", words(error, destination, phase)),
     };
     Failure {
         refusal: refusal(error),
@@ -436,7 +457,7 @@ fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
 }
 
 /// Returns the chain of causes in one line, without the wrappers that say nothing.
-fn words(error: &reqwest::Error, phase: Phase) -> String {
+fn words(error: &reqwest::Error, destination: &Destination<'_>, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
@@ -445,7 +466,9 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
         }
         .to_owned();
     }
-    let is_of_proxy = says(error, TO_PROXY);
+    // TLS on the way to an http:// URL is always that of the proxy.
+    let is_of_proxy = says(error, TO_PROXY)
+        || (destination.proxy.is_some() && destination.url.scheme() == "http");
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
         let tls = cause.downcast_ref();

@@ -36,10 +36,14 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
         inputs, invalid, ..
     } = survey;
     let valid = inputs - invalid;
-    let mut text = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
+    let noun = if inputs == 1 { "input" } else { "inputs" };
+    let mut text = format!("{inputs} {noun}, {valid} to fetch, {invalid} invalid\n");
     if shard_filter.shard.is_some() {
         write_shards(&survey, &mut text);
         write_hosts(&survey, shard_filter.by, &mut text);
+    }
+    if config.run.journal.is_some() {
+        print_message("warning: --dry-run does not read the journal");
     }
     let written = io::stdout().write_all(text.as_bytes());
     let written = written.map_err(PrintError::Lines);
@@ -55,10 +59,13 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
 
 fn write_shards(survey: &Survey, to: &mut String) {
     let count = survey.shards.len();
-    let mut shards: Vec<(usize, &ShardLoad)> = survey.shards.iter().enumerate().collect();
+    let shards = survey.shards.iter().enumerate();
+    let mut shards: Vec<(usize, &ShardLoad, &str)> =
+        shards.map(|(number, load)| (number, load, "")).collect();
     if count > MAX_SHOWN_SHARDS {
-        shards.sort_by_key(|(_, load)| std::cmp::Reverse(load.inputs));
-        let (median, lightest) = (shards[count / 2], shards[count - 1]);
+        shards.sort_by_key(|(_, load, _)| std::cmp::Reverse(load.inputs));
+        let (mut median, mut lightest) = (shards[count / 2], shards[count - 1]);
+        (median.2, lightest.2) = ("  median", "  lightest");
         shards.truncate(HEAVIEST);
         shards.extend([median, lightest]);
         let _ = writeln!(
@@ -69,10 +76,10 @@ fn write_shards(survey: &Survey, to: &mut String) {
         to.push('\n');
     }
     let _ = writeln!(to, "{:<16} {:>12} {:>15}", "SHARD", "INPUTS", "BYTES");
-    for (number, ShardLoad { inputs, bytes }) in shards {
+    for (number, ShardLoad { inputs, bytes }, label) in shards {
         let _ = writeln!(
             to,
-            "{:<16} {inputs:>12} {bytes:>15}",
+            "{:<16} {inputs:>12} {bytes:>15}{label}",
             format!("{number}/{count}")
         );
     }

@@ -51,18 +51,21 @@ struct MergedSummary {
 }
 
 /// Reads the summaries in `files` and prints their sum as JSON if it is the whole list. Otherwise reports on standard
-/// error what is wrong.
+/// error what is wrong. With `quiet`, warnings are left out.
 ///
 /// # Errors
 ///
 /// A file is not a summary, or standard output cannot be written.
-pub fn run(files: &[PathBuf]) -> Result<Exit, RunError> {
+pub fn run(files: &[PathBuf], quiet: bool) -> Result<Exit, RunError> {
     let (mut summaries, mut wrong, mut unchecked) = (Vec::new(), Vec::new(), 0_u64);
+    // Without any summary the names are wrong. Beside others, a missing file is a shard that has not run yet.
+    let is_any_there = files.iter().any(|path| path.exists());
     for path in files {
         match read(path) {
             Ok(summary) => summaries.push(summary),
-            // The shard has not run yet.
-            Err(error @ MergeError::Read(..)) if !path.exists() => wrong.push(error.to_string()),
+            Err(error @ MergeError::Read(..)) if is_any_there && !path.exists() => {
+                wrong.push(error.to_string());
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -80,10 +83,20 @@ pub fn run(files: &[PathBuf]) -> Result<Exit, RunError> {
         }
         return Ok(Exit::SomeFailed);
     }
-    if unchecked > 0 {
+    if unchecked > 0 && !quiet {
         print_message(&format!(
-            "{unchecked} of {} shards had no --results: their records are not checked",
-            summaries.len()
+            "warning: {unchecked} of {} shards {}; {} not checked",
+            summaries.len(),
+            if unchecked == 1 {
+                "was run without --results"
+            } else {
+                "were run without --results"
+            },
+            if unchecked == 1 {
+                "its records were"
+            } else {
+                "their records were"
+            },
         ));
     }
     let mut text = serde_json::to_string_pretty(&total(&summaries)).unwrap_or_default();

@@ -249,7 +249,75 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
         ),
         (
             &["--retry", "-4", "u"],
-            "--retry: '-4': write a whole number from 0 to 4294967295",
+            "--retry: '-4': write a whole number, 0 or more",
+        ),
+        (
+            &["--retry", "4294967296", "u"],
+            "--retry: '4294967296': write a whole number up to 4294967295",
+        ),
+        (
+            &["--rate", "-1/s", "u"],
+            "--rate: '-1/s': not a rate; write 10/s, 100/m or 1000/h",
+        ),
+        (
+            &["--rate-per-host", "-1/s", "u"],
+            "--rate-per-host: '-1/s': not a rate; write 10/s, 100/m or 1000/h",
+        ),
+        (
+            &["--resolve", "-a:80", "u"],
+            "--resolve: '-a:80': not HOST:PORT:ADDR[,ADDR]; write for example example.com:443:192.0.2.1",
+        ),
+        (
+            &["--unix-socket", "s", "-x", "http://h", "u"],
+            "--unix-socket: cannot be used with --proxy; leave one out",
+        ),
+        (
+            &["--noproxy", "a.test,10.0.0.0/99", "u"],
+            "--noproxy: '10.0.0.0/99': not a host or a network; write for example example.com, 192.0.2.1 or 10.0.0.0/8",
+        ),
+        (
+            &["--results", "-", "u"],
+            "--results: -: is not standard output here; leave the option out to print the records",
+        ),
+        (
+            &["--summary-file", "-", "u"],
+            "--summary-file: -: is not standard output here; write /dev/stdout or /dev/stderr",
+        ),
+        (
+            &["--journal", "-", "u"],
+            "--journal: -: is not standard output here; write ./- for a file of this name",
+        ),
+        (
+            &["-d", "@", "u"],
+            "--data: the file name after @ is missing",
+        ),
+        (
+            &["-H", "@", "u"],
+            "--header: the file name after @ is missing",
+        ),
+        (
+            &["-d", "@-"],
+            "--data: @-: the list is read from standard input already; put one of the two into a file",
+        ),
+        (
+            &["-H", "Host: x", "--http2-prior-knowledge", "u"],
+            "--header: a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge",
+        ),
+        (
+            &["--connect-to", "a", "u"],
+            "unknown option --connect-to; see fetch --help",
+        ),
+        (
+            &["--body", "u"],
+            "--body has no effect with this format; use --format jsonl or --write-out, or add --journal",
+        ),
+        (
+            &["--merge", "a", "--jobs", "3"],
+            "--merge: cannot be used with --jobs; it takes summary files only",
+        ),
+        (
+            &["--merge", "a", "b"],
+            "--merge: a: no such file or directory",
         ),
         (
             &["-t", "x", "u"],

@@ -1,5 +1,11 @@
 //! Proxies that refuse, fail, break the protocol or stay silent.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -173,6 +179,40 @@ fn a_proxy_that_refuses_connections_is_named() {
             let record = through(&format!("{scheme}://{address}"), url).record();
             assert_eq!(record.verdict(), "error connect/connect", "{scheme} {url}");
             assert!(record.message().contains(&address), "{}", record.message());
+        }
+    }
+}
+
+#[test]
+fn a_proxy_without_trusted_tls_is_to_blame_whatever_the_scheme_of_the_url() {
+    let untrusted = Server::build().tls(tls::here()).start();
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let over_tls = format!("https://{}", plain.local_addr().unwrap());
+    thread::spawn(move || {
+        for tcp in plain.incoming() {
+            let mut tcp = tcp.unwrap();
+            let _ = tcp.read(&mut [0; 4096]);
+            let _ = tcp.write_all(b"HTTP/1.1 400 Bad\r\n\r\n");
+        }
+    });
+    for (proxy, said) in [
+        (
+            untrusted.url(""),
+            "the proxy's certificate is not trusted: its issuer is unknown; use --cacert",
+        ),
+        (
+            over_tls,
+            "the proxy does not speak TLS on this port: write --proxy http://",
+        ),
+    ] {
+        for url in ["http://a.invalid/", "https://a.invalid/"] {
+            let record = Fetch::jsonl()
+                .args(["-k", "-x", &proxy, url])
+                .run()
+                .exits(1)
+                .record();
+            assert_eq!(record.verdict(), "error tls/connect");
+            assert!(record.message().ends_with(said), "{}", record.message());
         }
     }
 }

@@ -172,10 +172,15 @@ fn a_run_without_shards_is_shard_0_of_1() {
     run.args(["--summary-file", "0.json"]).run().exits(0);
     let out = site.merge(&[0]).exits(0);
     assert!(
-        out.stderr().contains("1 of 1 shards had no --results"),
+        out.stderr().contains(
+            "warning: 1 of 1 shards was run without --results; its records were not checked"
+        ),
         "{}",
         out.stderr()
     );
+    let quiet = site.run().without_canary("nothing is sent");
+    let out = quiet.args(["-q", "--merge", "0.json"]).run().exits(0);
+    assert_eq!(out.stderr(), "");
 }
 
 #[test]
@@ -380,7 +385,8 @@ fn the_first_of_two_runs_of_a_shard_to_end_counts() {
     let slow = site.begin_again(1);
     site.fetch(1, &[]).exits(0);
     let out = slow.wait().exits(3);
-    assert!(out.stderr().contains("1.jsonl"), "{}", out.stderr());
+    let said = "fetch: --results: 1.jsonl: already exists; the results of this run are in 1.jsonl.";
+    assert!(out.stderr().contains(said), "{}", out.stderr());
     site.merge(&[0, 1, 2]).exits(0);
 }
 
@@ -414,4 +420,14 @@ fn a_file_that_is_not_a_summary_is_refused() {
     }
     let run = Fetch::new().without_canary("nothing is sent");
     run.args(["--merge", "a", "--json"]).run().exits(2);
+}
+
+#[test]
+fn names_of_no_file_at_all_are_a_usage_error() {
+    let run = Fetch::new().without_canary("nothing is sent");
+    let out = run.args(["--merge", "a", "b"]).run().exits(2);
+    assert_eq!(
+        out.stderr(),
+        "fetch: --merge: a: no such file or directory\n"
+    );
 }
