@@ -111,9 +111,10 @@ async fn execute<T: Transport>(
 }
 
 /// Describes a Retry-After that is longer than `--retry-max-delay`.
-fn pause_too_long(pause: Duration) -> Failure {
+fn pause_too_long(pause: Duration, longest: Option<Duration>) -> Failure {
+    let longest = longest.map_or_else(String::new, |longest| format!(" ({longest:?})"));
     let message = format!(
-        "the server asks to wait {} s (Retry-After), longer than --retry-max-delay; not retried",
+        "the server asks to wait {} s (Retry-After), longer than --retry-max-delay{longest}; not retried",
         pause.as_secs()
     );
     Failure::new(Kind::Timeout, Phase::Headers, message)
@@ -219,7 +220,9 @@ where
                 self.report_retry(&job, pause);
                 return self.schedule.borrow_mut().retry(job);
             }
-            RetryDecision::PauseTooLong(pause) => Some(pause_too_long(pause)),
+            RetryDecision::PauseTooLong(pause) => {
+                Some(pause_too_long(pause, self.options.retry.max_delay))
+            }
             RetryDecision::GiveUp => None,
         };
         self.complete(job.into_outcome(self.options, retry_failure));

@@ -9,6 +9,7 @@ use super::shard_filter::shard_of;
 use super::source::Source;
 use super::walk::{ReadError, ReadEvent, walk};
 use crate::model::error::Failure;
+use crate::model::input::Input;
 
 /// The number of hosts that are counted at a time. If a list has no more, the counts are exact.
 const HOSTS: usize = 65_536;
@@ -34,8 +35,8 @@ pub struct Survey {
     hosts: HostCounts,
 }
 
-/// Counts the inputs of `sources` by shard. Calls `on_invalid` with the failure of each input of
-/// `shard` that contains no valid request.
+/// Counts the inputs of `sources` by shard. Calls `on_invalid` with each input of
+/// `shard` that contains no valid request, and with its failure.
 ///
 /// # Errors
 ///
@@ -45,7 +46,7 @@ pub fn survey(
     defaults: &Defaults,
     shard: Shard,
     by: ShardKey,
-    mut on_invalid: impl FnMut(&Failure),
+    mut on_invalid: impl FnMut(&Input, &Failure),
 ) -> Result<Survey, ReadError> {
     let mut survey = Survey {
         inputs: 0,
@@ -64,7 +65,7 @@ pub fn survey(
                 Ok(request) => survey.hosts.count(host(&request.url), number),
                 Err(failure) if number == shard.number => {
                     survey.invalid += 1;
-                    on_invalid(failure);
+                    on_invalid(&input, failure);
                 }
                 Err(_) => {}
             }

@@ -6,7 +6,9 @@ use std::io::{self, Write as _};
 use super::error::{RunError, output_ended};
 use crate::config::Config;
 use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
+use crate::model::error::Failure;
 use crate::model::exit::Exit;
+use crate::model::input::Input;
 use crate::report::{PrintError, print_message};
 
 /// Up to how many shards are shown one by one. Of more, the heaviest, the median and the lightest are shown.
@@ -23,7 +25,14 @@ const HEAVIEST: usize = 10;
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let shard_filter = config.shard_filter;
     let shard = shard_filter.shard.unwrap_or(Shard::ALL);
-    let tell = |failure: &crate::model::error::Failure| print_message(&failure.to_string());
+    let tell = |input: &Input, failure: &Failure| {
+        let place = format!("{}:{}: ", input.source, input.line);
+        let why = failure
+            .message
+            .strip_prefix(&place)
+            .unwrap_or(&failure.message);
+        print_message(&format!("{place}{}: {why}", failure.kind.name()));
+    };
     let survey = survey(
         config.sources,
         &config.defaults,

@@ -112,8 +112,7 @@ fn read(path: &Path) -> Result<ShardSummary, MergeError> {
     let file = File::open(path).map_err(failed)?;
     file.take(MAX_SIZE).read_to_end(&mut text).map_err(failed)?;
     let summary = serde_json::from_slice(&text);
-    let summary: ShardSummary =
-        summary.map_err(|error| MergeError::NotASummary(path.to_owned(), error))?;
+    let summary: ShardSummary = summary.map_err(|_| MergeError::NotASummary(path.to_owned()))?;
     let ShardInfo { number, count, .. } = summary.shard;
     Shard::new(number.into(), count.into())
         .map_err(|error| MergeError::Shard(path.to_owned(), number, count, error))?;
@@ -143,12 +142,9 @@ impl ShardSummary {
         let name = self.name();
         match (&self.list, &self.stopped) {
             (None, _) | (_, Some(_)) => Some(format!("{name}: stopped early; run it again")),
-            (Some(list), None) if list.taken != counts.inputs || outcomes != counts.inputs => {
-                Some(format!(
-                    "{name}: {} inputs, but {} results and {outcomes} outcomes",
-                    list.taken, counts.inputs
-                ))
-            }
+            (Some(list), None) if list.taken != counts.inputs || outcomes != counts.inputs => Some(
+                format!("{name}: the counts do not add up; run the shard again"),
+            ),
             _ => None,
         }
     }
@@ -213,11 +209,13 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
         .iter()
         .filter(|summary| !summary.is_of_same_list(first));
     wrong.extend(strangers.map(|summary| {
-        let first = first.path.display();
-        format!(
-            "{}: is from a different list than {first}, or was sharded differently",
-            summary.name()
-        )
+        let (name, file) = (summary.name(), first.path.display());
+        let (count, other) = (summary.shard.count, first.shard.count);
+        if count == other {
+            format!("{name}: is from a different list than {file}, or was sharded differently")
+        } else {
+            format!("{name}: is one of {count} shards, but {file} is one of {other}")
+        }
     }));
     let mut seen: BTreeMap<u32, &ShardSummary> = BTreeMap::new();
     for summary in summaries

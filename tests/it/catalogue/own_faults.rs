@@ -232,7 +232,7 @@ fn c305_a_retry_after_beyond_all_numbers_is_a_year() {
         for _ in 0..2 {
             assert_eq!(run.record()["outcome"], "ok");
         }
-        run.stderr.wait_for("attempt 2 in 31536000.000s");
+        run.stderr.wait_for("attempt 2 of 2 in 31536000.000s");
         run.signal(Signal::INT);
         assert_eq!(run.wait().exits(130).lines().len(), 3);
     }

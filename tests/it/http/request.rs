@@ -305,6 +305,8 @@ fn a_host_header_of_its_own_is_sent_over_http_1_1() {
         .run();
     let records = out.exits(1).in_order();
     assert_eq!(records[0].verdict(), "error invalid_input/input");
+    let said = "a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge";
+    assert_eq!(records[0].message(), said);
     assert_eq!(records[1].verdict(), "ok");
 }
 

@@ -52,7 +52,7 @@ fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
         let said = match status {
-            407 => "the proxy requires a login (407)".to_owned(),
+            407 => "the proxy rejected the login or requires one (407): write --proxy http://NAME:PASSWORD@HOST:PORT".to_owned(),
             _ => format!("the proxy refused to connect: {status}"),
         };
         is_of_the_proxy(&record, &server, "proxy", &said);
@@ -86,6 +86,17 @@ fn a_proxy_that_closes_the_connection_is_a_connect_error() {
         let record = through(&server.url(""), "https://a.invalid/").record();
         is_of_the_proxy(&record, &server, "connect", "");
     }
+}
+
+#[test]
+fn a_proxy_that_resets_the_connection_is_to_blame() {
+    let server = Server::always(Script::new().reset());
+    let record = through(&server.url(""), "https://a.invalid/").record();
+    let message = record.message();
+    assert!(
+        message.ends_with(": the proxy reset the connection"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -178,7 +189,8 @@ fn a_proxy_that_refuses_connections_is_named() {
         for scheme in ["http", "https", "socks5h"] {
             let record = through(&format!("{scheme}://{address}"), url).record();
             assert_eq!(record.verdict(), "error connect/connect", "{scheme} {url}");
-            assert!(record.message().contains(&address), "{}", record.message());
+            let said = format!("proxy {address}: connection refused");
+            assert_eq!(record.message(), said, "{scheme} {url}");
         }
     }
 }

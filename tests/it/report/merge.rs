@@ -221,10 +221,11 @@ fn shards_of_different_lists_are_refused() {
         site.edit(1, |summary| {
             old = std::mem::replace(&mut summary[part][key], value);
         });
-        site.assert_refused(
-            &[0, 1, 2],
-            &["is from a different list than 0.json", "shard 1/3: missing"],
-        );
+        let said = match key {
+            "count" => "shard 1/4 (1.json): is one of 4 shards, but 0.json is one of 3",
+            _ => "is from a different list than 0.json",
+        };
+        site.assert_refused(&[0, 1, 2], &[said, "shard 1/3: missing"]);
         site.edit(1, |summary| summary[part][key] = old);
     }
     site.merge(&[0, 1, 2]).exits(0);
@@ -234,7 +235,8 @@ fn shards_of_different_lists_are_refused() {
 fn summaries_that_do_not_match_their_results_are_refused() {
     let site = Site::fetched();
     site.edit(1, |summary| summary["ok"] = json!(1));
-    site.assert_refused(&[0, 1, 2], &["shard 1/3 (1.json): "]);
+    let said = "shard 1/3 (1.json): the counts do not add up; run the shard again";
+    site.assert_refused(&[0, 1, 2], &[said]);
 
     let site = Site::fetched();
     site.edit(1, |summary| {
@@ -412,9 +414,7 @@ fn a_file_that_is_not_a_summary_is_refused() {
         let out = run.args(["--merge", name]).run().exits(2);
         let said = out.stderr();
         assert!(
-            said.contains(&format!(
-                "--merge: {name}: not a file that --summary-file wrote"
-            )),
+            said.contains(&format!("--merge: {name}: not a summary file")),
             "{said}"
         );
     }

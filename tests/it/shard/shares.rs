@@ -154,7 +154,7 @@ fn a_shard_without_inputs_exits_with_0() {
 #[test]
 fn a_malformed_shard_is_a_usage_error() {
     for (shard, hint) in [
-        ("8/8", "count from 0: of 8 the last is 7/8"),
+        ("8/8", "K is 0 to N-1; the last of 8 is 7/8"),
         ("0/0", "1 to 1000000"),
         ("3", "write K/N"),
         ("-1/2", "write K/N"),
