@@ -40,7 +40,7 @@ pub struct ResultArgs {
     /// num_retries, errormsg, filename_effective, remote_ip, urlnum, json.
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["format", "json"])]
     pub write_out: Option<String>,
-    /// Statuses that are ok
+    /// Statuses counted as success
     #[arg(long, value_name = "STATUSES", default_value = "200..=299")]
     pub accept: StatusSet,
     /// Mark responses that take longer than this as slow

@@ -17,12 +17,12 @@ pub struct RunArgs {
     pub results: Option<PathBuf>,
     /// Print records and errors only
     ///
-    /// Together with --verbose, attempts and redirects as well.
+    /// With --verbose, also attempts and redirects.
     ///
     /// Aliases: -s, --silent.
     #[arg(short, long, short_alias = 's', alias = "silent")]
     pub quiet: bool,
-    /// Show no progress bar
+    /// Do not show a progress bar
     #[arg(long, hide_short_help = true)]
     pub no_progress: bool,
     /// When to color the text format: auto, always or never
