@@ -199,8 +199,11 @@ fn c304_a_journal_that_is_lost_during_the_run_is_noticed() {
             lose(&folder);
             gate.open();
             let out = run.wait().exits(3);
+            let advice = "during the run; records may be missing; run again";
             assert!(
-                out.stderr().contains(JOURNAL) && out.stderr().contains(said),
+                [JOURNAL, said, advice]
+                    .iter()
+                    .all(|part| out.stderr().contains(part)),
                 "{}",
                 out.stderr()
             );

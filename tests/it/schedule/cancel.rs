@@ -129,7 +129,10 @@ fn the_deadline_cancels_what_waits() {
         if !got_there || records.len() < 7 || records[6]["outcome"] != "ok" {
             return None;
         }
-        assert_eq!(records.remove(3)["outcome"], "cancelled", "on the wire");
+        let cancelled = records.remove(3);
+        assert_eq!(cancelled["outcome"], "cancelled", "on the wire");
+        let said = &cancelled["error"]["message"];
+        assert_eq!(said, "the deadline was reached (--deadline)");
         check_waiters(&records[..5]);
         Some(())
     });
