@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use fetch::cli::{Cli, describe};
 use fetch::config::Config;
 use fetch::model::exit::Exit;
@@ -10,7 +9,7 @@ use fetch::report::print_message;
 use fetch::run::RunError;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::from_command_line() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error).code().into(),
     };
@@ -36,7 +35,7 @@ fn refuse(error: &clap::Error) -> Exit {
 
 fn run(cli: &Cli) -> anyhow::Result<Exit> {
     if !cli.run.merge.is_empty() {
-        return Ok(fetch::run::merge::run(&cli.run.merge)?);
+        return Ok(fetch::run::merge::run(&cli.run.merge, cli.run.quiet)?);
     }
     Ok(fetch::run::run(Config::new(cli)?)?)
 }

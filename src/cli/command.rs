@@ -1,10 +1,12 @@
 //! The whole command line, and the parts of its help that belong to no option.
 //!
-//! `-h` fits on a screen: the options of a first day, one line each. Every other option has `hide_short_help` and
+//! `-h` fits on a screen: the most common options, one line each. Every other option has `hide_short_help` and
 //! is in `--help` only. The first paragraph of an option is its line in `-h`, and ends without a full stop. Aliases
 //! are named in a later paragraph, because clap would add them to the line in `-h` too.
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 
 use super::concurrency::ConcurrencyArgs;
 use super::connection::ConnectionArgs;
@@ -97,10 +99,51 @@ pub struct Cli {
     pub run: RunArgs,
 }
 
+/// Options that `--merge` can be combined with.
+const WITH_MERGE: [&str; 2] = ["merge", "quiet"];
+
+impl Cli {
+    /// Parses the command line of the process.
+    ///
+    /// # Errors
+    ///
+    /// It is wrong, or help was asked for.
+    pub fn from_command_line() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        if let Some(other) = beside_merge(&matches) {
+            let mut error = clap::Error::new(ErrorKind::ArgumentConflict);
+            for (kind, name) in [
+                (ContextKind::InvalidArg, "--merge"),
+                (ContextKind::PriorArg, &other),
+            ] {
+                error.insert(kind, ContextValue::String(name.to_owned()));
+            }
+            return Err(error);
+        }
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// Returns the first argument given beside `--merge` that cannot be combined with it.
+fn beside_merge(matches: &ArgMatches) -> Option<String> {
+    let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if !is_given("merge") {
+        return None;
+    }
+    let command = Cli::command();
+    let is_other = |arg: &&Arg| {
+        let id = arg.get_id().as_str();
+        !WITH_MERGE.contains(&id) && is_given(id)
+    };
+    let other = command.get_arguments().find(is_other)?;
+    Some(match other.get_long() {
+        Some(long) => format!("--{long}"),
+        None => "SOURCE".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

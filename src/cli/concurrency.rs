@@ -26,7 +26,7 @@ pub struct ConcurrencyArgs {
         aliases = ["parallel-max", "max-concurrency"]
     )]
     pub jobs: NonZeroUsize,
-    /// Requests in flight to one host at a time [default: same as --jobs]
+    /// Requests in flight to one host [default: as --jobs]
     ///
     /// A host is a name and a port.
     ///
@@ -36,21 +36,20 @@ pub struct ConcurrencyArgs {
         value_name = "N",
         value_parser = jobs,
         allow_negative_numbers = true,
-        alias = "parallel-max-host",
-        hide_short_help = true
+        alias = "parallel-max-host"
     )]
     pub max_per_host: Option<NonZeroUsize>,
-    /// Requests per second, minute or hour: 10/s, 100/m, 1000/h
+    /// Request rate: 10/s, 100/m or 1000/h
     ///
     /// The requests are evenly spaced.
-    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = rate, allow_hyphen_values = true)]
     pub rate: Option<Duration>,
     /// Requests per second, minute or hour to each host
     #[arg(
         long,
         value_name = "RATE",
         value_parser = rate,
-        allow_negative_numbers = true,
+        allow_hyphen_values = true,
         hide_short_help = true
     )]
     pub rate_per_host: Option<Duration>,
@@ -71,7 +70,7 @@ pub struct ConcurrencyArgs {
     /// Print the records in the order of the input
     ///
     /// A record waits until every earlier one is printed.
-    #[arg(long, hide_short_help = true)]
+    #[arg(long)]
     pub ordered: bool,
     /// Stop the run at the first URL that is not ok
     ///

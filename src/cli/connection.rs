@@ -52,6 +52,7 @@ pub struct ConnectionArgs {
         long,
         value_name = "HOST:PORT:ADDR[,ADDR]",
         value_parser = override_,
+        allow_hyphen_values = true,
         hide_short_help = true
     )]
     pub resolve: Vec<Override>,

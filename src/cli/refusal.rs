@@ -3,7 +3,6 @@
 use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory as _};
 
 use super::command::Cli;
@@ -32,10 +31,10 @@ pub fn describe(error: &clap::Error) -> String {
         }
         ErrorKind::TooManyValues => format!("{option}: takes no value; write {option} alone"),
         ErrorKind::ArgumentConflict => match named(error, ContextKind::PriorArg) {
-            "" => format!(
-                "{option}: cannot be used with {}; it takes summary files only",
-                other_than(option)
-            ),
+            other if option == "--merge" => {
+                let other = if other == "SOURCE" { "a SOURCE" } else { other };
+                format!("--merge: cannot be used with {other}; it takes summary files only")
+            }
             other => format!("{option}: cannot be used with {other}; leave one out"),
         },
         ErrorKind::InvalidUtf8 => {
@@ -69,9 +68,13 @@ fn choices(error: &clap::Error) -> Option<String> {
     Some(format!("{} or {last}", others.join(", ")))
 }
 
-/// Returns the option that is spelled most like the unknown one, never by one of its aliases.
+/// Returns the option of which the unknown one is a misspelling, never by one of its aliases.
 fn similar(error: &clap::Error) -> Option<String> {
     let suggested = text(error, ContextKind::SuggestedArg).strip_prefix("--")?;
+    let written = named(error, ContextKind::InvalidArg).strip_prefix("--")?;
+    if !is_misspelling(written, suggested) {
+        return None;
+    }
     let command = Cli::command();
     let answers_to = |arg: &&Arg| {
         let aliases = arg.get_all_aliases().unwrap_or_default();
@@ -82,22 +85,46 @@ fn similar(error: &clap::Error) -> Option<String> {
     Some(format!("--{long}"))
 }
 
-/// Returns an argument of this command line other than `exclusive`, which cannot be combined with any. clap does
-/// not say which one it found.
-fn other_than(exclusive: &str) -> String {
-    let id = exclusive.trim_start_matches('-').to_owned();
-    let command = Cli::command()
-        .mut_arg(&id, |arg| arg.exclusive(false))
-        .ignore_errors(true);
-    let matches = command.clone().try_get_matches();
-    let is_other = |arg: &&Arg| {
-        let source = matches.as_ref().ok()?.value_source(arg.get_id().as_str());
-        (source == Some(ValueSource::CommandLine) && *arg.get_id() != *id).then_some(())
-    };
-    let other = command.get_arguments().find(|arg| is_other(arg).is_some());
-    match other.map(|arg| (arg.get_long(), arg.get_id())) {
-        Some((Some(long), _)) => format!("--{long}"),
-        Some((None, _)) => "a SOURCE".to_owned(),
-        None => "another option".to_owned(),
+/// Whether `written` stands for `option`: at most two letters differ, or one is the beginning of the other. clap also
+/// suggests options that only share letters.
+fn is_misspelling(written: &str, option: &str) -> bool {
+    option.starts_with(written) || written.starts_with(option) || distance(written, option) <= 2
+}
+
+/// Returns how many letters have to be inserted, removed or replaced to turn `one` into `other` (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in (1..).zip(one.chars()) {
+        let mut diagonal = std::mem::replace(&mut row[0], above);
+        for (at, &right) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != right);
+            diagonal = row[at + 1];
+            row[at + 1] = replaced.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_misspelling_suggests_an_option() {
+        for (written, option) in [
+            ("jbos", "jobs"),
+            ("max-retrie", "max-retries"),
+            ("output", "output-dir"),
+            ("timeouts", "timeout"),
+        ] {
+            assert!(is_misspelling(written, option), "{written}");
+        }
+        for (written, option) in [
+            ("connect-to", "connect-timeout"),
+            ("output-document", "output-dir"),
+        ] {
+            assert!(!is_misspelling(written, option), "{written}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct RequestArgs {
     pub headers: Vec<String>,
     /// Request body to send, or a file that holds it
     ///
-    /// If the option is given several times, the values are joined with &.
+    /// @- reads standard input. If the option is given several times, the values are joined with &.
     #[arg(short, long, value_name = "TEXT|@FILE", conflicts_with = "head")]
     pub data: Vec<String>,
     /// Send HEAD: fetch headers, but no body

@@ -28,9 +28,10 @@ pub struct ResultArgs {
     /// Same as --format jsonl
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// Print each record with this template, as in curl
+    /// Print each record with this template
     ///
-    /// %{key} is replaced by a value of the record, \n by a newline and \t by a tab.
+    /// %{key} is replaced by a value of the record, \n by a newline and \t by a tab. Of the variables of curl, only those
+    /// below exist. A value that is not known is empty.
     ///
     /// Keys of the record: index, source, line, id, meta, url, method, request_sha256, outcome, status, final_url,
     /// redirects, http_version, remote_addr, content_type, size, started, time_ttfb, time_total, time_elapsed, slow,
@@ -40,7 +41,7 @@ pub struct ResultArgs {
     /// num_retries, errormsg, filename_effective, remote_ip, urlnum, json.
     #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["format", "json"])]
     pub write_out: Option<String>,
-    /// Statuses that are ok
+    /// Statuses counted as success
     #[arg(long, value_name = "STATUSES", default_value = "200..=299")]
     pub accept: StatusSet,
     /// Mark responses that take longer than this as slow

@@ -13,7 +13,7 @@ use crate::model::status_set::StatusSet;
 pub struct RetryArgs {
     /// Number of retries
     ///
-    /// A failed attempt is retried if the failure may pass: a failed connection, a timeout, a body that
+    /// A failed attempt is retried if the failure is likely to be temporary: a failed connection, a timeout, a body that
     /// breaks off, a name that is not found (once), a proxy that refuses with a status of 500 or more or cannot reach
     /// the server, or a status of --retry-on. POST and PATCH are retried only if nothing was sent.
     ///

@@ -17,12 +17,12 @@ pub struct RunArgs {
     pub results: Option<PathBuf>,
     /// Print records and errors only
     ///
-    /// Together with --verbose, attempts and redirects as well.
+    /// With --verbose, also attempts and redirects.
     ///
     /// Aliases: -s, --silent.
     #[arg(short, long, short_alias = 's', alias = "silent")]
     pub quiet: bool,
-    /// Show no progress bar
+    /// Do not show a progress bar
     #[arg(long, hide_short_help = true)]
     pub no_progress: bool,
     /// When to color the text format: auto, always or never
@@ -42,16 +42,12 @@ pub struct RunArgs {
     /// Merge the summary files of all shards, and print the total
     ///
     /// It is an error if a shard is missing or incomplete, or if the files do not belong together. No other option can
-    /// be given.
-    #[arg(
-        long,
-        value_name = "SUMMARY",
-        num_args = 1..,
-        exclusive = true,
-        hide_short_help = true
-    )]
+    /// be given, except --quiet, which leaves out warnings.
+    #[arg(long, value_name = "SUMMARY", num_args = 1.., hide_short_help = true)]
     pub merge: Vec<PathBuf>,
     /// Exit with 0 even if any URL is not ok
+    ///
+    /// A run that --fail-fast or --deadline stopped early still exits with 1.
     #[arg(long, hide_short_help = true)]
     pub exit_zero: bool,
     /// Print attempts and redirects on standard error

@@ -56,8 +56,14 @@ pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
 
 /// Parses a number that may be 0.
 pub(super) fn count(text: &str) -> Result<u32, String> {
-    text.parse()
-        .map_err(|_| format!("write a whole number from 0 to {}", u32::MAX))
+    text.parse().map_err(|_| {
+        let is_too_large = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_too_large {
+            format!("write a whole number up to {}", u32::MAX)
+        } else {
+            "write a whole number, 0 or more".to_owned()
+        }
+    })
 }
 
 /// Parses a duration that is a limit: 0 means no limit.

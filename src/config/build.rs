@@ -59,7 +59,7 @@ impl Config {
                 method: request::method(&cli.request)?,
                 headers: Arc::new(headers.given),
                 authorization: request::authorization(&cli.request)?,
-                content: request::content(&cli.request)?.map(Into::into),
+                content: request::content(&cli.request, &names)?.map(Into::into),
             },
             shard_filter: input::filter(&cli.input, cli.run.summary_file.is_some()),
             http: HttpOptions {

@@ -69,6 +69,27 @@ pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), Us
             || canonical_path(one).is_some_and(|one| canonical_path(other) == Some(one))
             || file(one).is_some_and(|one| file(other) == Some(one))
     };
+    for (option, file, instead) in [
+        (
+            "--results",
+            &run.results,
+            "leave the option out to print the records",
+        ),
+        (
+            "--summary-file",
+            &run.summary_file,
+            "write /dev/stdout or /dev/stderr",
+        ),
+        (
+            "--journal",
+            &run.journal,
+            "write ./- for a file of this name",
+        ),
+    ] {
+        if file.as_deref() == Some(Path::new("-")) {
+            return Err(UsageError::NotAStream(option, instead));
+        }
+    }
     let mut others: Vec<&Path> = sources.iter().map(Path::new).collect();
     for (option, file) in [
         ("--results", &run.results),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
 
 use super::error::ConnectionOptionError;
 use super::proxies::proxies;
@@ -16,9 +17,17 @@ use crate::model::error::plain;
 
 /// Returns how connections are made.
 pub(super) fn options(args: &ConnectionArgs) -> Result<ConnectOptions, ConnectionOptionError> {
+    if args.unix_socket.is_some() && args.proxy.as_ref().is_some_and(|proxy| !proxy.is_empty()) {
+        return Err(ConnectionOptionError::SocketWithProxy);
+    }
     let proxies = proxies(args)?;
     if args.block_private && !proxies.all.is_empty() {
-        return Err(ConnectionOptionError::BlockPrivateWithProxy);
+        return Err(ConnectionOptionError::BlockPrivateWithProxy(
+            match args.proxy {
+                Some(_) => "leave out --proxy",
+                None => "-x '' ignores the environment",
+            },
+        ));
     }
     if let Some(option) = proxies.over_tls.filter(|_| args.cert.is_some()) {
         return Err(ConnectionOptionError::CertWithProxy(option));
@@ -91,15 +100,24 @@ fn identity(args: &ConnectionArgs) -> Result<Option<ClientIdentity>, ConnectionO
     let Some(cert) = &args.cert else {
         return Ok(None);
     };
-    let chain = read_cert(cert)?;
+    let pem = read_cert(cert)?;
+    let has_certificate = memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_some();
+    if !has_certificate {
+        certificates("--cert", cert, &pem)?;
+    }
     let key = match &args.key {
         Some(path) => key("--key", path, &read("--key", path)?)?,
-        None => key("--cert", cert, &chain)?,
+        None => key("--cert", cert, &pem)?,
     };
-    Ok(Some(ClientIdentity {
-        chain: certificates("--cert", cert, &chain)?,
-        key,
-    }))
+    let chain = certificates("--cert", cert, &pem)?;
+    // The TLS library takes what it cannot read for a certificate of another key.
+    if chain
+        .first()
+        .is_some_and(|leaf| ParsedCertificate::try_from(leaf).is_err())
+    {
+        return Err(failed("--cert", cert, "not a certificate".to_owned()));
+    }
+    Ok(Some(ClientIdentity { chain, key }))
 }
 
 fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, ConnectionOptionError> {

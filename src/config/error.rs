@@ -41,6 +41,22 @@ pub enum UsageError {
         /// Why it cannot be read.
         error: io::Error,
     },
+    /// An option with `@FILE` has no name after the `@`.
+    #[error("{0}: the file name after @ is missing")]
+    FileName(&'static str),
+    /// The body is read from standard input, and so is the list.
+    #[error(
+        "--data: {0}: the list is read from standard input already; put one of the two into a file"
+    )]
+    StdinTwice(String),
+    /// The name of an output file is `-`.
+    #[error("{0}: -: is not standard output here; {1}")]
+    NotAStream(&'static str, &'static str),
+    /// A Host header that every request has cannot be sent over HTTP/2.
+    #[error(
+        "--header: a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge"
+    )]
+    HostOverHttp2,
     /// The template of `--write-out` is wrong.
     #[error("--write-out")]
     Template(#[from] TemplateError),
@@ -66,7 +82,7 @@ pub enum UsageError {
     NothingToSync,
     /// A value is added to the record, but no output in use shows it.
     #[error(
-        "{0}: the format does not show it; use --format jsonl or --write-out, or add --journal"
+        "{0} has no effect with this format; use --format jsonl or --write-out, or add --journal"
     )]
     NotShown(&'static str),
 }
@@ -90,10 +106,16 @@ pub enum ConnectionOptionError {
     )]
     Proxy(&'static str),
     /// `--block-private` with a proxy, which resolves names and connects by itself.
+    #[error("--block-private: cannot be used with a proxy, which makes the connection itself; {0}")]
+    BlockPrivateWithProxy(&'static str),
+    /// An entry of `--noproxy` can fit no host.
     #[error(
-        "--block-private: cannot be used with a proxy, which makes the connection itself; -x '' ignores the environment"
+        "--noproxy: '{0}': not a host or a network; write for example example.com, 192.0.2.1 or 10.0.0.0/8"
     )]
-    BlockPrivateWithProxy,
+    NoProxy(String),
+    /// `--unix-socket` with `--proxy`: both say where every connection goes.
+    #[error("--unix-socket: cannot be used with --proxy; leave one out")]
+    SocketWithProxy,
     /// `--block-private` with a socket, which has no address.
     #[error(
         "--block-private: cannot be used with --unix-socket, which has no address to check; leave one out"

@@ -1,6 +1,7 @@
 //! Options of proxies, from the command line or the environment.
 
 use std::env;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::{Builder, Matcher};
@@ -28,6 +29,9 @@ pub(super) struct Proxies {
 /// Returns the proxies of `--proxy`, or else of the environment, which is read as curl reads it: `HTTP_PROXY` in upper
 /// case is ignored, because a CGI script receives the header `Proxy` of a request under that name.
 pub(super) fn proxies(args: &ConnectionArgs) -> Result<Proxies, ConnectionOptionError> {
+    if let Some(list) = &args.noproxy {
+        check_exceptions(list)?;
+    }
     let except = args.noproxy.clone();
     let except = except.or_else(|| Some(variable(&["no_proxy", "NO_PROXY"])?.1));
     let except = except.unwrap_or_default();
@@ -78,6 +82,25 @@ fn exceptions(list: &str) -> String {
         .flat_map(|entry| [entry.to_owned(), format!("{entry}.")])
         .collect::<Vec<_>>()
         .join(",")
+}
+
+/// Checks that each entry of `--noproxy` can fit a host. The variable is not checked: other programs read it, too.
+fn check_exceptions(list: &str) -> Result<(), ConnectionOptionError> {
+    let can_fit = |entry: &str| match entry.split_once('/') {
+        None => true,
+        Some((address, prefix)) => {
+            let bits = address
+                .parse()
+                .map(|address: IpAddr| if address.is_ipv4() { 32 } else { 128 });
+            bits.is_ok_and(|bits| prefix.parse().is_ok_and(|prefix: u8| prefix <= bits))
+        }
+    };
+    let entries = exceptions(list);
+    let mut entries = entries.split(',').map(|entry| entry.trim_end_matches('.'));
+    match entries.find(|entry| !can_fit(entry)) {
+        Some(bad) => Err(ConnectionOptionError::NoProxy(bad.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Collects the proxies.

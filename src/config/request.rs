@@ -1,8 +1,8 @@
 //! Options of the requests.
 
 use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -14,6 +14,7 @@ use crate::http::{CODINGS, SizeLimit, Versions};
 use crate::model::capture::Capture;
 use crate::model::mask::mask_text;
 use crate::model::request::{self, RequestError, basic_authorization, header};
+use crate::sys::FileIdentity;
 
 /// The largest body that `--body` keeps in memory without `--max-filesize`.
 const MAX_KEPT_BODY: u64 = 16 * 1024 * 1024;
@@ -48,12 +49,27 @@ pub(super) fn authorization(args: &RequestArgs) -> Result<Option<HeaderValue>, U
     }
 }
 
-/// Returns the content of `--data`. Several are joined with `&`, as in curl.
-pub(super) fn content(args: &RequestArgs) -> Result<Option<Bytes>, UsageError> {
+/// Returns the content of `--data`. Several are joined with `&`, as in curl. `sources` are those of the list.
+pub(super) fn content(args: &RequestArgs, sources: &[String]) -> Result<Option<Bytes>, UsageError> {
+    let list_is_stdin = sources.iter().any(|source| source == "-");
     let mut pieces = Vec::new();
     for option in &args.data {
         pieces.push(match option.strip_prefix('@') {
             None => option.clone().into_bytes(),
+            Some("") => return Err(UsageError::FileName("--data")),
+            Some(file) if list_is_stdin && (file == "-" || is_stdin(Path::new(file))) => {
+                return Err(UsageError::StdinTwice(format!("@{file}")));
+            }
+            Some("-") => {
+                let mut content = Vec::new();
+                let read = io::stdin().lock().read_to_end(&mut content);
+                read.map_err(|error| UsageError::File {
+                    option: "--data",
+                    file: "standard input".to_owned(),
+                    error,
+                })?;
+                content
+            }
             Some(file) => fs::read(file).map_err(|error| UsageError::File {
                 option: "--data",
                 file: mask_text(file),
@@ -62,6 +78,13 @@ pub(super) fn content(args: &RequestArgs) -> Result<Option<Bytes>, UsageError> {
         });
     }
     Ok((!pieces.is_empty()).then(|| pieces.join(&b'&').into()))
+}
+
+/// Whether reading `path` takes from standard input, as with `/dev/stdin` behind a pipe. A regular file is read from its
+/// beginning each time it is opened.
+fn is_stdin(path: &Path) -> bool {
+    let stdin = FileIdentity::of(io::stdin());
+    !path.is_file() && stdin.is_some() && FileIdentity::at(path) == stdin
 }
 
 /// Returns the headers of every request.
@@ -83,6 +106,7 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
     for option in &args.headers {
         match option.strip_prefix('@') {
             None => add_header(option, "", &mut own, &mut given)?,
+            Some("") => return Err(UsageError::FileName("--header")),
             Some(file) => {
                 let text = read_headers(file)?;
                 for (number, line) in (1..).zip(text.lines()) {
@@ -92,6 +116,9 @@ pub(super) fn headers(args: &RequestArgs) -> Result<Headers, UsageError> {
                 }
             }
         }
+    }
+    if args.http2_prior_knowledge && given.contains_key(HOST) {
+        return Err(UsageError::HostOverHttp2);
     }
     Ok(Headers { own, given })
 }
@@ -179,5 +206,6 @@ pub(super) fn versions(args: &RequestArgs, given: &HeaderMap) -> Versions {
 pub(super) fn files(args: &RequestArgs) -> Vec<PathBuf> {
     let texts = args.headers.iter().chain(&args.data);
     let named = texts.filter_map(|text| text.strip_prefix('@').map(PathBuf::from));
+    let named = named.filter(|file| file.as_os_str() != "-");
     named.collect()
 }

@@ -113,9 +113,10 @@ async fn execute<T: Transport>(
 }
 
 /// Describes a Retry-After that is longer than `--retry-max-delay`.
-fn pause_too_long(pause: Duration) -> Failure {
+fn pause_too_long(pause: Duration, longest: Option<Duration>) -> Failure {
+    let longest = longest.map_or_else(String::new, |longest| format!(" ({longest:?})"));
     let message = format!(
-        "the server asks to wait {} s (Retry-After), longer than --retry-max-delay; not retried",
+        "the server asks to wait {} s (Retry-After), longer than --retry-max-delay{longest}; not retried",
         pause.as_secs()
     );
     Failure::new(Kind::Timeout, Phase::Headers, message)
@@ -255,7 +256,9 @@ where
                 self.report_retry(&job, pause);
                 return self.schedule.borrow_mut().retry(job);
             }
-            RetryDecision::PauseTooLong(pause) => Some(pause_too_long(pause)),
+            RetryDecision::PauseTooLong(pause) => {
+                Some(pause_too_long(pause, self.options.retry.max_delay))
+            }
             RetryDecision::GiveUp => None,
         };
         self.complete(job.into_outcome(self.options, retry_failure));
@@ -283,6 +286,9 @@ where
         (self.on_event)(Event::Retrying {
             input: &job.input,
             made: job.attempts_made(),
+            allowed: usize::try_from(self.options.retry.max)
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
             delay,
         });
     }

@@ -253,7 +253,7 @@ pub(super) fn cancelled_failure(why: Stop, phase: Phase) -> Failure {
         Stop::Interrupted => "the run was interrupted",
         Stop::Terminated => "the run was terminated",
         Stop::FailFast => "another URL failed (--fail-fast)",
-        Stop::Deadline => "the run took too long (--deadline)",
+        Stop::Deadline => "the deadline was reached (--deadline)",
     };
     Failure::new(Kind::Cancelled, phase, message)
 }

@@ -36,7 +36,7 @@ const DECODED: usize = 16 * 1024;
 pub(super) enum BodyError {
     #[error(transparent)]
     Read(#[from] reqwest::Error),
-    #[error("cannot be decoded as {0}: {1}")]
+    #[error("the body is not valid {coding}{why}", coding = .0, why = ends_early(.1))]
     Decode(Coding, #[source] io::Error),
     #[error("cannot be decoded: {0}")]
     Coded(#[source] io::Error),
@@ -56,6 +56,14 @@ pub(super) enum BodyError {
     Checksum(#[from] ChecksumError),
     #[error("{0}")]
     Save(Failure),
+}
+
+/// Says that coded data ended too early, if that is what `error` says.
+fn ends_early(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ": it ends too early",
+        _ => "",
+    }
 }
 
 /// The largest window of zstd: 8 MiB, the most that a sender may use (RFC 9659, section 3).

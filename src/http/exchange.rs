@@ -99,7 +99,7 @@ impl Exchange<'_> {
     /// Refuses a request that cannot be sent as it is asked for.
     pub(super) fn check_request(&self) -> Result<(), Failure> {
         if self.options.versions == Versions::Http2 && self.has_host_header() {
-            let message = "a Host header of its own cannot be sent over HTTP/2; leave out --http2-prior-knowledge";
+            let message = "a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge";
             return Err(Failure::new(Kind::InvalidInput, Phase::Input, message));
         }
         self.options.connecting.guard.check_url(&self.state.url)
@@ -145,14 +145,11 @@ impl Exchange<'_> {
 
     /// Returns what an error of the connection means for the exchange.
     pub(super) fn connection_error(&self, error: &reqwest::Error) -> ExchangeError {
-        let proxy = self
-            .options
-            .connecting
-            .proxy_selector
-            .proxy(&self.state.url);
+        let proxies = &self.options.connecting.proxy_selector;
         let destination = failure::Destination {
             url: &self.state.url,
-            proxy,
+            proxy: proxies.proxy(&self.state.url),
+            proxy_scheme: proxies.scheme(&self.state.url),
             socket: self.options.connecting.unix_socket.as_deref(),
             assumes_http2: self.options.versions == Versions::Http2,
         };
@@ -191,7 +188,7 @@ pub(super) fn check_head(headers: &HeaderMap) -> Result<(), Failure> {
         .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
         .sum();
     if size > MAX_HEAD as usize {
-        let message = format!("the header of the response is larger than {MAX_HEAD} bytes");
+        let message = "the response has too many headers (limit: 5,000 fields, 256 KiB)";
         return Err(Failure::new(Kind::Protocol, Phase::Headers, message));
     }
     Ok(())

@@ -7,8 +7,10 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
-use rustls::pki_types::InvalidDnsNameError;
+use humantime::format_rfc3339_seconds;
+use rustls::pki_types::{InvalidDnsNameError, UnixTime};
 use url::Url;
 
 use super::connect::error::causes;
@@ -136,8 +138,7 @@ pub(super) fn wants_http1(error: &reqwest::Error) -> bool {
 }
 
 /// What [`is_head_too_large`] means to a user.
-const HEAD_TOO_LARGE: &str =
-    "the head of the answer (at most 256 KiB and 5,000 fields) or its Content-Length is too large";
+const HEAD_TOO_LARGE: &str = "the response has too many headers (limit: 5,000 fields, 256 KiB) or too large a Content-Length";
 
 /// Whether the head of the answer has more fields than the parser has room for.
 pub(super) fn head_too_large(error: &reqwest::Error) -> bool {
@@ -163,11 +164,23 @@ fn is_other_protocol(error: &reqwest::Error) -> bool {
 /// How the library says that it has not reached an HTTP proxy.
 const TO_PROXY: &str = "tunnel error: failed to create underlying connection";
 
+/// How the library says that the connection ended while a stream of HTTP/2 waited for its response.
+const LOST_STREAM: &str = "stream closed because of a broken pipe";
+
+/// How the library says that the connection to an HTTP proxy was lost.
+const TUNNEL_LOST: &str = "tunnel error: io error establishing tunnel";
+
 /// How the library begins what it says about a SOCKS proxy.
 const SOCKS: &str = "SOCKS error: ";
 
 /// How the library says that an HTTP proxy answered 407, with or without a login.
 const LOGIN_REQUIRED: &str = "tunnel error: proxy authorization required";
+
+/// What the library says about a SOCKS proxy that it has not reached. The cause is in its `Debug` form alone.
+const SOCKS_NOT_REACHED: &str = "SOCKS error: failed to create underlying connection";
+
+/// What the library says if the connection to a SOCKS proxy ended. The cause is in its `Debug` form alone.
+const SOCKS_LOST: &str = "SOCKS error: io error during SOCKS handshake";
 
 /// How the library says that it has not found the name that it looks up on behalf of a SOCKS proxy.
 const LOCAL_LOOKUP: &str = "error resolving for socks proxy";
@@ -175,7 +188,17 @@ const LOCAL_LOOKUP: &str = "error resolving for socks proxy";
 /// Says what an error of the TLS library means for the user.
 fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
     use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
-    let distrusted = |why: &str| format!("the certificate is not trusted: {why}");
+    let peer = if is_of_proxy {
+        "the proxy"
+    } else {
+        "the server"
+    };
+    let certificate = if is_of_proxy {
+        "the proxy's certificate"
+    } else {
+        "the certificate"
+    };
+    let distrusted = |why: &str| format!("{certificate} is not trusted: {why}");
     Some(match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) if is_of_proxy => {
             "the proxy does not speak TLS on this port: write --proxy http://".to_owned()
@@ -183,20 +206,49 @@ fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS on this port: use http://".to_owned()
         }
-        Error::InvalidMessage(_) => "the server sent a TLS message that is not valid".to_owned(),
+        Error::InvalidMessage(_) => format!("{peer} sent a TLS message that is not valid"),
         Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server requires a client certificate: use --cert".to_owned()
+            format!("{peer} requires a client certificate: use --cert")
         }
-        Error::AlertReceived(alert) => format!("the server refused TLS (alert {alert:?})"),
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => format!(
+            "{peer} refused TLS: no common cipher or version, or a client certificate is required (--cert)"
+        ),
+        Error::AlertReceived(AlertDescription::UnknownCA) => {
+            format!("{peer} does not trust the client certificate")
+        }
+        Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            format!("{peer} needs a TLS version before 1.2, which is not supported")
+        }
+        Error::AlertReceived(alert) => format!("{peer} refused TLS (alert {alert:?})"),
         Error::PeerIncompatible(_) => {
-            "the server and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required".to_owned()
+            format!(
+                "{peer} and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required"
+            )
         }
-        Error::PeerMisbehaved(how) => format!("the server violated the TLS protocol ({how:?})"),
+        Error::PeerMisbehaved(how) => format!("{peer} violated the TLS protocol ({how:?})"),
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            distrusted("its issuer is unknown; use --cacert or --insecure")
+            // --insecure is not meant for proxies.
+            let or_insecure = if is_of_proxy { "" } else { " or --insecure" };
+            distrusted(&format!("its issuer is unknown; use --cacert{or_insecure}"))
         }
         Error::InvalidCertificate(CertificateError::BadSignature) => {
             distrusted("its signature is wrong")
+        }
+        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
+            format!("{certificate} expired on {}", date(*not_after))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            format!("{certificate} is not valid before {}", date(*not_before))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        }) => {
+            let expected = expected.to_str();
+            match names(presented) {
+                Some(names) => format!("{certificate} is for {names}, not {expected}"),
+                None => format!("{certificate} names no host, so it is not for {expected}"),
+            }
         }
         Error::InvalidCertificate(_) => {
             let text = error.to_string();
@@ -206,13 +258,50 @@ fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
     })
 }
 
+/// Returns the day of `time` in UTC.
+fn date(time: UnixTime) -> String {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    let text = time.map(|time| format_rfc3339_seconds(time).to_string());
+    let date = text.as_deref().and_then(|text| text.split('T').next());
+    date.unwrap_or("an unknown day").to_owned()
+}
+
+/// How many names of a certificate a message shows.
+const MAX_NAMES: usize = 5;
+
+/// Lists the names in a certificate, which the TLS library writes as `DnsName("localhost")` and
+/// `IpAddress(127.0.0.1)`.
+fn names(presented: &[String]) -> Option<String> {
+    let bare = |name: &String| {
+        let inner = name
+            .split_once('(')
+            .and_then(|(_, rest)| rest.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    let mut shown: Vec<_> = presented.iter().take(MAX_NAMES).map(bare).collect();
+    if presented.len() > MAX_NAMES {
+        shown.push(format!("{} others", presented.len() - MAX_NAMES));
+    }
+    let last = shown.pop()?;
+    Some(if shown.is_empty() {
+        last
+    } else {
+        format!("{} and {last}", shown.join(", "))
+    })
+}
+
 /// Says what an error that the libraries show only in their text means for the user.
 fn library_words(text: &str) -> Option<&'static str> {
     Some(match text {
+        "invalid HTTP version parsed" => "the response is not HTTP",
+        "invalid HTTP version parsed (found HTTP2 preface)" => "the response is not HTTP/1.1",
+        "invalid HTTP header parsed" => "the response has an invalid header",
+        "invalid HTTP status-code parsed" => "the response has an invalid status",
+        "invalid content-length parsed" => "the response has an invalid Content-Length",
+        "unexpected transfer-encoding parsed" => "the response has an unexpected Transfer-Encoding",
+        _ if text.starts_with("invalid chunk size") => "the body has an invalid chunk size",
+        _ if text.starts_with("invalid chunk body") => "the body has an invalid chunk",
         "tls handshake eof" => "connection closed during the TLS handshake",
-        LOGIN_REQUIRED => {
-            "the proxy requires a login (407): write --proxy http://NAME:PASSWORD@HOST:PORT"
-        }
         "tunnel error: unexpected end of file" => {
             "the proxy closed the connection before a response"
         }
@@ -220,16 +309,53 @@ fn library_words(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Says what a refusal of a SOCKS proxy means for the user; any other text stays as it is.
-fn socks_words(text: String) -> String {
-    let reason = text.strip_prefix(SOCKS);
-    match reason.filter(|reason| socks_refusal(reason).is_some()) {
-        Some("server does not support user/pass authentication") => {
-            "the proxy requires a login, or another one: write --proxy socks5h://NAME:PASSWORD@HOST:PORT".to_owned()
+/// Says what an error of a SOCKS proxy, or a login that a proxy wants, means for the user; any other text stays as it is.
+fn proxy_words(text: String, cause: &dyn Error, destination: &Destination<'_>) -> String {
+    let login = |status: &str| {
+        format!(
+            "the proxy rejected the login or requires one{status}: write --proxy {}://NAME:PASSWORD@HOST:PORT",
+            destination.proxy_scheme.as_deref().unwrap_or("http")
+        )
+    };
+    match text.as_str() {
+        LOGIN_REQUIRED => return login(" (407)"),
+        SOCKS_NOT_REACHED => return hidden_cause(cause),
+        SOCKS_LOST if format!("{cause:?}").contains("ConnectionReset") => {
+            return "the proxy reset the connection".to_owned();
         }
-        Some(reason) => format!("the proxy refused to connect: {reason}"),
-        None => text,
+        SOCKS_LOST => return "the proxy closed the connection".to_owned(),
+        _ => {}
     }
+    match text.strip_prefix(SOCKS) {
+        Some("server does not support user/pass authentication" | "credentials not accepted") => {
+            login("")
+        }
+        Some("failed parsing server response") => {
+            "the response of the proxy is not valid SOCKS".to_owned()
+        }
+        Some("IPV6 is not supported") => {
+            "SOCKS4 cannot carry IPv6; use --proxy socks5://".to_owned()
+        }
+        Some(reason) if socks_refusal(reason).is_some() => {
+            format!("the proxy refused to connect: {reason}")
+        }
+        _ => text,
+    }
+}
+
+/// Returns the error of the system or of the resolver in an error that names it in its `Debug` form alone.
+fn hidden_cause(error: &dyn Error) -> String {
+    let debug = format!("{error:?}");
+    let after = |start: &str, end: &str| {
+        let (_, rest) = debug.split_once(start)?;
+        Some(rest.split_once(end)?.0)
+    };
+    if let Some(code) = after("Os { code: ", ",").and_then(|code| code.parse().ok()) {
+        return plain(&io::Error::from_raw_os_error(code));
+    }
+    after("Unknown(\"", "\")")
+        .unwrap_or("cannot be reached")
+        .to_owned()
 }
 
 fn last_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
@@ -254,6 +380,8 @@ pub(super) struct Destination<'a> {
     pub(super) url: &'a Url,
     /// The host and port of the proxy, if the exchange goes through one.
     pub(super) proxy: Option<(String, u16)>,
+    /// The scheme of the proxy.
+    pub(super) proxy_scheme: Option<String>,
     /// The path of `--unix-socket`.
     pub(super) socket: Option<&'a Path>,
     /// Whether HTTP/2 is spoken without asking the server.
@@ -312,14 +440,22 @@ pub(super) fn classify(
             None => format!("{destination}: the connection timed out"),
         },
         Kind::Dns => unresolved(error, destination, phase),
-        _ if destination.assumes_http2 && is_other_protocol(error) => {
-            format!("{destination}: the server does not speak HTTP/2 (--http2-prior-knowledge)")
-        }
+        _ if destination.assumes_http2 && is_other_protocol(error) => format!(
+            "{destination}: the server does not speak HTTP/2: leave out --http2-prior-knowledge"
+        ),
+        // Perhaps the server closes what it does not understand, perhaps something else is wrong.
+        _ if destination.assumes_http2 && says(error, LOST_STREAM) => format!(
+            "{destination}: connection closed before a response; the server may not speak HTTP/2 (--http2-prior-knowledge)"
+        ),
         Kind::Tls if is_misnamed(error) => format!(
-            "{destination}: TLS does not know such names: {}",
+            "{destination}: not a valid host name for TLS: {}",
             broken_rule(destination.url.host_str().unwrap_or_default())
         ),
-        _ => format!("{destination}: {}", words(error, phase)),
+        Kind::Connect if is_short_of_proxy(error, destination) => {
+            let (host, port) = destination.proxy.clone().unwrap_or_default();
+            format!("proxy {host}:{port}: {}", words(error, destination, phase))
+        }
+        _ => format!("{destination}: {}", words(error, destination, phase)),
     };
     Failure {
         refusal: refusal(error),
@@ -334,7 +470,7 @@ fn unresolved(error: &reqwest::Error, destination: &Destination<'_>, phase: Phas
     } else {
         destination.host()
     };
-    format!("{host}: {}", words(error, phase))
+    format!("{host}: {}", words(error, destination, phase))
 }
 
 /// Returns how a proxy refused to connect, if that is what `error` says.
@@ -377,20 +513,20 @@ fn is_misnamed(error: &reqwest::Error) -> bool {
 
 /// Returns the rule for names in certificates that `host` breaks (RFC 1034, section 3.5). URLs have other rules.
 fn broken_rule(host: &str) -> &'static str {
-    let broken_by = |part: &str| {
-        if part.len() > 63 {
-            Some("a part of the name is longer than 63 characters")
-        } else if part.starts_with('-') {
-            Some("a part of the name begins with a hyphen")
-        } else if part.ends_with('-') {
-            Some("a part of the name ends in a hyphen")
+    let broken_by = |label: &str| {
+        if label.len() > 63 {
+            Some("a label is longer than 63 characters")
+        } else if label.starts_with('-') {
+            Some("a label begins with a hyphen")
+        } else if label.ends_with('-') {
+            Some("a label ends in a hyphen")
         } else {
             None
         }
     };
     host.split('.')
         .find_map(broken_by)
-        .unwrap_or("a name has up to 253 letters, digits, hyphens and underscores, in parts that are not empty")
+        .unwrap_or("a name has up to 253 letters, digits, hyphens and underscores, in labels that are not empty")
 }
 
 /// Whether one of the causes says this.
@@ -430,6 +566,16 @@ fn is_of_proxy(error: &reqwest::Error) -> bool {
         })
 }
 
+/// Whether no connection to the proxy could be made. Where the URL is `http://`, an HTTP proxy takes the place of the
+/// server.
+fn is_short_of_proxy(error: &reqwest::Error, destination: &Destination<'_>) -> bool {
+    destination.proxy.is_some()
+        && error.is_connect()
+        && (says(error, TO_PROXY)
+            || says(error, SOCKS_NOT_REACHED)
+            || (destination.url.scheme() == "http" && !is_of_proxy(error)))
+}
+
 fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
     match (ConnectionFault::of(error), phase) {
         (ConnectionFault::Closed | ConnectionFault::Broken, Phase::Body) => Kind::Body,
@@ -441,7 +587,7 @@ fn wire_kind(error: &reqwest::Error, phase: Phase) -> Kind {
 }
 
 /// Returns the chain of causes in one line, without the wrappers that say nothing.
-fn words(error: &reqwest::Error, phase: Phase) -> String {
+fn words(error: &reqwest::Error, destination: &Destination<'_>, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
             Phase::Body => "connection closed before the end of the body",
@@ -450,7 +596,13 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
         }
         .to_owned();
     }
-    let is_of_proxy = says(error, TO_PROXY);
+    let is_reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    if says(error, TUNNEL_LOST) && last_io(error).is_some_and(is_reset) {
+        return "the proxy reset the connection".to_owned();
+    }
+    // TLS on the way to an http:// URL is always that of the proxy.
+    let is_of_proxy = says(error, TO_PROXY)
+        || (destination.proxy.is_some() && destination.url.scheme() == "http");
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
         let tls = cause.downcast_ref();
@@ -460,7 +612,10 @@ fn words(error: &reqwest::Error, phase: Phase) -> String {
             None if is_head_too_large(cause) => HEAD_TOO_LARGE.to_owned(),
             None => plain(cause),
         };
-        let text = library_words(&text).map_or_else(|| socks_words(text), str::to_owned);
+        let text = match library_words(&text) {
+            Some(words) => words.to_owned(),
+            None => proxy_words(text, cause, destination),
+        };
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");

@@ -87,6 +87,8 @@ enum LineError {
     Key(String),
     #[error(transparent)]
     Url(#[from] UrlError),
+    #[error("'url' is empty")]
+    NoUrl,
     #[error("the scheme is http, which --https-only forbids")]
     NotHttps,
 }
@@ -95,7 +97,7 @@ impl LineError {
     fn kind(&self) -> Kind {
         match self {
             Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
-            Self::Url(_) => Kind::InvalidUrl,
+            Self::Url(_) | Self::NoUrl => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
     }
@@ -195,6 +197,9 @@ impl<'a> LineParser<'a> {
         }
         input.meta.clone_from(&object.meta);
         let text = object.url.trim();
+        if text.is_empty() {
+            return Err(LineError::NoUrl);
+        }
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
         build_request(url, Some(object), self.defaults)
@@ -428,6 +433,33 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_line_names_what_is_wrong_with_it() {
+        for (line, reason) in [
+            (
+                "file:///x",
+                "the scheme is 'file'; only http and https can be fetched",
+            ),
+            ("foo bar", "not a URL: the host contains a space"),
+            ("http://a b/", "not a URL: the host contains a space"),
+            ("http://x #c", "not a URL: the host contains a space"),
+            ("<a href=x>", "not a URL: the host contains '<'"),
+            ("['http://a/']", "a URL cannot begin with ["),
+            (r#"{"url": ""}"#, "'url' is empty"),
+            (
+                r#"{"url": "http://a/"} x"#,
+                "not a JSON object: text after the closing }, column 22",
+            ),
+            (
+                "{url: 1}",
+                "not a JSON object: keys need double quotes, column 2",
+            ),
+        ] {
+            let failure = parsed(line).unwrap().request.unwrap_err();
+            assert_eq!(failure.message, format!("list:7: {reason}"), "{line}");
+        }
+    }
+
+    #[test]
     fn what_is_no_request_says_why_and_shows_no_secret() {
         for (line, kind, shown, reason) in [
             ("http://", Kind::InvalidUrl, "http://", "empty host"),
@@ -470,7 +502,7 @@ mod tests {
                 r#"{"url": "http://a/", "headers": {"Content-Length": "5"}}"#,
                 Kind::InvalidInput,
                 "http://a/",
-                "set by fetch itself",
+                "Content-Length cannot be set; leave it out",
             ),
         ] {
             let input = parsed(line).unwrap();

@@ -44,13 +44,13 @@ pub struct Shard {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
     /// The text is not two numbers.
-    #[error("write K/N: of 8 shards the first is 0/8")]
+    #[error("write K/N, such as 0/8 for the first of 8")]
     Form,
     /// The number of shards is out of range.
     #[error("the number of shards must be from 1 to {MAX}")]
     Count,
     /// There is no shard of that number; perhaps it was counted from 1.
-    #[error("shards count from 0: of {count} the last is {}/{count}", .count - 1)]
+    #[error("K is 0 to N-1; the last of {count} is {}/{count}", .count - 1)]
     Number {
         /// The number of shards.
         count: u32,

@@ -10,6 +10,7 @@ use super::source::Source;
 use super::walk::{ReadError, ReadEvent, walk};
 use crate::model::authority::Authority;
 use crate::model::error::Failure;
+use crate::model::input::Input;
 
 /// The number of hosts that are counted at a time. If a list has no more, the counts are exact.
 const HOSTS: usize = 65_536;
@@ -37,8 +38,8 @@ pub struct Survey {
     servers: HostCounts,
 }
 
-/// Counts the inputs of `sources` by shard. Calls `on_invalid` with the failure of each input of
-/// `shard` that contains no valid request.
+/// Counts the inputs of `sources` by shard. Calls `on_invalid` with each input of
+/// `shard` that contains no valid request, and with its failure.
 ///
 /// # Errors
 ///
@@ -48,7 +49,7 @@ pub fn survey(
     defaults: &Defaults,
     shard: Shard,
     by: ShardKey,
-    mut on_invalid: impl FnMut(&Failure),
+    mut on_invalid: impl FnMut(&Input, &Failure),
 ) -> Result<Survey, ReadError> {
     let mut survey = Survey {
         inputs: 0,
@@ -74,7 +75,7 @@ pub fn survey(
                 }
                 Err(failure) if number == shard.number => {
                     survey.invalid += 1;
-                    on_invalid(failure);
+                    on_invalid(&input, failure);
                 }
                 Err(_) => {}
             }

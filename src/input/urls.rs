@@ -18,7 +18,7 @@ pub enum Scheme {
 pub(super) enum UrlError {
     #[error("not a URL: {0}")]
     Syntax(#[from] url::ParseError),
-    #[error("not a URL: begins with {0}")]
+    #[error("a URL cannot begin with {0}")]
     Start(char),
     #[error("not a URL: no scheme before ://")]
     NoScheme,
@@ -28,7 +28,9 @@ pub(super) enum UrlError {
     NoHost,
     #[error("the URL is longer than {MAX_URL} bytes once encoded")]
     TooLong,
-    #[error("the scheme is '{0}'; only http and https are supported")]
+    #[error("not a URL: the host contains {0}")]
+    Host(String),
+    #[error("the scheme is '{0}'; only http and https can be fetched")]
     Scheme(String),
 }
 
@@ -44,6 +46,23 @@ impl UrlError {
                     Self::Start(first)
                 }
             }
+            _ => Self::of_host(error, text),
+        }
+    }
+
+    /// The error of parsing `text`: names the first character that a host cannot contain, if that is the reason.
+    fn of_host(error: url::ParseError, text: &str) -> Self {
+        let is_of_host = matches!(
+            error,
+            url::ParseError::IdnaError | url::ParseError::InvalidDomainCharacter
+        );
+        let rest = after_scheme(text).unwrap_or(text);
+        let authority = &rest[..rest.len() - after_authority(rest).len()];
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let is_wrong = |&c: &char| !c.is_alphanumeric() && !"-._~%:[]".contains(c);
+        match host.chars().find(is_wrong) {
+            Some(' ') if is_of_host => Self::Host("a space".to_owned()),
+            Some(c) if is_of_host && (c.is_ascii_graphic()) => Self::Host(format!("'{c}'")),
             _ => error.into(),
         }
     }
@@ -95,7 +114,10 @@ impl UrlParser {
     ) -> Result<Url, UrlError> {
         // If there is no authority, the parser would take the path for one.
         if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
-            return Err(UrlError::NoHost);
+            return Err(match foreign_scheme(text, after_scheme) {
+                Some(scheme) => UrlError::Scheme(scheme),
+                None => UrlError::NoHost,
+            });
         }
         let url = if after_scheme.is_some() {
             Url::parse(text).map_err(|error| UrlError::of_whole(error, text))?
@@ -112,7 +134,8 @@ impl UrlParser {
                 Scheme::Https => "https://",
                 Scheme::Http => "http://",
             };
-            Url::parse(&format!("{scheme}{text}"))?
+            Url::parse(&format!("{scheme}{text}"))
+                .map_err(|error| UrlError::of_host(error, text))?
         };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(url.scheme().to_owned()));
@@ -128,6 +151,17 @@ impl UrlParser {
 fn after_scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_at(text.find(['/', '?', '#'])?);
     rest.strip_prefix("//").filter(|_| scheme.ends_with(':'))
+}
+
+/// Returns the scheme of `text`, if it has one that cannot be fetched.
+fn foreign_scheme(text: &str, after_scheme: Option<&str>) -> Option<String> {
+    let scheme = text.strip_suffix(after_scheme?)?.strip_suffix("://")?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let scheme = scheme.to_ascii_lowercase();
+    (is_scheme && !matches!(&*scheme, "http" | "https")).then_some(scheme)
 }
 
 /// Returns what follows the authority, with which `text` begins.

@@ -182,9 +182,31 @@ pub fn json_words(error: &serde_json::Error) -> String {
         }
         Category::Syntax | Category::Io => format!(
             "not a JSON object: {}, column {}",
-            text.replace('`', "'"),
+            syntax_words(text),
             error.column()
         ),
+    }
+}
+
+/// Words an error of JSON syntax for people who write JSON.
+fn syntax_words(text: &str) -> &str {
+    match text {
+        "trailing characters" => "text after the closing }",
+        "key must be a string" => "keys need double quotes",
+        "expected value" | "expected ident" => "a value is missing or not valid",
+        "invalid number" => "a number is not valid",
+        "number out of range" => "a number is too large",
+        "expected `:`" => "a colon is missing after a key",
+        "expected `,` or `}`" => "a comma or the closing } is missing",
+        "expected `,` or `]`" => "a comma or the closing ] is missing",
+        "trailing comma" => "a comma before the closing bracket",
+        "recursion limit exceeded" => "nested too deeply",
+        "invalid escape"
+        | "unexpected end of hex escape"
+        | "invalid unicode code point"
+        | "lone leading surrogate in hex escape" => "an escape in a string is not valid",
+        _ if text.starts_with("control character") => "a control character in a string",
+        text => text,
     }
 }
 

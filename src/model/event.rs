@@ -82,6 +82,8 @@ pub enum Event<'a> {
         input: &'a Input,
         /// The number of attempts so far.
         made: usize,
+        /// The number of attempts that the options allow.
+        allowed: usize,
         /// The time until the next attempt.
         delay: Duration,
     },

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::saved_file::SaveTarget;
@@ -58,8 +58,8 @@ pub enum RequestError {
     #[error("{0}: the value contains a control character")]
     Value(HeaderName),
     /// The header controls framing or the connection, which are not up to the user.
-    #[error("{0} is set by fetch itself")]
-    Ours(HeaderName),
+    #[error("{0} cannot be set; leave it out")]
+    Ours(&'static str),
     /// The method is not a token (RFC 9110, section 9.1).
     #[error("not an HTTP method: a method has only letters, digits and !#$%&'*+-.^_`|~")]
     Method,
@@ -74,19 +74,20 @@ pub enum RequestError {
 ///
 /// The header cannot be sent, or `fetch` sets it itself.
 pub fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), RequestError> {
-    const OURS: [HeaderName; 8] = [
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        HeaderName::from_static("http2-settings"),
+    const OURS: [&str; 8] = [
+        "Connection",
+        "Content-Length",
+        "HTTP2-Settings",
+        "Proxy-Authorization",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
     ];
     let name = HeaderName::try_from(name.trim()).map_err(|_| RequestError::Name)?;
-    if OURS.contains(&name) {
-        return Err(RequestError::Ours(name));
+    let is_name = |ours: &&&str| name.as_str().eq_ignore_ascii_case(ours);
+    if let Some(ours) = OURS.iter().find(is_name) {
+        return Err(RequestError::Ours(ours));
     }
     let mut value = HeaderValue::from_bytes(value.trim().as_bytes())
         .map_err(|_| RequestError::Value(name.clone()))?;

@@ -17,18 +17,32 @@ impl StatusSet {
 
 /// A text that is not a set of status codes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
-)]
-pub struct StatusSetError(String);
+pub enum StatusSetError {
+    /// The text is no status and no range of them.
+    #[error(
+        "not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
+    )]
+    Form,
+    /// One of several entries is none.
+    #[error(
+        "'{0}' is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas"
+    )]
+    Entry(String),
+    /// There is nothing between two commas, or beside one.
+    #[error("an empty entry in the list")]
+    Empty,
+}
 
 impl FromStr for StatusSet {
     type Err = StatusSetError;
 
     fn from_str(list: &str) -> Result<Self, StatusSetError> {
         let ranges = list.split(',').map(|item| {
-            let item = item.trim();
-            range(item).ok_or_else(|| StatusSetError(item.to_owned()))
+            range(item.trim()).ok_or_else(|| match item.trim() {
+                "" => StatusSetError::Empty,
+                item if item == list.trim() => StatusSetError::Form,
+                item => StatusSetError::Entry(item.to_owned()),
+            })
         });
         ranges.collect::<Result<_, _>>().map(Self)
     }

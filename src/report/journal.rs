@@ -43,7 +43,7 @@ pub enum JournalError {
     #[error("--journal: {path}: {reason}", path = .0.display(), reason = plain(.1))]
     Write(PathBuf, io::Error),
     /// Somebody else has removed, replaced or truncated it during the run.
-    #[error("--journal: {path}: was {1} during the run, which lost records; run again", path = .0.display())]
+    #[error("--journal: {path}: was {1} during the run; records may be missing; run again", path = .0.display())]
     Lost(PathBuf, &'static str),
 }
 

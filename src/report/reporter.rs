@@ -96,11 +96,16 @@ impl Reporter {
                 let (location, status) = (location(input), status.as_u16());
                 self.write_message(&format!("{location}: {status} redirects to {to}"));
             }
-            Event::Retrying { input, made, delay } if self.verbosity.shows_attempts() => {
+            Event::Retrying {
+                input,
+                made,
+                allowed,
+                delay,
+            } if self.verbosity.shows_attempts() => {
                 let (location, next) = (location(input), made + 1);
                 let delay = delay.as_secs_f64();
                 self.write_message(&format!(
-                    "{location}: starting attempt {next} in {delay:.3}s"
+                    "{location}: attempt {next} of {allowed} in {delay:.3}s"
                 ));
             }
             Event::HostDown { url, timeouts, why } if self.verbosity.shows_attempts() => {
@@ -241,7 +246,7 @@ fn describe_attempt(input: &Input, attempt: &Attempt) -> String {
     let time = attempt.total.as_secs_f64();
     let url = &attempt.final_url;
     match (&attempt.failure, &attempt.answer) {
-        (Some(failure), _) => format!("{location}: {url}: {failure} after {time:.3}s"),
+        (Some(failure), _) => format!("{location}: {url}: {failure} ({time:.3}s)"),
         (None, Some(answer)) => format!("{location}: {url}: {} in {time:.3}s", answer.status),
         (None, None) => location,
     }

@@ -10,7 +10,9 @@ use super::error::{RunError, output_ended};
 use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
+use crate::model::error::Failure;
 use crate::model::exit::Exit;
+use crate::model::input::Input;
 use crate::report::{PrintError, print_message};
 
 /// Up to how many shards are shown one by one. Of more, the heaviest, the median and the lightest are shown.
@@ -33,7 +35,14 @@ const ASSUMED_LATENCY: Duration = Duration::from_millis(100);
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let shard_filter = config.shard_filter;
     let shard = shard_filter.shard.unwrap_or(Shard::ALL);
-    let tell = |failure: &crate::model::error::Failure| print_message(&failure.to_string());
+    let tell = |input: &Input, failure: &Failure| {
+        let place = format!("{}:{}: ", input.source, input.line);
+        let why = failure
+            .message
+            .strip_prefix(&place)
+            .unwrap_or(&failure.message);
+        print_message(&format!("{place}{}: {why}", failure.kind.name()));
+    };
     let survey = survey(
         config.sources,
         &config.defaults,
@@ -46,7 +55,8 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
         inputs, invalid, ..
     } = survey;
     let valid = inputs - invalid;
-    let mut text = format!("{inputs} inputs, {valid} to fetch, {invalid} invalid\n");
+    let noun = if inputs == 1 { "input" } else { "inputs" };
+    let mut text = format!("{inputs} {noun}, {valid} to fetch, {invalid} invalid\n");
     if shard_filter.shard.is_some() {
         write_shards(&survey, &mut text);
         write_hosts(&survey, shard_filter.by, &mut text);
@@ -54,6 +64,9 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
         write_servers(&survey, valid, &mut text);
     }
     write_least_times(&survey, valid, &config.engine, &mut text);
+    if config.run.journal.is_some() {
+        print_message("warning: --dry-run does not read the journal");
+    }
     let written = io::stdout().write_all(text.as_bytes());
     let written = written.map_err(PrintError::Lines);
     if let Some(exit) = output_ended(written, "standard output")? {
@@ -68,10 +81,13 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
 
 fn write_shards(survey: &Survey, to: &mut String) {
     let count = survey.shards.len();
-    let mut shards: Vec<(usize, &ShardLoad)> = survey.shards.iter().enumerate().collect();
+    let shards = survey.shards.iter().enumerate();
+    let mut shards: Vec<(usize, &ShardLoad, &str)> =
+        shards.map(|(number, load)| (number, load, "")).collect();
     if count > MAX_SHOWN_SHARDS {
-        shards.sort_by_key(|(_, load)| std::cmp::Reverse(load.inputs));
-        let (median, lightest) = (shards[count / 2], shards[count - 1]);
+        shards.sort_by_key(|(_, load, _)| std::cmp::Reverse(load.inputs));
+        let (mut median, mut lightest) = (shards[count / 2], shards[count - 1]);
+        (median.2, lightest.2) = ("  median", "  lightest");
         shards.truncate(HEAVIEST);
         shards.extend([median, lightest]);
         let _ = writeln!(
@@ -82,10 +98,10 @@ fn write_shards(survey: &Survey, to: &mut String) {
         to.push('\n');
     }
     let _ = writeln!(to, "{:<16} {:>12} {:>15}", "SHARD", "INPUTS", "BYTES");
-    for (number, ShardLoad { inputs, bytes }) in shards {
+    for (number, ShardLoad { inputs, bytes }, label) in shards {
         let _ = writeln!(
             to,
-            "{:<16} {inputs:>12} {bytes:>15}",
+            "{:<16} {inputs:>12} {bytes:>15}{label}",
             format!("{number}/{count}")
         );
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::http;
 use crate::input::ShardError;
-use crate::model::error::{json_words, plain};
+use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::report::{JournalError, PrintError};
 use crate::save::FolderError;
@@ -77,8 +77,8 @@ pub enum MergeError {
     #[error("--merge: {path}: {reason}", path = .0.display(), reason = plain(.1))]
     Read(PathBuf, io::Error),
     /// A file is not a summary.
-    #[error("--merge: {path}: not a file that --summary-file wrote: {reason}", path = .0.display(), reason = json_words(.1))]
-    NotASummary(PathBuf, serde_json::Error),
+    #[error("--merge: {path}: not a summary file", path = .0.display())]
+    NotASummary(PathBuf),
     /// A summary names a shard that cannot exist.
     #[error("--merge: {path}: shard {1}/{2}: {3}", path = .0.display())]
     Shard(PathBuf, u32, u32, ShardError),

@@ -51,18 +51,21 @@ struct MergedSummary {
 }
 
 /// Reads the summaries in `files` and prints their sum as JSON if it is the whole list. Otherwise reports on standard
-/// error what is wrong.
+/// error what is wrong. With `quiet`, warnings are left out.
 ///
 /// # Errors
 ///
 /// A file is not a summary, or standard output cannot be written.
-pub fn run(files: &[PathBuf]) -> Result<Exit, RunError> {
+pub fn run(files: &[PathBuf], quiet: bool) -> Result<Exit, RunError> {
     let (mut summaries, mut wrong, mut unchecked) = (Vec::new(), Vec::new(), 0_u64);
+    // Without any summary the names are wrong. Beside others, a missing file is a shard that has not run yet.
+    let is_any_there = files.iter().any(|path| path.exists());
     for path in files {
         match read(path) {
             Ok(summary) => summaries.push(summary),
-            // The shard has not run yet.
-            Err(error @ MergeError::Read(..)) if !path.exists() => wrong.push(error.to_string()),
+            Err(error @ MergeError::Read(..)) if is_any_there && !path.exists() => {
+                wrong.push(error.to_string());
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -80,10 +83,20 @@ pub fn run(files: &[PathBuf]) -> Result<Exit, RunError> {
         }
         return Ok(Exit::SomeFailed);
     }
-    if unchecked > 0 {
+    if unchecked > 0 && !quiet {
         print_message(&format!(
-            "{unchecked} of {} shards had no --results: their records are not checked",
-            summaries.len()
+            "warning: {unchecked} of {} shards {}; {} not checked",
+            summaries.len(),
+            if unchecked == 1 {
+                "was run without --results"
+            } else {
+                "were run without --results"
+            },
+            if unchecked == 1 {
+                "its records were"
+            } else {
+                "their records were"
+            },
         ));
     }
     let mut text = serde_json::to_string_pretty(&total(&summaries)).unwrap_or_default();
@@ -99,8 +112,7 @@ fn read(path: &Path) -> Result<ShardSummary, MergeError> {
     let file = File::open(path).map_err(failed)?;
     file.take(MAX_SIZE).read_to_end(&mut text).map_err(failed)?;
     let summary = serde_json::from_slice(&text);
-    let summary: ShardSummary =
-        summary.map_err(|error| MergeError::NotASummary(path.to_owned(), error))?;
+    let summary: ShardSummary = summary.map_err(|_| MergeError::NotASummary(path.to_owned()))?;
     let ShardInfo { number, count, .. } = summary.shard;
     Shard::new(number.into(), count.into())
         .map_err(|error| MergeError::Shard(path.to_owned(), number, count, error))?;
@@ -130,12 +142,9 @@ impl ShardSummary {
         let name = self.name();
         match (&self.list, &self.stopped) {
             (None, _) | (_, Some(_)) => Some(format!("{name}: stopped early; run it again")),
-            (Some(list), None) if list.taken != counts.inputs || outcomes != counts.inputs => {
-                Some(format!(
-                    "{name}: {} inputs, but {} results and {outcomes} outcomes",
-                    list.taken, counts.inputs
-                ))
-            }
+            (Some(list), None) if list.taken != counts.inputs || outcomes != counts.inputs => Some(
+                format!("{name}: the counts do not add up; run the shard again"),
+            ),
             _ => None,
         }
     }
@@ -200,11 +209,13 @@ fn check(summaries: &[ShardSummary]) -> Vec<String> {
         .iter()
         .partition(|summary| summary.is_of_same_list(first));
     wrong.extend(strangers.into_iter().map(|summary| {
-        let first = first.path.display();
-        format!(
-            "{}: is from a different list than {first}, or was sharded differently",
-            summary.name()
-        )
+        let (name, file) = (summary.name(), first.path.display());
+        let (count, other) = (summary.shard.count, first.shard.count);
+        if count == other {
+            format!("{name}: is from a different list than {file}, or was sharded differently")
+        } else {
+            format!("{name}: is one of {count} shards, but {file} is one of {other}")
+        }
     }));
     wrong.extend(duplicates(&of_list));
     wrong.extend(missing(&of_list, first.shard.count));

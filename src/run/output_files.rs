@@ -76,7 +76,7 @@ impl OutputFiles {
     /// Returns the name of that file in messages.
     pub(crate) fn output_name(&self) -> String {
         match &self.results {
-            Some(output) => output.path.display().to_string(),
+            Some(output) => output.name(),
             None => "standard output".to_owned(),
         }
     }
@@ -148,6 +148,7 @@ pub(crate) fn sha256(mut bytes: impl Read) -> io::Result<String> {
 
 /// One output file.
 struct OutputFile {
+    option: &'static str,
     path: PathBuf,
     file: OutputStorage,
 }
@@ -178,7 +179,7 @@ impl OutputFile {
                 .map(|(file, path)| (path, OutputStorage::Temporary(file)))
         };
         match file {
-            Ok((path, file)) => Ok(Self { path, file }),
+            Ok((path, file)) => Ok(Self { option, path, file }),
             Err(error) => Err(RunError::OutputFile {
                 option,
                 path: path.display().to_string(),
@@ -200,7 +201,7 @@ impl OutputFile {
             return Ok(None);
         };
         let sum = file.reopen().and_then(sha256);
-        let failed = |error| RunError::Output(self.path.display().to_string(), error);
+        let failed = |error| RunError::Output(self.name(), error);
         Ok(Some(ResultsFile {
             file: self.path.clone(),
             sha256: sum.map_err(failed)?,
@@ -218,9 +219,15 @@ impl OutputFile {
             let Err(refused) = file.persist_noclobber(path) else {
                 return Ok(());
             };
-            let kept = refused.file.keep().map_err(|error| error.error)?.1;
-            let reason = plain(&refused.error);
-            let message = format!("{reason}; the results are in {}", kept.display());
+            let kept = kept_as(path, &refused.file.keep().map_err(|error| error.error)?.1);
+            let reason = match refused.error.kind() {
+                io::ErrorKind::AlreadyExists => "already exists".to_owned(),
+                _ => plain(&refused.error),
+            };
+            let message = format!(
+                "{reason}; the results of this run are in {}",
+                kept.display()
+            );
             Err(io::Error::other(message))
         })
     }
@@ -228,16 +235,16 @@ impl OutputFile {
     /// Writes `text` and gives the file its name. Replaces what has that name.
     fn replace(self, text: &str) -> Result<(), RunError> {
         let written = self.file().write_all(text.as_bytes());
-        written.map_err(|error| RunError::Output(self.path.display().to_string(), error))?;
+        written.map_err(|error| RunError::Output(self.name(), error))?;
         self.finish(|file, path| file.persist(path).map(drop).map_err(|error| error.error))
     }
 
     /// Leaves the file under its temporary name, and says where and why.
     fn keep(self, why: &str) -> Result<(), RunError> {
         self.finish(|file, path| {
-            let kept = file.keep().map_err(|error| error.error)?.1;
+            let kept = kept_as(path, &file.keep().map_err(|error| error.error)?.1);
             print_message(&format!(
-                "{}: not written: {why}; what there is of it is in {}",
+                "--results: {}: incomplete, {why}; partial results are in {}",
                 path.display(),
                 kept.display()
             ));
@@ -249,6 +256,7 @@ impl OutputFile {
         self,
         name: impl FnOnce(NamedTempFile, &Path) -> io::Result<()>,
     ) -> Result<(), RunError> {
+        let shown = self.name();
         let OutputStorage::Temporary(file) = self.file else {
             return Ok(());
         };
@@ -256,7 +264,20 @@ impl OutputFile {
         let finished = synced.and_then(|()| name(file, &self.path));
         // Some file systems cannot sync a folder, and that is no reason to fail.
         let _ = sync_directory(folder_of(&self.path));
-        finished.map_err(|error| RunError::Output(self.path.display().to_string(), error))
+        finished.map_err(|error| RunError::Output(shown, error))
+    }
+
+    /// Returns the option and the path, as messages name the file.
+    fn name(&self) -> String {
+        format!("{}: {}", self.option, self.path.display())
+    }
+}
+
+/// Returns the path of the file that was kept as `temporary` beside `path`, written as the user wrote `path`.
+fn kept_as(path: &Path, temporary: &Path) -> PathBuf {
+    match temporary.file_name() {
+        Some(name) => path.with_file_name(name),
+        None => temporary.to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ pub enum SaveError {
     #[error("{0}: {reason}", reason = plain(.1))]
     Io(String, io::Error),
     /// The file already exists.
-    #[error("{0}: already exists; --existing skip or overwrite allows that")]
+    #[error("{0}: already exists; use --existing skip or --existing overwrite")]
     Exists(String),
     /// The file already exists, and the journal does not know it.
     #[error("{0}: already exists with different content; --existing overwrite replaces it")]

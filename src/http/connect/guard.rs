@@ -119,7 +119,13 @@ impl AddressError {
             Self::NotV4 | Self::NotV6 => (Kind::Dns, Phase::Resolve),
             Self::Private(_) => (Kind::Blocked, Phase::Connect),
         };
-        Failure::new(kind, phase, format!("{host}: {self}"))
+        let message = match self {
+            Self::Private(address) if host.trim_matches(['[', ']']) == address.to_string() => {
+                format!("{host}: not a public address (--block-private)")
+            }
+            _ => format!("{host}: {self}"),
+        };
+        Failure::new(kind, phase, message)
     }
 }
 

@@ -11,13 +11,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::model::lock::lock;
 
 /// How long an answer is kept.
 pub(super) const TTL: Duration = Duration::from_secs(60);
@@ -153,7 +155,7 @@ impl LookUps {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Arc<LookUp>>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.known)
     }
 
     /// Returns the look-up of `name`, and starts one if none can be shared. Must be called on a runtime, where the

@@ -99,6 +99,12 @@ impl ProxySelector {
         Some((proxy.uri().host()?.to_owned(), proxy.uri().port_u16()?))
     }
 
+    /// Returns the scheme of the proxy for `url`, or `None` where it is reached directly.
+    pub(in crate::http) fn scheme(&self, url: &Url) -> Option<String> {
+        let proxy = self.intercept(url.as_str())?;
+        Some(proxy.uri().scheme_str()?.to_owned())
+    }
+
     /// Returns the proxy for `url` with its scheme and credentials.
     pub(in crate::http) fn intercept(&self, url: &str) -> Option<Intercept> {
         self.0.as_ref()?.intercept(&url.parse().ok()?)

@@ -38,12 +38,16 @@ pub(in crate::http) fn config(
             roots,
             verification: connecting.verification.clone(),
         }));
-    let mut config = match connecting.identity.clone() {
-        Some(ClientIdentity { chain, key }) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(ClientError::Identity)?,
-        None => builder.with_no_client_auth(),
-    };
+    let mut config =
+        match connecting.identity.clone() {
+            Some(ClientIdentity { chain, key }) => builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| match error {
+                    Error::InconsistentKeys(_) => ClientError::KeyMismatch,
+                    error => ClientError::Identity(error),
+                })?,
+            None => builder.with_no_client_auth(),
+        };
     config.alpn_protocols = match versions {
         Versions::Negotiated => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Versions::Http1 => vec![b"http/1.1".to_vec()],

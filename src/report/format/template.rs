@@ -41,7 +41,7 @@ pub enum TemplateError {
     #[error("'%{{{0}' has no closing '}}'")]
     Open(String),
     /// Neither a key of the record nor a variable of curl that is known here.
-    #[error("%{{{0}}} is not a key of the record (see --help)")]
+    #[error("unknown variable %{{{0}}}; see fetch --help")]
     Unknown(String),
 }
 

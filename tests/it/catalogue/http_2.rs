@@ -37,9 +37,9 @@ fn read_headers(stream: &mut Stream) -> Option<()> {
 
 cases! {
     c123_http_1_where_http_2_was_agreed_is_no_answer ["--http2-prior-knowledge"]:
-        Script::new().send("HTTP/1.1 400 Bad Request\r\n\r\n").silence() => "error protocol/headers", "does not speak HTTP/2 (--http2-prior-knowledge)";
+        Script::new().send("HTTP/1.1 400 Bad Request\r\n\r\n").silence() => "error protocol/headers", "does not speak HTTP/2: leave out --http2-prior-knowledge";
     c124_a_frame_beyond_all_bounds_is_no_answer ["--http2-prior-knowledge"]:
-        frames(&[b"\xff\xff\xff\0\0\0\0\0\x01"]).silence() => "error protocol/headers", "does not speak HTTP/2 (--http2-prior-knowledge)";
+        frames(&[b"\xff\xff\xff\0\0\0\0\0\x01"]).silence() => "error protocol/headers", "does not speak HTTP/2: leave out --http2-prior-knowledge";
     c125_a_stream_that_is_reset_is_no_answer ["--http2-prior-knowledge"]:
         frames(&[b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x01"]).silence() => "error protocol/headers", "stream";
     c126_content_before_the_headers_is_no_answer ["--http2-prior-knowledge"]:

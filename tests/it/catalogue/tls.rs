@@ -39,26 +39,39 @@ fn trusting() -> Fetch {
 fn c189_a_certificate_that_has_expired_is_not_trusted() {
     let mut params = tls::named(&HERE);
     params.not_after = date_time_ymd(2020, 1, 1);
-    distrusts(tls::signed(&params, &[]), trusting(), "expired");
+    distrusts(
+        tls::signed(&params, &[]),
+        trusting(),
+        ": the certificate expired on 2020-01-01",
+    );
 }
 
 #[test]
 fn c190_a_certificate_that_is_not_valid_yet_is_not_trusted() {
     let mut params = tls::named(&HERE);
     params.not_before = date_time_ymd(4000, 1, 1);
-    distrusts(tls::signed(&params, &[]), trusting(), "not valid yet");
+    distrusts(
+        tls::signed(&params, &[]),
+        trusting(),
+        ": the certificate is not valid before 4000-01-01",
+    );
 }
 
 #[test]
 fn c191_a_certificate_of_another_name_is_not_trusted() {
     let config = tls::server(&["example.com", "127.0.0.2"], &[]);
-    distrusts(config, trusting(), "not valid for");
+    let said = ": the certificate is for example.com and 127.0.0.2, not 127.0.0.1";
+    distrusts(config, trusting(), said);
+    let many: Vec<_> = (0..8).map(|n| format!("{n}.test")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let said = "is for 0.test, 1.test, 2.test, 3.test, 4.test and 3 others, not 127.0.0.1";
+    distrusts(tls::server(&many, &[]), trusting(), said);
 }
 
 #[test]
 fn c192_a_certificate_of_a_wildcard_is_not_of_an_address() {
     let config = tls::server(&["*.0.0.1", "*"], &[]);
-    distrusts(config, trusting(), "not valid for");
+    distrusts(config, trusting(), "is for *.0.0.1 and *, not 127.0.0.1");
 }
 
 #[test]
@@ -67,7 +80,11 @@ fn c193_a_name_where_no_one_looks_for_it_any_more_is_none() {
     params
         .distinguished_name
         .push(DnType::CommonName, "127.0.0.1");
-    distrusts(tls::signed(&params, &[]), trusting(), "not valid for");
+    distrusts(
+        tls::signed(&params, &[]),
+        trusting(),
+        "is for example.com, not 127.0.0.1",
+    );
 }
 
 #[test]
@@ -161,7 +178,26 @@ fn c199_http_where_there_should_be_tls_is_an_error_of_tls() {
 
 #[test]
 fn c200_an_alert_is_an_error_of_tls() {
-    greeted_with(b"\x15\x03\x01\x00\x02\x02\x28", "alert");
+    for (alert, said) in [
+        (
+            b"\x15\x03\x01\x00\x02\x02\x28",
+            "the server refused TLS: no common cipher or version",
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x30",
+            "the server does not trust the client certificate",
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            "the server needs a TLS version before 1.2",
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x50",
+            "the server refused TLS (alert InternalError)",
+        ),
+    ] {
+        greeted_with(alert, said);
+    }
 }
 
 #[test]
@@ -381,11 +417,11 @@ fn c274_a_name_that_tls_does_not_know_is_told_with_the_rule() {
     let server = Server::build().may_stay_unasked().tls(tls::here()).start();
     let long = "a".repeat(64);
     for (host, rule) in [
-        ("foo-.wild.test", "a part of the name ends in a hyphen"),
-        ("-foo.wild.test", "a part of the name begins with a hyphen"),
+        ("foo-.wild.test", "a label ends in a hyphen"),
+        ("-foo.wild.test", "a label begins with a hyphen"),
         (
             &format!("{long}.test"),
-            "a part of the name is longer than 63 characters",
+            "a label is longer than 63 characters",
         ),
         ("foo!.wild.test", "letters, digits, hyphens and underscores"),
     ] {

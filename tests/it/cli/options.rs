@@ -214,13 +214,20 @@ fn a_mistake_is_reported_in_one_line() {
 }
 
 /// Asserts the exact line about each command line.
+#[track_caller]
+fn tells(mistakes: &[(&[&str], &str)]) {
+    for (args, line) in mistakes {
+        let run = Fetch::new().without_canary("nothing is sent");
+        let out = run.args(*args).run().exits(2);
+        assert_eq!(out.stderr(), format!("fetch: {line}\n"), "{args:?}");
+        assert_eq!(out.stdout(), "", "{args:?}");
+    }
+}
+
 #[test]
 fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
-    for (args, line) in [
-        (
-            &["--foo", "u"][..],
-            "unknown option --foo; see fetch --help",
-        ),
+    tells(&[
+        (&["--foo", "u"], "unknown option --foo; see fetch --help"),
         (&["-Z", "u"], "unknown option -Z; see fetch --help"),
         (
             &["--no-such=x", "u"],
@@ -249,7 +256,11 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
         ),
         (
             &["--retry", "-4", "u"],
-            "--retry: '-4': write a whole number from 0 to 4294967295",
+            "--retry: '-4': write a whole number, 0 or more",
+        ),
+        (
+            &["--connect-to", "a", "u"],
+            "unknown option --connect-to; see fetch --help",
         ),
         (
             &["-t", "x", "u"],
@@ -307,12 +318,109 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
             &["--merge"],
             "--merge: the value is missing; see fetch --help",
         ),
-    ] {
-        let run = Fetch::new().without_canary("nothing is sent");
-        let out = run.args(args).run().exits(2);
-        assert_eq!(out.stderr(), format!("fetch: {line}\n"), "{args:?}");
-        assert_eq!(out.stdout(), "", "{args:?}");
-    }
+    ]);
+}
+
+#[test]
+fn a_value_without_a_meaning_is_refused() {
+    tells(&[
+        (
+            &["--retry", "4294967296", "u"],
+            "--retry: '4294967296': write a whole number up to 4294967295",
+        ),
+        (
+            &["--rate", "-1/s", "u"],
+            "--rate: '-1/s': not a rate; write 10/s, 100/m or 1000/h",
+        ),
+        (
+            &["--rate-per-host", "-1/s", "u"],
+            "--rate-per-host: '-1/s': not a rate; write 10/s, 100/m or 1000/h",
+        ),
+        (
+            &["--resolve", "-a:80", "u"],
+            "--resolve: '-a:80': not HOST:PORT:ADDR[,ADDR]; write for example example.com:443:192.0.2.1",
+        ),
+        (
+            &["--unix-socket", "s", "-x", "http://h", "u"],
+            "--unix-socket: cannot be used with --proxy; leave one out",
+        ),
+        (
+            &["--noproxy", "a.test,10.0.0.0/99", "u"],
+            "--noproxy: '10.0.0.0/99': not a host or a network; write for example example.com, 192.0.2.1 or 10.0.0.0/8",
+        ),
+        (
+            &["--results", "-", "u"],
+            "--results: -: is not standard output here; leave the option out to print the records",
+        ),
+        (
+            &["--summary-file", "-", "u"],
+            "--summary-file: -: is not standard output here; write /dev/stdout or /dev/stderr",
+        ),
+        (
+            &["--journal", "-", "u"],
+            "--journal: -: is not standard output here; write ./- for a file of this name",
+        ),
+        (
+            &["-d", "@", "u"],
+            "--data: the file name after @ is missing",
+        ),
+        (
+            &["-H", "@", "u"],
+            "--header: the file name after @ is missing",
+        ),
+        (
+            &["-d", "@-"],
+            "--data: @-: the list is read from standard input already; put one of the two into a file",
+        ),
+        (
+            &["-H", "Host: x", "--http2-prior-knowledge", "u"],
+            "--header: a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge",
+        ),
+        (
+            &["--retry-on", "foo", "u"],
+            "--retry-on: 'foo': not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas",
+        ),
+        (
+            &["--accept", "200,foo", "u"],
+            "--accept: '200,foo': 'foo' is not a status or a range of statuses; write 200, 200..=299, 200-299 or 2xx, separated by commas",
+        ),
+        (
+            &["--accept", "200,", "u"],
+            "--accept: '200,': an empty entry in the list",
+        ),
+        (
+            &["--shard", "8", "u"],
+            "--shard: '8': write K/N, such as 0/8 for the first of 8",
+        ),
+        (
+            &["--shard", "4/4", "u"],
+            "--shard: '4/4': K is 0 to N-1; the last of 4 is 3/4",
+        ),
+        (
+            &["-w", "%{foo}", "u"],
+            "--write-out: unknown variable %{foo}; see fetch --help",
+        ),
+        (
+            &["-H", "content-length: 5", "u"],
+            "--header: Content-Length cannot be set; leave it out",
+        ),
+        (
+            &["--block-private", "-x", "http://h", "u"],
+            "--block-private: cannot be used with a proxy, which makes the connection itself; leave out --proxy",
+        ),
+        (
+            &["--body", "u"],
+            "--body has no effect with this format; use --format jsonl or --write-out, or add --journal",
+        ),
+        (
+            &["--merge", "a", "--jobs", "3"],
+            "--merge: cannot be used with --jobs; it takes summary files only",
+        ),
+        (
+            &["--merge", "a", "b"],
+            "--merge: a: no such file or directory",
+        ),
+    ]);
 }
 
 #[test]

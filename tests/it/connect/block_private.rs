@@ -29,6 +29,27 @@ fn at_port(hosts: &[&str], server: &Server) -> Vec<String> {
 }
 
 #[test]
+fn a_blocked_address_is_named_once() {
+    for (url, said) in [
+        (
+            "http://127.0.0.1:9/",
+            "127.0.0.1: not a public address (--block-private)",
+        ),
+        (
+            "http://[::1]:9/",
+            "[::1]: not a public address (--block-private)",
+        ),
+        (
+            "http://2130706433:9/",
+            "127.0.0.1: not a public address (--block-private)",
+        ),
+    ] {
+        let run = Fetch::jsonl().args(["--block-private", url]).run();
+        assert_eq!(run.exits(1).record()["error"]["message"], said);
+    }
+}
+
+#[test]
 fn this_machine_is_blocked_in_every_spelling() {
     let server = Server::build().on_all_addresses().otherwise(ok("")).start();
     all_blocked(&at_port(

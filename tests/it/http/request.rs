@@ -80,6 +80,39 @@ fn data_from_a_file_is_sent_as_it_is() {
 }
 
 #[test]
+fn data_is_read_from_standard_input() {
+    let server = Server::always(ok("x"));
+    for data in ["@-", "@/dev/stdin"] {
+        Fetch::new()
+            .args(["-d", data, &server.url("/a")])
+            .stdin("hello")
+            .run()
+            .exits(0);
+    }
+    for request in server.requests() {
+        assert_eq!(request.body_text(), "hello");
+    }
+}
+
+#[test]
+fn the_list_and_the_data_cannot_both_be_standard_input() {
+    for (data, source) in [("@-", &["-"][..]), ("@-", &[]), ("@/dev/stdin", &["-"])] {
+        let out = Fetch::new()
+            .args(["-d", data])
+            .args(source)
+            .stdin("http://127.0.0.1/\n")
+            .run()
+            .exits(2);
+        assert_eq!(
+            out.stderr(),
+            format!(
+                "fetch: --data: {data}: the list is read from standard input already; put one of the two into a file\n"
+            )
+        );
+    }
+}
+
+#[test]
 fn large_data_arrives_whole() {
     let bytes = vec![b'a'; 3_000_000];
     assert_eq!(
@@ -272,6 +305,8 @@ fn a_host_header_of_its_own_is_sent_over_http_1_1() {
         .run();
     let records = out.exits(1).in_order();
     assert_eq!(records[0].verdict(), "error invalid_input/input");
+    let said = "a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge";
+    assert_eq!(records[0].message(), said);
     assert_eq!(records[1].verdict(), "ok");
 }
 
@@ -322,6 +357,32 @@ fn http_2_is_spoken_at_once_with_prior_knowledge() {
         (&record["http_version"], &record["size"]),
         (&"HTTP/2".into(), &3.into())
     );
+}
+
+#[test]
+fn prior_knowledge_that_is_wrong_says_so() {
+    let open = Script::new().send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    for (script, kind, said) in [
+        (
+            open.silence(),
+            "protocol",
+            ": the server does not speak HTTP/2: leave out --http2-prior-knowledge",
+        ),
+        (
+            Script::new().close(),
+            "connect",
+            ": connection closed before a response; the server may not speak HTTP/2 (--http2-prior-knowledge)",
+        ),
+    ] {
+        let server = Server::at("*", script);
+        let record = Fetch::jsonl()
+            .args(["--http2-prior-knowledge", &server.url("/a")])
+            .run()
+            .exits(1)
+            .record();
+        assert_eq!(record["error"]["kind"], kind, "{record}");
+        assert!(record.message().ends_with(said), "{record}");
+    }
 }
 
 #[test]

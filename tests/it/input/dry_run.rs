@@ -38,12 +38,36 @@ fn a_dry_run_whose_reader_left_ends_quietly() {
 }
 
 #[test]
+fn one_input_is_counted_in_the_singular() {
+    for (list, counted) in [
+        ("http://a/\n", "1 input, 1 to fetch, 0 invalid\n"),
+        (
+            "http://a/\nhttp://b/\n",
+            "2 inputs, 2 to fetch, 0 invalid\n",
+        ),
+    ] {
+        let out = Fetch::new().args(["--dry-run", "-"]).stdin(list).run();
+        assert_eq!(out.exits(0).stdout(), counted);
+    }
+}
+
+#[test]
+fn a_dry_run_says_that_it_does_not_read_the_journal() {
+    let dry = Fetch::new().args(["--dry-run", "--journal", "run.jsonl", "-"]);
+    let out = dry.stdin("http://a/\n").run().exits(0);
+    let said = "fetch: warning: --dry-run does not read the journal\n";
+    assert_eq!(out.stderr(), said);
+    assert!(out.names().is_empty());
+}
+
+#[test]
 fn exit_zero_applies_to_a_dry_run() {
     let list = "http://127.0.0.1/\nhttp://[\n";
     let dry = || Fetch::new().args(["--dry-run", "-"]).stdin(list);
     let out = dry().arg("--exit-zero").run().exits(0);
     assert_eq!(out.stdout(), dry().run().exits(1).stdout());
-    assert!(out.stderr().contains("-:2"), "{}", out.stderr());
+    let said = "fetch: -:2: invalid_url: not a URL: ";
+    assert!(out.stderr().starts_with(said), "{}", out.stderr());
 }
 
 /// What a dry run of 12 URLs of one host, 3 of another, one of it at another port, and a bad line prints.

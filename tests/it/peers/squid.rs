@@ -93,7 +93,10 @@ fn a_client_without_the_password_is_refused() {
             assert_eq!(ask(origin.http("/hello.txt")).verdict(), "http_error 407");
             let refused = ask(origin.https("/hello.txt"));
             assert_eq!(refused.verdict(), "error proxy/connect");
-            assert!(refused.message().contains("requires a login"), "{refused}");
+            assert!(
+                refused.message().contains("or requires one (407)"),
+                "{refused}"
+            );
         }
     }
     assert_eq!(origin.read("access.log"), "");

@@ -94,7 +94,10 @@ fn each_refusal_is_told_apart() {
     assert_eq!(ask(origin.http("/hello.txt")).verdict(), "http_error 407");
     let refused = ask(origin.https("/hello.txt"));
     assert_eq!(refused.verdict(), "error proxy/connect");
-    assert!(refused.message().contains("requires a login"), "{refused}");
+    assert!(
+        refused.message().contains("or requires one (407)"),
+        "{refused}"
+    );
 }
 
 #[test]

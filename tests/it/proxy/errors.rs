@@ -1,5 +1,11 @@
 //! Proxies that refuse, fail, break the protocol or stay silent.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    thread,
+};
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -46,7 +52,7 @@ fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
         let said = match status {
-            407 => "the proxy requires a login (407)".to_owned(),
+            407 => "the proxy rejected the login or requires one (407): write --proxy http://NAME:PASSWORD@HOST:PORT".to_owned(),
             _ => format!("the proxy refused to connect: {status}"),
         };
         is_of_the_proxy(&record, &server, "proxy", &said);
@@ -80,6 +86,17 @@ fn a_proxy_that_closes_the_connection_is_a_connect_error() {
         let record = through(&server.url(""), "https://a.invalid/").record();
         is_of_the_proxy(&record, &server, "connect", "");
     }
+}
+
+#[test]
+fn a_proxy_that_resets_the_connection_is_to_blame() {
+    let server = Server::always(Script::new().reset());
+    let record = through(&server.url(""), "https://a.invalid/").record();
+    let message = record.message();
+    assert!(
+        message.ends_with(": the proxy reset the connection"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -172,7 +189,42 @@ fn a_proxy_that_refuses_connections_is_named() {
         for scheme in ["http", "https", "socks5h"] {
             let record = through(&format!("{scheme}://{address}"), url).record();
             assert_eq!(record.verdict(), "error connect/connect", "{scheme} {url}");
-            assert!(record.message().contains(&address), "{}", record.message());
+            let said = format!("proxy {address}: connection refused");
+            assert_eq!(record.message(), said, "{scheme} {url}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_without_trusted_tls_is_to_blame_whatever_the_scheme_of_the_url() {
+    let untrusted = Server::build().tls(tls::here()).start();
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let over_tls = format!("https://{}", plain.local_addr().unwrap());
+    thread::spawn(move || {
+        for tcp in plain.incoming() {
+            let mut tcp = tcp.unwrap();
+            let _ = tcp.read(&mut [0; 4096]);
+            let _ = tcp.write_all(b"HTTP/1.1 400 Bad\r\n\r\n");
+        }
+    });
+    for (proxy, said) in [
+        (
+            untrusted.url(""),
+            "the proxy's certificate is not trusted: its issuer is unknown; use --cacert",
+        ),
+        (
+            over_tls,
+            "the proxy does not speak TLS on this port: write --proxy http://",
+        ),
+    ] {
+        for url in ["http://a.invalid/", "https://a.invalid/"] {
+            let record = Fetch::jsonl()
+                .args(["-k", "-x", &proxy, url])
+                .run()
+                .exits(1)
+                .record();
+            assert_eq!(record.verdict(), "error tls/connect");
+            assert!(record.message().ends_with(said), "{}", record.message());
         }
     }
 }

@@ -190,7 +190,8 @@ fn a_proxy_that_demands_a_password_and_gets_none_refuses() {
         .record();
     assert_eq!(record.verdict(), "error proxy/connect");
     let message = record.message();
-    assert!(message.contains("the proxy requires a login"), "{message}");
+    let said = ": the proxy rejected the login or requires one: write --proxy socks5h://NAME:PASSWORD@HOST:PORT";
+    assert!(message.ends_with(said), "{message}");
     assert_eq!(hosts(&socks), [""; 0]);
 }
 
@@ -248,12 +249,21 @@ fn a_refusal_with_a_code_that_no_one_knows_is_a_connect_error() {
 
 #[test]
 fn a_proxy_that_lets_no_one_in_is_named() {
-    for (manner, kind) in [
-        (Manner::AcceptsNoMethod, "proxy"),
-        (Manner::BelievesNoOne, "proxy"),
-        (Manner::Leaves, "connect"),
-        (Manner::LeavesLater, "connect"),
-        (Manner::Babbles, "connect"),
+    let login = "the proxy rejected the login or requires one: write --proxy socks5://NAME:PASSWORD@HOST:PORT";
+    for (manner, kind, said) in [
+        (Manner::AcceptsNoMethod, "proxy", login),
+        (Manner::BelievesNoOne, "proxy", login),
+        (Manner::Leaves, "connect", "the proxy closed the connection"),
+        (
+            Manner::LeavesLater,
+            "connect",
+            "the proxy closed the connection",
+        ),
+        (
+            Manner::Babbles,
+            "connect",
+            "the response of the proxy is not valid SOCKS",
+        ),
     ] {
         let socks = Socks::new(manner);
         // The others would refuse the login first.
@@ -266,8 +276,36 @@ fn a_proxy_that_lets_no_one_in_is_named() {
             .record();
         assert_eq!(record.verdict(), format!("error {kind}/connect"));
         let address = format!("127.0.0.1:{}", socks.port());
-        assert!(record.message().contains(&address), "{}", record.message());
+        let message = record.message();
+        assert!(message.contains(&address), "{message}");
+        assert!(message.ends_with(&format!(": {said}")), "{message}");
     }
+}
+
+#[test]
+fn a_proxy_whose_name_is_unknown_is_named() {
+    let record = Fetch::jsonl()
+        .args(["-x", "socks5h://proxy.invalid", "http://127.0.0.1:9/"])
+        .run()
+        .exits(1)
+        .record();
+    assert_eq!(record.verdict(), "error dns/resolve", "{record}");
+    let message = record.message();
+    assert!(message.starts_with("proxy.invalid: "), "{message}");
+    assert!(!message.contains("SOCKS error"), "{message}");
+}
+
+#[test]
+fn socks4_says_that_it_cannot_carry_ipv6() {
+    let socks = Socks::new(Manner::Open);
+    let record = Fetch::jsonl()
+        .args(["-x", &socks.url("socks4"), "http://[::1]:9/"])
+        .run()
+        .exits(1)
+        .record();
+    let message = record.message();
+    let said = ": SOCKS4 cannot carry IPv6; use --proxy socks5://";
+    assert!(message.ends_with(said), "{message}");
 }
 
 #[test]

@@ -38,6 +38,22 @@ fn a_refused_connection_is_described_in_words() {
 }
 
 #[test]
+fn a_failed_attempt_is_told_with_its_time() {
+    let refusing = Refusing::new();
+    let out = Fetch::new()
+        .args(["-qv", &format!("http://{}/", refusing.address())])
+        .run()
+        .exits(1);
+    let start = format!(
+        "fetch: args:1: http://{0}/: connect: {0}: connection refused (",
+        refusing.address()
+    );
+    let time = out.stderr().strip_prefix(&start).unwrap();
+    let time = time.strip_suffix("s)\n").unwrap();
+    assert!(time.parse::<f64>().is_ok(), "{time}");
+}
+
+#[test]
 fn an_unknown_name_is_described_in_words() {
     let record = Fetch::jsonl()
         .arg("http://nothing.invalid/")

@@ -172,10 +172,15 @@ fn a_run_without_shards_is_shard_0_of_1() {
     run.args(["--summary-file", "0.json"]).run().exits(0);
     let out = site.merge(&[0]).exits(0);
     assert!(
-        out.stderr().contains("1 of 1 shards had no --results"),
+        out.stderr().contains(
+            "warning: 1 of 1 shards was run without --results; its records were not checked"
+        ),
         "{}",
         out.stderr()
     );
+    let quiet = site.run().without_canary("nothing is sent");
+    let out = quiet.args(["-q", "--merge", "0.json"]).run().exits(0);
+    assert_eq!(out.stderr(), "");
 }
 
 #[test]
@@ -216,10 +221,11 @@ fn shards_of_different_lists_are_refused() {
         site.edit(1, |summary| {
             old = std::mem::replace(&mut summary[part][key], value);
         });
-        site.assert_refused(
-            &[0, 1, 2],
-            &["is from a different list than 0.json", "shard 1/3: missing"],
-        );
+        let said = match key {
+            "count" => "shard 1/4 (1.json): is one of 4 shards, but 0.json is one of 3",
+            _ => "is from a different list than 0.json",
+        };
+        site.assert_refused(&[0, 1, 2], &[said, "shard 1/3: missing"]);
         site.edit(1, |summary| summary[part][key] = old);
     }
     site.merge(&[0, 1, 2]).exits(0);
@@ -229,7 +235,8 @@ fn shards_of_different_lists_are_refused() {
 fn summaries_that_do_not_match_their_results_are_refused() {
     let site = Site::fetched();
     site.edit(1, |summary| summary["ok"] = json!(1));
-    site.assert_refused(&[0, 1, 2], &["shard 1/3 (1.json): "]);
+    let said = "shard 1/3 (1.json): the counts do not add up; run the shard again";
+    site.assert_refused(&[0, 1, 2], &[said]);
 
     let site = Site::fetched();
     site.edit(1, |summary| {
@@ -380,7 +387,8 @@ fn the_first_of_two_runs_of_a_shard_to_end_counts() {
     let slow = site.begin_again(1);
     site.fetch(1, &[]).exits(0);
     let out = slow.wait().exits(3);
-    assert!(out.stderr().contains("1.jsonl"), "{}", out.stderr());
+    let said = "fetch: --results: 1.jsonl: already exists; the results of this run are in 1.jsonl.";
+    assert!(out.stderr().contains(said), "{}", out.stderr());
     site.merge(&[0, 1, 2]).exits(0);
 }
 
@@ -406,12 +414,20 @@ fn a_file_that_is_not_a_summary_is_refused() {
         let out = run.args(["--merge", name]).run().exits(2);
         let said = out.stderr();
         assert!(
-            said.contains(&format!(
-                "--merge: {name}: not a file that --summary-file wrote"
-            )),
+            said.contains(&format!("--merge: {name}: not a summary file")),
             "{said}"
         );
     }
     let run = Fetch::new().without_canary("nothing is sent");
     run.args(["--merge", "a", "--json"]).run().exits(2);
+}
+
+#[test]
+fn names_of_no_file_at_all_are_a_usage_error() {
+    let run = Fetch::new().without_canary("nothing is sent");
+    let out = run.args(["--merge", "a", "b"]).run().exits(2);
+    assert_eq!(
+        out.stderr(),
+        "fetch: --merge: a: no such file or directory\n"
+    );
 }

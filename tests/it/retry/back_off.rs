@@ -18,7 +18,7 @@ fn drawn(args: &[&str]) -> [Vec<f64>; 3] {
         .exits(1);
     assert_eq!(server.requests().len(), 4 * MANY);
     let announced = |line: usize, attempt: usize| -> f64 {
-        let start = format!("-:{line}: starting attempt {attempt} in ");
+        let start = format!("-:{line}: attempt {attempt} of 4 in ");
         let mut lines = out.stderr().lines();
         let wait = lines.find_map(|line| line.split_once(&start)).unwrap().1;
         wait.trim_end_matches('s').parse().unwrap()

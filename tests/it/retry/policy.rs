@@ -559,7 +559,7 @@ fn huge_delays_and_numbers_are_accepted() {
             .args(args)
             .arg(server.url("/a"))
             .spawn();
-        run.stderr.wait_for("attempt 2 in ");
+        run.stderr.wait_for("attempt 2 of ");
         run.signal(Signal::INT);
         let out = run.wait().exits(130);
         assert_eq!(out.record()["outcome"], "cancelled", "{args:?}");

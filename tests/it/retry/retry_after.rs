@@ -82,7 +82,7 @@ fn seconds_are_honoured() {
             .run()
             .exits(0);
         assert!(
-            out.stderr().contains("attempt 2 in 1.000s"),
+            out.stderr().contains("attempt 2 of 2 in 1.000s"),
             "{}",
             out.stderr()
         );

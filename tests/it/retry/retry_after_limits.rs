@@ -91,12 +91,24 @@ fn any_time_is_honoured_without_a_limit() {
             .args(["-v", "--retry", "1", &server.url("/a")])
             .args(ANY_LENGTH)
             .spawn();
-        run.stderr.wait_for("attempt 2 in ");
+        run.stderr.wait_for("attempt 2 of ");
         run.signal(Signal::INT);
         let record = run.wait().exits(130).record();
         assert_eq!(record["outcome"], "cancelled", "{rest}");
         server.request();
     }
+}
+
+#[test]
+fn a_time_beyond_the_limit_is_told_with_the_limit() {
+    let server = Server::always(told(503, "100"));
+    let record = Fetch::jsonl()
+        .args(["--retry", "1", "--retry-max-delay", "5", &server.url("/a")])
+        .run()
+        .exits(1)
+        .record();
+    let said = "the server asks to wait 100 s (Retry-After), longer than --retry-max-delay (5s); not retried";
+    assert_eq!(record["error"]["message"], said);
 }
 
 #[test]

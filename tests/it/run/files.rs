@@ -60,7 +60,10 @@ fn results_do_not_appear_before_they_are_whole() {
         name.starts_with("out.") && name.ends_with(".partial"),
         "{name}"
     );
-    assert!(out.stderr().contains(name), "{}", out.stderr());
+    let said = format!(
+        "fetch: --results: out: incomplete, the run stopped early; partial results are in {name}\n"
+    );
+    assert!(out.stderr().contains(&said), "{}", out.stderr());
     assert_eq!(record::parse(out.read(name).trim_end())["outcome"], "ok");
 }
 

@@ -74,7 +74,8 @@ proptest! {
         let out = Fetch::jsonl().args(["--default-scheme", "http", "--dry-run", "-"]).stdin(&input).run();
         prop_assert!([0, 1].contains(&out.code()), "{}", out.stderr());
         let count = expected(&input);
-        prop_assert!(out.stdout().starts_with(&format!("{count} inputs, ")), "{count}: {}", out.stdout());
+        let noun = if count == 1 { "input" } else { "inputs" };
+        prop_assert!(out.stdout().starts_with(&format!("{count} {noun}, ")), "{count}: {}", out.stdout());
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn an_existing_file_is_an_error_and_nothing_is_sent() {
         let (out, server) = asked(&folder, args);
         let record = out.exits(1).record();
         assert_eq!(record.verdict(), "error io/save");
-        assert!(record.message().contains("out/a"), "{record}");
+        let said = "out/a: already exists; use --existing skip or --existing overwrite";
+        assert!(record.message().ends_with(said), "{record}");
         assert_eq!(
             (&record["file"], &record["attempts"]),
             (&Value::Null, &json!([]))

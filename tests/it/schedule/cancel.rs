@@ -30,8 +30,8 @@ impl Waiters {
         let run = &mut waiters.run;
         assert_eq!(run.record()["index"], 6);
         // The first two have been answered.
-        run.stderr.wait_for("-:1: starting attempt 2");
-        run.stderr.wait_for("-:2: starting attempt 2");
+        run.stderr.wait_for("-:1: attempt 2 of");
+        run.stderr.wait_for("-:2: attempt 2 of");
         waiters
     }
 
@@ -123,13 +123,16 @@ fn the_deadline_cancels_what_waits() {
         let out = waiters.run.wait_with_stdin_open().exits(1);
         assert!(out.elapsed.as_secs_f64() >= deadline.seconds());
         let mut records = out.in_order();
-        let got_there = ["-:1: starting attempt 2", "-:2: starting attempt 2"]
+        let got_there = ["-:1: attempt 2 of", "-:2: attempt 2 of"]
             .iter()
             .all(|retry| out.stderr().contains(retry));
         if !got_there || records.len() < 7 || records[6]["outcome"] != "ok" {
             return None;
         }
-        assert_eq!(records.remove(3)["outcome"], "cancelled", "on the wire");
+        let cancelled = records.remove(3);
+        assert_eq!(cancelled["outcome"], "cancelled", "on the wire");
+        let said = &cancelled["error"]["message"];
+        assert_eq!(said, "the deadline was reached (--deadline)");
         check_waiters(&records[..5]);
         Some(())
     });
@@ -228,7 +231,7 @@ fn a_signal_ends_a_run_with_an_endless_producer_and_a_resting_host() {
     let line = server.url("/a\n");
     let writer = std::thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
     // Nothing is in flight any more, and nothing is sent while the host rests.
-    run.stderr.wait_for("attempt 2 in ");
+    run.stderr.wait_for("attempt 2 of ");
     run.signal(Signal::INT);
     let out = run.wait().exits(130);
     writer.join().unwrap();

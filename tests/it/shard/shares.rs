@@ -154,7 +154,7 @@ fn a_shard_without_inputs_exits_with_0() {
 #[test]
 fn a_malformed_shard_is_a_usage_error() {
     for (shard, hint) in [
-        ("8/8", "count from 0: of 8 the last is 7/8"),
+        ("8/8", "K is 0 to N-1; the last of 8 is 7/8"),
         ("0/0", "1 to 1000000"),
         ("3", "write K/N"),
         ("-1/2", "write K/N"),
@@ -184,7 +184,10 @@ fn surveyed(list: &str, shard: &str, args: &[&str]) -> (Vec<(u64, u64)>, Vec<Str
         .map(|l| l.split_whitespace().collect())
         .collect();
     let number = |text: &str| text.parse::<u64>().unwrap();
-    let is_shard = |line: &&Vec<&str>| line.len() == 3 && line[0].contains('/');
+    let is_shard = |line: &&Vec<&str>| {
+        let is_load = line.len() == 3 || matches!(line.get(3), Some(&"median" | &"lightest"));
+        is_load && line[0].contains('/')
+    };
     let shards = lines.iter().filter(is_shard);
     let shards = shards
         .map(|line| (number(line[1]), number(line[2])))
@@ -210,6 +213,18 @@ fn a_dry_run_shows_what_each_shard_has() {
     // Of very many shards, some are shown.
     let (shards, _) = surveyed(list, "0/1000", &[]);
     assert_eq!(shards.len(), 12);
+    let out = Fetch::new()
+        .args(["-", "--dry-run", "--shard", "0/1000"])
+        .stdin(list)
+        .run();
+    for label in ["median", "lightest"] {
+        let labelled = out
+            .lines()
+            .iter()
+            .filter(|line| line.ends_with(&format!("  {label}")))
+            .count();
+        assert_eq!(labelled, 1, "{}", out.stdout());
+    }
 }
 
 /// A hundred thousand URLs of five thousand hosts.

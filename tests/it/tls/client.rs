@@ -233,7 +233,25 @@ fn a_key_of_another_certificate_is_a_usage_error() {
         with_files(&(certificate + &key), "").args(["--cert", "cert.pem"]),
     ];
     for fetch in fetches {
-        refused(fetch.arg("http://127.0.0.1/"), "--");
+        refused(
+            fetch.arg("http://127.0.0.1/"),
+            "key does not belong to the certificate",
+        );
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_named() {
+    let Identity { key, .. } = Identity::new();
+    let garbage = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+    let both = ["--key", "key.pem"];
+    for (text, key_too, said) in [
+        (garbage, &both[..], "not a certificate"),
+        ("text\n", &both, "contains no certificate in PEM format"),
+        ("text\n", &[], "contains no certificate in PEM format"),
+    ] {
+        let fetch = with_files(text, &key).args(["--cert", "cert.pem", "http://127.0.0.1/"]);
+        refused(fetch.args(key_too), &format!("--cert: cert.pem: {said}"));
     }
 }
 
