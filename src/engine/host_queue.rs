@@ -41,7 +41,7 @@ pub(super) struct Turn {
     pub(super) class: Class,
     in_flight: usize,
     /// The position in the list of the job that is next at the host.
-    position: u64,
+    pub(super) position: u64,
     pub(super) host: HostIndex,
 }
 

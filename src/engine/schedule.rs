@@ -371,6 +371,8 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             0
         };
         self.window = Some(oldest + room);
+        // The oldest one has to go on, or none behind it could ever be reported.
+        self.waiting.send_before(oldest + room.max(1));
     }
 
     /// Stops the intake. Returns every job that is not in flight, in the order of the input.

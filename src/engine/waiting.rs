@@ -55,6 +55,8 @@ pub(super) struct WaitingJobs {
     down: Vec<HostIndex>,
     timers: DelayQueue<Timer>,
     next_aging: Instant,
+    /// With `--ordered`, new jobs from this position on are not sent.
+    send_before: Option<u64>,
     /// The jobs in memory.
     len: usize,
     /// Whether the last input for which memory had no room could not be parked.
@@ -134,11 +136,17 @@ impl WaitingJobs {
             down: Vec::new(),
             timers: DelayQueue::new(),
             next_aging: Instant::now() + AGING,
+            send_before: None,
             len: 0,
             cannot_park: false,
             parked: Parked::default(),
             recalls: Vec::new(),
         }
+    }
+
+    /// Sends no new job from `position` on.
+    pub(super) fn send_before(&mut self, position: u64) {
+        self.send_before = Some(position);
     }
 
     /// Whether nothing waits.
@@ -169,16 +177,18 @@ impl WaitingJobs {
     }
 
     fn next_host(&self, among: Among) -> Option<HostIndex> {
-        let first = match among {
-            Among::All => self.ready.last(),
-            Among::Proven => self
-                .ready
-                .last()
-                .filter(|first| first.class != Class::Unproven),
-            Among::Started => self.ready.iter().rev().find(|turn| {
-                let next = self.hosts[turn.host].jobs.front();
-                next.is_some_and(|job| job.is_started())
-            }),
+        let is_started = |turn: &&Turn| {
+            let next = self.hosts[turn.host].jobs.front();
+            next.is_some_and(|job| job.is_started())
+        };
+        let is_proven = |turn: &&Turn| among == Among::All || turn.class != Class::Unproven;
+        let first = match (among, self.send_before) {
+            (Among::Started, _) => self.ready.iter().rev().find(is_started),
+            (_, None) => self.ready.last().filter(is_proven),
+            (_, Some(limit)) => {
+                let mut turns = self.ready.iter().rev().take_while(is_proven);
+                turns.find(|turn| turn.position < limit || is_started(turn))
+            }
         };
         first.map(|turn| turn.host)
     }
