@@ -1,31 +1,38 @@
 //! Sends the request of one exchange, reads the answer to its end, and saves the body.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RANGE};
 use reqwest::{Response, StatusCode, Version};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::attempt::{AttemptState, ExchangeResult};
 use super::body::{self, BodyError, ReceivedBody};
-use super::clock::ExchangeClock;
+use super::clock::{ExchangeClock, Timing};
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
-use super::connect::streams::StreamPermit;
 use super::exchange::{Exchange, ExchangeError, check_head};
 use super::options::HttpOptions;
 use super::range;
 use super::redirect;
+use super::resend::ResendLimiter;
 use super::send::Sender;
 use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
 use crate::model::saved_file::SaveTarget;
+
+/// How long a server may take to notice that the client closed connections.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The result of an exchange that did not fail.
 enum Exchanged {
@@ -38,8 +45,10 @@ enum Exchanged {
 /// An exchange that has ended.
 struct SingleExchange {
     result: ExchangeResult,
-    /// Whether it failed because a malformed response broke the connection.
+    /// Whether it failed because the connection ended, perhaps because of another response.
     connection_broken: bool,
+    /// Whether the server has not processed the request.
+    is_unprocessed: bool,
 }
 
 /// The head of an answer.
@@ -72,6 +81,7 @@ pub(super) struct Client {
     sender: Sender,
     store: Option<Arc<dyn BodyStore>>,
     budget: BodyBudget,
+    resends: ResendLimiter,
 }
 
 impl Client {
@@ -94,26 +104,60 @@ impl Client {
             sender,
             store,
             budget,
+            resends: ResendLimiter::default(),
         })
     }
 
     /// Sends the next request of `state`, which belongs to `request`, and reads the answer. Where
     /// limits are set, this ends whatever the server does. Returns `None` if `abort` ended it.
     ///
-    /// Where a malformed response broke a shared connection, each of its requests goes out again on a connection of
-    /// its own, so that the failure is that of one request.
+    /// Where one response broke or ended a shared connection, each of its requests goes out again on a connection of
+    /// its own, so that the failure is that of one request. A retry of that one gets a connection of its own, too, and so does a
+    /// retry where a shared connection went silent.
     pub(super) async fn exchange(
         &self,
         request: &Request,
         state: &mut AttemptState,
         abort: &CancellationToken,
     ) -> Option<ExchangeResult> {
-        let exchanged = self.exchange_once(request, state, abort, false).await?;
-        if !exchanged.connection_broken || !state.method.is_idempotent() {
+        let alone = state.alone;
+        let exchanged = self.exchange_once(request, state, abort, alone).await?;
+        if alone || !exchanged.connection_broken {
+            return Some(exchanged.result);
+        }
+        state.alone = true;
+        if !state.method.is_idempotent() && !exchanged.is_unprocessed {
             return Some(exchanged.result);
         }
         drop(exchanged);
-        let exchanged = Box::pin(self.exchange_once(request, state, abort, true)).await?;
+        Box::pin(self.exchange_again(request, state, abort)).await
+    }
+
+    /// As [`Self::exchange_once`], on a connection of its own, which waits while others do the same.
+    async fn exchange_again(
+        &self,
+        request: &Request,
+        state: &mut AttemptState,
+        abort: &CancellationToken,
+    ) -> Option<ExchangeResult> {
+        let origin = OriginId::of(&state.url);
+        let permit = self.resends.acquire(origin);
+        let permit = abort.run_until_cancelled(permit).await?;
+        let mut exchanged = self.exchange_once(request, state, abort, true).await?;
+        // Perhaps the server takes fewer connections at a time.
+        if is_lost(&exchanged.result)
+            && (state.method.is_idempotent() || !state.timing.is_some_and(Timing::has_sent))
+        {
+            drop((exchanged, permit));
+            let permit = async {
+                let permit = self.resends.acquire_all(origin).await;
+                sleep(PAUSE).await;
+                permit
+            };
+            let _permit = abort.run_until_cancelled(permit).await?;
+            exchanged = self.exchange_once(request, state, abort, true).await?;
+        }
+        state.alone = matches!(exchanged.result, ExchangeResult::Ended(_, Some(_)));
         Some(exchanged.result)
     }
 
@@ -134,31 +178,43 @@ impl Client {
             answer: None,
             received: ReceivedBody::new(capture, self.options.max_size, &self.budget),
         };
+        let stream = RefCell::default();
         let exchange = Exchange {
             options: &self.options,
             request,
             state,
             clock: &clock,
             alone,
+            stream: &stream,
         };
         let result = tokio::select! {
             biased;
             result = self.send_and_receive(&exchange, &mut partial) => Some(result),
-            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(failure.into())),
+            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(exchange.timed_out(failure))),
             () = abort.cancelled() => None,
         };
         state.timing = Some(clock.timing());
-        let (failure, connection_broken) = match result? {
+        let mut connection_broken = false;
+        let mut is_unprocessed = false;
+        let failure = match result? {
             Ok(Exchanged::Redirect(status, target, headers)) => {
                 state.cookies.store(&state.url, &headers);
                 return Some(SingleExchange {
                     result: ExchangeResult::Redirected(status, target),
-                    connection_broken: false,
+                    connection_broken,
+                    is_unprocessed,
                 });
             }
-            Ok(Exchanged::Complete) => (None, false),
-            Err(ExchangeError::Failed(failure)) => (Some(failure), false),
-            Err(ExchangeError::ConnectionBroken(failure)) => (Some(failure), true),
+            Ok(Exchanged::Complete) => None,
+            Err(ExchangeError::Failed(failure)) => Some(failure),
+            Err(ExchangeError::ConnectionSilent(failure)) => {
+                state.alone = true;
+                Some(failure)
+            }
+            Err(ExchangeError::ConnectionBroken(failure, unprocessed)) => {
+                (connection_broken, is_unprocessed) = (true, unprocessed);
+                Some(failure)
+            }
         };
         if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
@@ -172,6 +228,7 @@ impl Client {
         Some(SingleExchange {
             result: ExchangeResult::Ended(answer, failure),
             connection_broken,
+            is_unprocessed,
         })
     }
 
@@ -182,8 +239,7 @@ impl Client {
     ) -> Result<Exchanged, ExchangeError> {
         let options = exchange.options;
         exchange.check_request()?;
-        // The permit stands for a stream of the connection until the answer has ended.
-        let (head, _permit) = self.send(exchange).await?;
+        let head = self.send(exchange).await?;
         let pending = match self.begin(exchange, head, partial)? {
             ControlFlow::Continue(pending) => pending,
             ControlFlow::Break(exchanged) => return Ok(exchanged),
@@ -225,7 +281,6 @@ impl Client {
         partial: &mut PartialAnswer,
     ) -> Result<ControlFlow<Exchanged, PendingBody>, ExchangeError> {
         let clock = exchange.clock;
-        clock.advance(Phase::Headers);
         let ttfb = exchange.state.spent + clock.time_to_last_activity();
         let (status, full_length) = (head.response.status(), head.full_length);
         partial.answer = Some(Box::new(exchange.answer(&head.response, ttfb)));
@@ -301,10 +356,7 @@ impl Client {
 
     /// Requests the rest of what an earlier attempt left. Requests the whole if there is nothing, or if
     /// the answer does not continue it.
-    async fn send(
-        &self,
-        exchange: &Exchange<'_>,
-    ) -> Result<(ResponseHead, Option<StreamPermit>), ExchangeError> {
+    async fn send(&self, exchange: &Exchange<'_>) -> Result<ResponseHead, ExchangeError> {
         let part = if self.is_resumable(exchange) {
             Box::pin(self.open_partial(exchange)).await?
         } else {
@@ -319,23 +371,22 @@ impl Client {
                 && self.options.accept.contains(partial_content)
         });
         let sent = self.sender.send(exchange, resumed).await;
-        let (mut response, mut permit) = sent.map_err(|error| exchange.connection_error(&error))?;
+        let mut response = sent.map_err(|error| exchange.connection_error(&error))?;
         let mut full_length = None;
         if let (Some(part), 206 | 416) = (resumed, response.status().as_u16()) {
             full_length = range::full_length(part, &response);
             if full_length.is_none() {
                 // Gives the connection back before another one is needed.
-                drop((response, permit));
+                drop((response, exchange.stream.take()));
                 let sent = Box::pin(self.sender.send(exchange, None)).await;
-                (response, permit) = sent.map_err(|error| exchange.connection_error(&error))?;
+                response = sent.map_err(|error| exchange.connection_error(&error))?;
             }
         }
-        let head = ResponseHead {
+        Ok(ResponseHead {
             response,
             part,
             full_length,
-        };
-        Ok((head, permit))
+        })
     }
 
     /// Opens what an earlier attempt left of the file.
@@ -381,6 +432,11 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
         answer.saved = Some(made.saved);
     }
     Ok(())
+}
+
+/// Whether there was no connection, or it ended before an answer.
+fn is_lost(result: &ExchangeResult) -> bool {
+    matches!(result, ExchangeResult::Ended(None, Some(failure)) if failure.kind == Kind::Connect)
 }
 
 /// Keeps a body that broke off for a later attempt, unless the rest could not make it valid.

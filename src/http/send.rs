@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue,
 };
@@ -12,13 +13,13 @@ use url::{Position, Url};
 
 use super::clock::scope;
 use super::connect::pool::{Clients, PoolLimits, PooledClient, SharedParts};
-use super::connect::streams::StreamPermit;
 use super::exchange::Exchange;
 use super::failure;
 use super::options::{HttpOptions, Versions};
 use super::range;
 use super::upload::Upload;
 use crate::model::body_sink::PartialBody;
+use crate::model::error::Phase;
 
 /// How often a request that the server refused unprocessed (RFC 9113, section 8.7) is sent again on a
 /// shared connection. A server that takes few requests per connection refuses all but these.
@@ -70,7 +71,7 @@ impl Sender {
     }
 
     /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
-    /// the answer, and the permit for its stream where the connection carries many.
+    /// the answer, and leaves the permit for its stream with `exchange` where the connection carries many.
     ///
     /// Sends the request again where the server refused it unprocessed, in the end on a connection of
     /// its own; and once where [`Self::alternative`] knows a client that may do better: the server
@@ -84,16 +85,17 @@ impl Sender {
         &self,
         exchange: &Exchange<'_>,
         part: Option<&dyn PartialBody>,
-    ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
+    ) -> reqwest::Result<Box<Response>> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
         // A request that cannot be sent again gets the room for all header fields at once.
-        let pooled = if exchange.alone {
+        let mut pooled = if exchange.alone {
             self.clients.without_pool()?
         } else if exchange.state.method.is_idempotent() {
             self.clients.with_few_headers(url)?
         } else {
             self.clients.with_many_headers(url)?
         };
+        exchange.stream.replace(pooled.permit.take());
         let mut client = if exchange.has_host_header() {
             self.own_connection(exchange)?
         } else {
@@ -111,11 +113,14 @@ impl Sender {
                     continue;
                 }
                 Ok(response) => {
-                    // An answer on a kept connection tells nothing new.
-                    if clock.opened_connection() || response.version() == Version::HTTP_2 {
-                        pooled.answered.insert(url, response.version());
+                    clock.advance(Phase::Headers);
+                    let version = response.version();
+                    // Other answers on a kept connection tell nothing new.
+                    let is_first = exchange.note_answer(version);
+                    if clock.opened_connection() || version == Version::HTTP_2 && is_first {
+                        pooled.answered.insert(url, version);
                     }
-                    return Ok((response, pooled.permit));
+                    return Ok(response);
                 }
                 Err(error) => error,
             };
@@ -137,7 +142,12 @@ impl Sender {
             }
             match self.alternative(&error, &pooled, exchange)? {
                 Some(alternative) if !is_last => client = alternative,
-                _ => return Err(error),
+                _ => {
+                    if pooled.answered.over_http1(url) || clock.negotiated_http1() {
+                        exchange.note_http1();
+                    }
+                    return Err(error);
+                }
             }
             is_last = true;
         }
@@ -158,7 +168,17 @@ impl Sender {
         response.status() == StatusCode::REQUEST_TIMEOUT
             && response.version() != Version::HTTP_2
             && exchange.state.method.is_idempotent()
-            && !exchange.clock.opened_connection()
+            && Self::was_kept(response, exchange)
+    }
+
+    /// Whether `response` came on a connection that this exchange did not open.
+    fn was_kept(response: &Response, exchange: &Exchange<'_>) -> bool {
+        let clock = exchange.clock;
+        let used = response.extensions().get::<HttpInfo>();
+        match (clock.opened_from(), used.map(HttpInfo::local_addr)) {
+            (Some(opened), Some(used)) => opened != used,
+            _ => !clock.opened_connection(),
+        }
     }
 
     /// Returns the client to try once more with, where a kept connection or the version of HTTP is
@@ -175,6 +195,9 @@ impl Sender {
         }
         let was_kept = || !clock.opened_connection() || pooled.answered.contains(url);
         let was_closed = || failure::lost_before_answer(error) && was_kept();
+        if failure::is_sent_away(error) {
+            return Ok(Some(pooled.client.clone()));
+        }
         let is_idempotent = exchange.state.method.is_idempotent();
         if !is_idempotent || !failure::head_too_large(error) && !was_closed() {
             Ok(None)

@@ -120,6 +120,14 @@ impl AnsweredOrigins {
         self.0.borrow().contains_key(&OriginId::of(url))
     }
 
+    /// Whether each such connection carries one request at a time.
+    pub(in crate::http) fn over_http1(&self, url: &Url) -> bool {
+        let answered = self.0.borrow();
+        answered
+            .get(&OriginId::of(url))
+            .is_some_and(|version| *version < Version::HTTP_2)
+    }
+
     /// Whether such a connection carries many requests.
     pub(in crate::http) fn over_http2(&self, url: &Url) -> bool {
         self.0.borrow().get(&OriginId::of(url)) == Some(&Version::HTTP_2)
