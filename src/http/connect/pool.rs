@@ -294,7 +294,10 @@ impl Clients {
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
         let negotiates = self.options.versions == Versions::Negotiated;
-        self.builder_with(opened, negotiates.then(FirstHandshakes::default))
+        let limits = &self.options.limits;
+        let shortest = limits.total.into_iter().chain(limits.connect).min();
+        let handshakes = negotiates.then(|| FirstHandshakes::new(shortest));
+        self.builder_with(opened, handshakes)
     }
 
     fn builder_with(
