@@ -122,7 +122,10 @@ impl Client {
     ) -> Option<ExchangeResult> {
         let alone = state.alone;
         let exchanged = self.exchange_once(request, state, abort, alone).await?;
-        if alone || !exchanged.connection_broken {
+        // While requests are sent again, the server may close one connection too many.
+        let was_crowded_out =
+            || exchanged.is_unprocessed && self.resends.is_busy(OriginId::of(&state.url));
+        if alone || !exchanged.connection_broken && !was_crowded_out() {
             return Some(exchanged.result);
         }
         state.alone = true;
@@ -207,6 +210,10 @@ impl Client {
             }
             Ok(Exchanged::Complete) => None,
             Err(ExchangeError::Failed(failure)) => Some(failure),
+            Err(ExchangeError::HandshakeLost(failure)) => {
+                is_unprocessed = true;
+                Some(failure)
+            }
             Err(ExchangeError::ConnectionSilent(failure)) => {
                 state.alone = true;
                 Some(failure)

@@ -30,6 +30,8 @@ pub(super) enum ExchangeError {
     /// The connection ended: perhaps because of the response to another request. The flag says whether the server has
     /// not processed this one.
     ConnectionBroken(Failure, bool),
+    /// The connection was closed before the TLS handshake was over: perhaps because there were others.
+    HandshakeLost(Failure),
     /// A limit ran out, and the server had long sent no answer at all on a connection that may be shared.
     ConnectionSilent(Failure),
 }
@@ -161,7 +163,10 @@ impl Exchange<'_> {
         };
         let phase = self.clock.phase();
         let mut failure = failure::classify(error, &destination, phase, &self.options.limits);
-        if self.alone && failure::lost_in_handshake(error) {
+        if failure::lost_in_handshake(error) {
+            if !self.alone {
+                return ExchangeError::HandshakeLost(failure);
+            }
             // Other connections to this server were established: it has nothing against TLS.
             failure.kind = Kind::Connect;
         }

@@ -30,6 +30,14 @@ impl ResendLimiter {
         semaphore.acquire_many_owned(AT_A_TIME).await.ok()
     }
 
+    /// Whether requests to `origin` are being sent again.
+    pub(super) fn is_busy(&self, origin: OriginId) -> bool {
+        let semaphores = self.0.borrow();
+        semaphores
+            .get(&origin)
+            .is_some_and(|semaphore| semaphore.available_permits() < AT_A_TIME as usize)
+    }
+
     fn semaphore(&self, origin: OriginId) -> Arc<Semaphore> {
         let mut semaphores = self.0.borrow_mut();
         semaphores.retain(|_, semaphore| semaphore.available_permits() < AT_A_TIME as usize);
@@ -51,6 +59,7 @@ mod tests {
             .map(|_| limiter.acquire(origin).now_or_never())
             .collect();
         assert!(held.iter().all(Option::is_some));
+        assert!(limiter.is_busy(origin) && !limiter.is_busy(OriginId::from(2)));
         let mut alone = Box::pin(limiter.acquire_all(origin));
         assert!((&mut alone).now_or_never().is_none());
         assert!(limiter.acquire(OriginId::from(2)).now_or_never().is_some());

@@ -248,7 +248,10 @@ fn c418_who_takes_few_connections_is_sent_few_requests_again_at_a_time() {
         );
         let port = bounded(&server, 5);
         let behind = format!(":{}/", server.port());
-        let urls = urls(|path| server.url(path).replace(&behind, &format!(":{port}/")));
+        let url = |path: &str| server.url(path).replace(&behind, &format!(":{port}/"));
+        let mut urls = urls(url);
+        // These open a new shared connection meanwhile.
+        urls.extend((TOGETHER..2 * TOGETHER).map(|at| url(&format!("/{at}"))));
         // A connection that was just closed may still count.
         let records = fetch(&urls, &["-j", "20", "--retry", "2"]);
         for record in records {
