@@ -108,7 +108,12 @@ impl Job {
                 ..AttemptSummary::default()
             });
         }
-        let new = || Box::new(AttemptState::new(request));
+        let new = || {
+            Box::new(match &self.last {
+                Some((last, _)) => AttemptState::after(last, request),
+                None => AttemptState::new(request),
+            })
+        };
         let state = self.state.take().unwrap_or_else(new);
         Some((request.clone(), state))
     }

@@ -156,6 +156,7 @@ mod tests {
             failure: failure.map(|(kind, phase)| Failure::new(kind, phase, "")),
             final_url: "http://a/".parse::<Url>().unwrap().into(),
             redirects: 0,
+            lost_connection: false,
             sent: failure
                 .is_none_or(|(_, phase)| !matches!(phase, Phase::Resolve | Phase::Connect)),
             total: SECOND,

@@ -25,6 +25,8 @@ pub struct AttemptState {
     pub(super) redirects: u32,
     /// What the redirects so far have set.
     pub(super) cookies: Cookies,
+    /// Whether the next exchange gets a connection of its own.
+    pub(super) unshared: bool,
     /// Whether an exchange before the last one sent a request.
     sent: bool,
     /// Time in flight before the last exchange.
@@ -44,9 +46,19 @@ impl AttemptState {
             left_origin: false,
             redirects: 0,
             cookies: Cookies::default(),
+            unshared: false,
             sent: false,
             spent: Duration::ZERO,
             timing: None,
+        }
+    }
+
+    /// Returns the same for an attempt that follows `last`.
+    #[must_use]
+    pub fn after(last: &Attempt, request: &Request) -> Self {
+        Self {
+            unshared: last.lost_connection,
+            ..Self::new(request)
         }
     }
 
@@ -67,6 +79,7 @@ impl AttemptState {
     pub fn end(self, answer: Option<Box<Answer>>, failure: Option<Failure>) -> Attempt {
         Attempt {
             answer,
+            lost_connection: self.unshared && failure.is_some(),
             failure,
             sent: self.sent || self.timing.is_some_and(Timing::has_sent),
             total: self.spent + self.timing.map_or(Duration::ZERO, |timing| timing.elapsed),

@@ -1,32 +1,39 @@
 //! Sends the request of one exchange, reads the response to its end, and saves the body.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RANGE};
 use reqwest::{Response, StatusCode, Version};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::attempt::{AttemptState, ExchangeResult};
 use super::body::{self, BodyError, ReceivedBody};
-use super::clock::ExchangeClock;
+use super::clock::{ExchangeClock, Timing};
 use super::connect::error::ClientError;
 use super::connect::pool::{PoolLimits, SharedParts};
-use super::connect::streams::StreamPermit;
 use super::connect::target::ConnectTarget;
 use super::exchange::{Exchange, ExchangeError, check_head};
 use super::options::HttpOptions;
 use super::range;
 use super::redirect;
+use super::resend::ResendLimiter;
 use super::send::Sender;
 use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::{Request, is_repeatable};
 use crate::model::saved_file::SaveTarget;
+
+/// How long a server may take to notice that the client closed connections.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How the answer of an exchange that did not fail ended.
 enum AnswerEnd {
@@ -39,8 +46,10 @@ enum AnswerEnd {
 /// An exchange that has ended, and that may have to be made once more.
 struct TriedExchange {
     result: ExchangeResult,
-    /// Whether it failed because a malformed response broke the connection.
+    /// Whether it failed because the connection ended, perhaps because of another response.
     connection_broken: bool,
+    /// Whether the server has not processed the request.
+    is_unprocessed: bool,
 }
 
 /// The head of a response.
@@ -84,6 +93,7 @@ pub(super) struct Client {
     sender: Sender,
     store: Option<Arc<dyn BodyStore>>,
     budget: BodyBudget,
+    resends: ResendLimiter,
 }
 
 impl Client {
@@ -106,26 +116,63 @@ impl Client {
             sender,
             store,
             budget,
+            resends: ResendLimiter::default(),
         })
     }
 
     /// Sends the next request of `state`, which belongs to `request`, and reads the response. Where
     /// limits are set, this ends whatever the server does. Returns `None` if `abort` ended it.
     ///
-    /// Where a malformed response broke a shared connection, each of its requests goes out again on a connection of
-    /// its own, so that the failure is that of one request.
+    /// Where one response broke or ended a shared connection, each of its requests goes out again on a connection of
+    /// its own, so that the failure is that of one request. A retry of that one gets a connection of its own, too, and so does a
+    /// retry where a shared connection went silent.
     pub(super) async fn exchange(
         &self,
         request: &Request,
         state: &mut AttemptState,
         abort: &CancellationToken,
     ) -> Option<ExchangeResult> {
-        let tried = self.exchange_once(request, state, abort, false).await?;
-        if !tried.connection_broken || !is_repeatable(&state.method) {
+        let unshared = state.unshared;
+        let tried = self.exchange_once(request, state, abort, unshared).await?;
+        // While requests are sent again, the server may close one connection too many.
+        let was_crowded_out =
+            || tried.is_unprocessed && self.resends.is_busy(OriginId::of(&state.url));
+        if unshared || !tried.connection_broken && !was_crowded_out() {
+            return Some(tried.result);
+        }
+        state.unshared = true;
+        if !is_repeatable(&state.method) && !tried.is_unprocessed {
             return Some(tried.result);
         }
         drop(tried);
-        let tried = Box::pin(self.exchange_once(request, state, abort, true)).await?;
+        Box::pin(self.exchange_again(request, state, abort)).await
+    }
+
+    /// As [`Self::exchange_once`], on a connection of its own, which waits while others do the same.
+    async fn exchange_again(
+        &self,
+        request: &Request,
+        state: &mut AttemptState,
+        abort: &CancellationToken,
+    ) -> Option<ExchangeResult> {
+        let origin = OriginId::of(&state.url);
+        let permit = self.resends.acquire(origin);
+        let permit = abort.run_until_cancelled(permit).await?;
+        let mut tried = self.exchange_once(request, state, abort, true).await?;
+        // Perhaps the server takes fewer connections at a time.
+        if is_lost(&tried.result)
+            && (is_repeatable(&state.method) || !state.timing.is_some_and(Timing::has_sent))
+        {
+            drop((tried, permit));
+            let permit = async {
+                let permit = self.resends.acquire_all(origin).await;
+                sleep(PAUSE).await;
+                permit
+            };
+            let _permit = abort.run_until_cancelled(permit).await?;
+            tried = self.exchange_once(request, state, abort, true).await?;
+        }
+        state.unshared = matches!(tried.result, ExchangeResult::Ended(_, Some(_)));
         Some(tried.result)
     }
 
@@ -147,6 +194,7 @@ impl Client {
             answer: None,
             received: ReceivedBody::new(capture, self.options.max_size, &self.budget),
         };
+        let stream = RefCell::default();
         let exchange = Exchange {
             options: &self.options,
             request,
@@ -154,25 +202,40 @@ impl Client {
             connect_target: &connect_target,
             clock: &clock,
             unshared,
+            stream: &stream,
         };
         let result = tokio::select! {
             biased;
             result = self.send_and_receive(&exchange, &mut partial) => Some(result),
-            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(failure.into())),
+            failure = clock.expired(&self.options.limits, state.spent) => Some(Err(exchange.timed_out(failure))),
             () = abort.cancelled() => None,
         };
         state.timing = Some(clock.timing());
-        let (failure, connection_broken) = match result? {
+        let mut connection_broken = false;
+        let mut is_unprocessed = false;
+        let failure = match result? {
             Ok(AnswerEnd::Redirect(status, target, headers)) => {
                 state.cookies.store(&state.url, &headers);
                 return Some(TriedExchange {
                     result: ExchangeResult::Redirected(status, target),
-                    connection_broken: false,
+                    connection_broken,
+                    is_unprocessed,
                 });
             }
-            Ok(AnswerEnd::Complete) => (None, false),
-            Err(ExchangeError::Failed(failure)) => (Some(failure), false),
-            Err(ExchangeError::ConnectionBroken(failure)) => (Some(failure), true),
+            Ok(AnswerEnd::Complete) => None,
+            Err(ExchangeError::Failed(failure)) => Some(failure),
+            Err(ExchangeError::HandshakeLost(failure)) => {
+                is_unprocessed = true;
+                Some(failure)
+            }
+            Err(ExchangeError::ConnectionSilent(failure)) => {
+                state.unshared = true;
+                Some(failure)
+            }
+            Err(ExchangeError::ConnectionBroken(failure, unprocessed)) => {
+                (connection_broken, is_unprocessed) = (true, unprocessed);
+                Some(failure)
+            }
         };
         if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
@@ -180,6 +243,7 @@ impl Client {
         Some(TriedExchange {
             result: ExchangeResult::Ended(partial.into_answer(), failure),
             connection_broken,
+            is_unprocessed,
         })
     }
 
@@ -190,8 +254,7 @@ impl Client {
     ) -> Result<AnswerEnd, ExchangeError> {
         let options = exchange.options;
         exchange.check_request()?;
-        // The permit stands for a stream of the connection until the answer has ended.
-        let (head, _permit) = self.send_resumable(exchange).await?;
+        let head = self.send_resumable(exchange).await?;
         let pending = match self.begin(exchange, head, partial)? {
             ControlFlow::Continue(pending) => pending,
             ControlFlow::Break(end) => return Ok(end),
@@ -233,7 +296,6 @@ impl Client {
         partial: &mut PartialAnswer,
     ) -> Result<ControlFlow<AnswerEnd, UnreadBody>, ExchangeError> {
         let clock = exchange.clock;
-        clock.advance(Phase::Headers);
         let ttfb = exchange.state.spent + clock.time_to_last_activity();
         let (status, full_length) = (head.response.status(), head.full_length);
         partial.answer = Some(Box::new(exchange.answer(&head.response, ttfb)));
@@ -309,10 +371,7 @@ impl Client {
 
     /// Requests the rest of what an earlier attempt left. Requests the whole if there is nothing, or if
     /// the response does not continue it.
-    async fn send_resumable(
-        &self,
-        exchange: &Exchange<'_>,
-    ) -> Result<(ResponseHead, Option<StreamPermit>), ExchangeError> {
+    async fn send_resumable(&self, exchange: &Exchange<'_>) -> Result<ResponseHead, ExchangeError> {
         let part = if self.is_resumable(exchange) {
             Box::pin(self.open_partial(exchange)).await?
         } else {
@@ -327,23 +386,22 @@ impl Client {
                 && self.options.accept.contains(partial_content)
         });
         let sent = self.sender.send(exchange, resumed).await;
-        let (mut response, mut permit) = sent.map_err(|error| exchange.connection_error(&error))?;
+        let mut response = sent.map_err(|error| exchange.connection_error(&error))?;
         let mut full_length = None;
         if let (Some(part), 206 | 416) = (resumed, response.status().as_u16()) {
             full_length = range::full_length(part, &response);
             if full_length.is_none() {
                 // Gives the connection back before another one is needed.
-                drop((response, permit));
+                drop((response, exchange.stream.take()));
                 let sent = Box::pin(self.sender.send(exchange, None)).await;
-                (response, permit) = sent.map_err(|error| exchange.connection_error(&error))?;
+                response = sent.map_err(|error| exchange.connection_error(&error))?;
             }
         }
-        let head = ResponseHead {
+        Ok(ResponseHead {
             response,
             part,
             full_length,
-        };
-        Ok((head, permit))
+        })
     }
 
     /// Opens what an earlier attempt left of the file.
@@ -389,6 +447,11 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
         answer.saved = Some(made.saved);
     }
     Ok(())
+}
+
+/// Whether there was no connection, or it ended before an answer.
+fn is_lost(result: &ExchangeResult) -> bool {
+    matches!(result, ExchangeResult::Ended(None, Some(failure)) if failure.kind == Kind::Connect)
 }
 
 /// Keeps a body that broke off for a later attempt, unless the rest could not make it valid.

@@ -6,6 +6,7 @@
 //! the background belong to no exchange.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub(crate) struct ExchangeClock {
     /// The request content on its way to the server.
     upload: RefCell<Option<Progress>>,
     opened_connection: Cell<bool>,
+    /// The address on this side of that connection, if it has one.
+    opened_from: Cell<Option<SocketAddr>>,
+    /// Whether the TLS handshake of that connection chose HTTP/1.1.
+    negotiated_http1: Cell<bool>,
     /// Since when the exchange waits for something other than the network.
     excluded_since: Cell<Option<Instant>>,
     /// How long earlier waits of that kind took in all.
@@ -66,6 +71,8 @@ impl ExchangeClock {
             superseded: RefCell::default(),
             upload: RefCell::default(),
             opened_connection: Cell::new(false),
+            opened_from: Cell::new(None),
+            negotiated_http1: Cell::new(false),
             excluded_since: Cell::new(None),
             excluded: Cell::new(Duration::ZERO),
         }
@@ -88,6 +95,16 @@ impl ExchangeClock {
     pub(super) fn time_to_last_activity(&self) -> Duration {
         let active = self.last_activity.get().duration_since(self.started);
         active.saturating_sub(self.excluded())
+    }
+
+    /// Returns when the server last showed a sign of life.
+    pub(super) fn last_activity(&self) -> Instant {
+        self.last_activity.get()
+    }
+
+    /// Returns the middle of the time since the start.
+    pub(super) fn midpoint(&self) -> Instant {
+        self.started + self.started.elapsed() / 2
     }
 
     fn excluded(&self) -> Duration {
@@ -144,10 +161,20 @@ impl ExchangeClock {
         self.last_activity.set(Instant::now());
     }
 
-    /// Whether this exchange opened the connection that it uses. (In a rare race the pool hands
-    /// over another one at the last moment.)
+    /// Whether this exchange opened a connection. It uses that one, unless the pool handed over another one
+    /// at the last moment: see [`Self::opened_from`].
     pub(super) fn opened_connection(&self) -> bool {
         self.opened_connection.get()
+    }
+
+    /// Returns the address on this side of the connection that this exchange opened last.
+    pub(super) fn opened_from(&self) -> Option<SocketAddr> {
+        self.opened_from.get()
+    }
+
+    /// Whether this exchange opened a connection whose TLS handshake chose HTTP/1.1.
+    pub(super) fn negotiated_http1(&self) -> bool {
+        self.negotiated_http1.get()
     }
 
     /// Waits until one of `limits` runs out, and returns the failure that this is. `spent` is the
@@ -236,9 +263,15 @@ pub(super) fn has_current() -> bool {
     CURRENT.try_with(|_| ()).is_ok()
 }
 
-/// Notes that the exchange being polled has a new connection.
-pub(super) fn current_connected() {
+/// Notes that the TLS handshake of the exchange being polled chose HTTP/1.1.
+pub(super) fn current_negotiated_http1() {
+    let _ = CURRENT.try_with(|clock| clock.negotiated_http1.set(true));
+}
+
+/// Notes that the exchange being polled has a new connection, with this address on this side.
+pub(super) fn current_connected(from: Option<SocketAddr>) {
     let _ = CURRENT.try_with(|clock| {
+        clock.opened_from.set(from);
         clock.opened_connection.set(true);
         clock.advance(Phase::Headers);
     });

@@ -6,6 +6,8 @@
 //! Where a cookie goes is up to RFC 6265, which knows hosts and paths but no ports: one from `a.example` also goes to
 //! `a.example:81`. Only the Cookie header that the user gives stays with the origin of its URL; it is not in here.
 
+use std::cmp::Reverse;
+
 use cookie_store::{CookieStore, RawCookie};
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use url::Url;
@@ -26,8 +28,7 @@ impl Cookies {
     pub(super) fn store(&mut self, url: &Url, headers: &HeaderMap) {
         let values = headers.get_all(SET_COOKIE).iter().take(MAX_COOKIES);
         for value in values.filter(|value| value.len() <= MAX_COOKIE) {
-            let Some(mut cookie) = value
-                .to_str()
+            let Some(mut cookie) = std::str::from_utf8(value.as_bytes())
                 .ok()
                 .and_then(|text| RawCookie::parse(text).ok())
             else {
@@ -43,10 +44,14 @@ impl Cookies {
 
     /// Returns the Cookie header for `url`, after what the user `gave`, or `None` if there is nothing to add to it.
     pub(super) fn header(&self, url: &Url, gave: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let cookies = self.0.as_ref()?.get_request_values(url);
+        let mut cookies = self.0.as_ref()?.matches(url);
+        // The jar takes the own machine for secure.
+        cookies.retain(|cookie| url.scheme() == "https" || cookie.secure() != Some(true));
+        // The longest path comes first (RFC 6265, section 5.4).
+        cookies.sort_by_key(|cookie| Reverse(cookie.path.as_ref().len()));
         let mut header = gave.map_or_else(Vec::new, |gave| gave.as_bytes().to_vec());
         let before = header.len();
-        for (name, value) in cookies {
+        for (name, value) in cookies.into_iter().map(|cookie| cookie.name_value()) {
             if !header.is_empty() {
                 header.extend_from_slice(b"; ");
             }
@@ -121,6 +126,8 @@ mod tests {
                 "https://a.example/",
                 Some("c=1"),
             ),
+            ("https://localhost/", "c=1", "http://localhost/", None),
+            ("https://127.0.0.1/", "c=1", "http://127.0.0.1/", None),
             ("http://a.example/", "nonsense", "http://a.example/", None),
         ] {
             let mut cookies = Cookies::default();
@@ -133,6 +140,18 @@ mod tests {
             let header = header.as_ref().map(|header| header.to_str().unwrap());
             assert_eq!(header, sent, "{from} {set} {to}");
         }
+    }
+
+    #[test]
+    fn the_longest_path_comes_first_and_values_may_be_utf_8() {
+        let mut cookies = Cookies::default();
+        let url = Url::parse("http://a.example/x/y/z").unwrap();
+        for set in ["a=1; Path=/", "b=\u{e9}; Path=/x/y", "c=3; Path=/x"] {
+            let value = HeaderValue::from_bytes(set.as_bytes()).unwrap();
+            cookies.store(&url, &HeaderMap::from_iter([(SET_COOKIE, value)]));
+        }
+        let header = cookies.header(&url, None).unwrap();
+        assert_eq!(header.as_bytes(), "b=\u{e9}; c=3; a=1".as_bytes());
     }
 
     #[test]

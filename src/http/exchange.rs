@@ -1,16 +1,18 @@
 //! One exchange: a request on its way, and what its answer means.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, RANGE};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Response, StatusCode, Version};
 use url::Url;
 
 use super::attempt::AttemptState;
 use super::body::BodyError;
 use super::clock::ExchangeClock;
 use super::connect::pool::MAX_HEAD;
+use super::connect::streams::StreamPermit;
 use super::connect::target::ConnectTarget;
 use super::failure;
 use super::options::{HttpOptions, Versions};
@@ -26,9 +28,13 @@ use crate::model::request::Request;
 pub(super) enum ExchangeError {
     /// It failed by itself.
     Failed(Failure),
-    /// A malformed response broke its connection. Over HTTP/2 that may have been the response to another request, so
-    /// this one gets a connection of its own.
-    ConnectionBroken(Failure),
+    /// The connection ended: perhaps because of the response to another request. The flag says whether the server has
+    /// not processed this one.
+    ConnectionBroken(Failure, bool),
+    /// The connection was closed before the TLS handshake was over: perhaps because there were others.
+    HandshakeLost(Failure),
+    /// A limit ran out, and the server had long sent no answer at all on a connection that may be shared.
+    ConnectionSilent(Failure),
 }
 
 impl From<Failure> for ExchangeError {
@@ -49,6 +55,8 @@ pub(super) struct Exchange<'a> {
     pub(super) clock: &'a Rc<ExchangeClock>,
     /// Whether it gets a connection of its own.
     pub(super) unshared: bool,
+    /// The permit for its stream, where the connection carries many. It is held until the exchange is over.
+    pub(super) stream: &'a RefCell<Option<StreamPermit>>,
 }
 
 impl Exchange<'_> {
@@ -154,12 +162,59 @@ impl Exchange<'_> {
             assumes_http2: self.options.versions == Versions::Http2,
         };
         let phase = self.clock.phase();
-        let failure = failure::classify(error, &destination, phase, &self.options.limits);
-        if failure::broke_connection(error) {
-            ExchangeError::ConnectionBroken(failure)
+        let mut failure = failure::classify(error, &destination, phase, &self.options.limits);
+        if failure::lost_in_handshake(error) {
+            if !self.unshared {
+                return ExchangeError::HandshakeLost(failure);
+            }
+            // Other connections to this server were established: it has nothing against TLS.
+            failure.kind = Kind::Connect;
+        }
+        let shared = self.shares_connection() && failure::ended_connection(error);
+        if shared || failure::broke_connection(error) {
+            let is_unprocessed = phase != Phase::Body && failure::is_sent_away(error);
+            ExchangeError::ConnectionBroken(failure, is_unprocessed)
         } else {
             ExchangeError::Failed(failure)
         }
+    }
+
+    /// Notes an answer. Returns whether it is the first of a connection that carries many requests.
+    pub(super) fn note_answer(&self, version: Version) -> bool {
+        let at = self.clock.last_activity();
+        let stream = self.stream.borrow();
+        stream.as_ref().is_none_or(|it| it.note_answer(version, at))
+    }
+
+    /// Notes that connections to the server carry one request at a time.
+    pub(super) fn note_http1(&self) {
+        if let Some(stream) = &*self.stream.borrow() {
+            stream.note_http1();
+        }
+    }
+
+    /// Returns what it means for the exchange that a limit ran out. A connection that went silent meanwhile gets no
+    /// other requests.
+    pub(super) fn timed_out(&self, failure: Failure) -> ExchangeError {
+        if self.clock.negotiated_http1() {
+            self.note_http1();
+        }
+        // Those in flight when it went silent set out before the last answer.
+        let since = self.clock.midpoint();
+        let may_be_silent = self.clock.last_activity() <= since
+            && !matches!(failure.phase, Phase::Resolve | Phase::Connect);
+        match &*self.stream.borrow() {
+            Some(stream) if may_be_silent && stream.give_up_if_silent(since) => {
+                ExchangeError::ConnectionSilent(failure)
+            }
+            _ => failure.into(),
+        }
+    }
+
+    /// Whether other requests may be, or have been, in flight on the connection.
+    fn shares_connection(&self) -> bool {
+        let stream = self.stream.borrow();
+        stream.as_ref().is_some_and(StreamPermit::is_shared)
     }
 
     /// Returns what an error of the body means for the exchange.

@@ -124,11 +124,44 @@ pub(super) fn is_refused(error: &reqwest::Error) -> bool {
     })
 }
 
+/// Whether the server ended the HTTP/2 connection because of an error, and this request is among those that it has not
+/// processed (RFC 9113, section 6.8). h2 tells the others only that the connection is closed, when it is.
+pub(super) fn is_sent_away(error: &reqwest::Error) -> bool {
+    find::<h2::Error>(error).is_some_and(|error| error.is_remote() && error.is_go_away())
+        && !is_refused(error)
+        && !wants_http1(error)
+}
+
 /// Whether the HTTP/2 connection was given up because of a malformed response, which may have been that to another
 /// request. (RFC 9113, section 8.1.1, makes that an error of its stream alone; h2 cannot go on when it has lost track
 /// of the compression of header fields, and does not when it counts a flood.)
 pub(super) fn broke_connection(error: &reqwest::Error) -> bool {
     find::<h2::Error>(error).is_some_and(|error| error.is_library() && error.is_go_away())
+}
+
+/// Whether the connection was closed or reset before the TLS handshake was over.
+pub(super) fn lost_in_handshake(error: &reqwest::Error) -> bool {
+    error.is_connect()
+        && find::<rustls::Error>(error).is_none()
+        && !is_of_proxy(error)
+        && last_io(error).is_some_and(is_loss)
+}
+
+/// Whether an established HTTP/2 connection ended, whoever ended it, rather than one of its streams.
+pub(super) fn ended_connection(error: &reqwest::Error) -> bool {
+    if error.is_connect() {
+        return false;
+    }
+    match find::<h2::Error>(error) {
+        Some(error) => error.is_go_away() || error.is_io(),
+        None => {
+            last_io(error).is_some()
+                || matches!(
+                    ConnectionFault::of(error),
+                    ConnectionFault::Closed | ConnectionFault::Dead
+                )
+        }
+    }
 }
 
 /// Whether the server demands HTTP/1.1 (RFC 9113, section 7).

@@ -16,6 +16,7 @@ mod failure;
 mod options;
 mod range;
 mod redirect;
+mod resend;
 mod retry_after;
 mod send;
 mod upload;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue,
 };
@@ -12,7 +13,6 @@ use url::{Position, Url};
 
 use super::clock::scope;
 use super::connect::pool::{ChosenClient, Clients, PoolLimits, SharedParts};
-use super::connect::streams::StreamPermit;
 use super::exchange::Exchange;
 use super::failure;
 use super::options::{HttpOptions, Versions};
@@ -72,7 +72,7 @@ impl Sender {
     }
 
     /// Sends the request of `exchange`; with `part`, requests only the rest of it. Returns the head of
-    /// the response, and the permit for its stream where the connection carries many.
+    /// the response, and leaves the permit for its stream with `exchange` where the connection carries many.
     ///
     /// Sends the request again, which is no attempt of its own, where
     ///
@@ -91,9 +91,10 @@ impl Sender {
         &self,
         exchange: &Exchange<'_>,
         part: Option<&dyn PartialBody>,
-    ) -> reqwest::Result<(Box<Response>, Option<StreamPermit>)> {
+    ) -> reqwest::Result<Box<Response>> {
         let (url, clock) = (&exchange.state.url, exchange.clock);
-        let chosen = self.choose_client(exchange)?;
+        let mut chosen = self.choose_client(exchange)?;
+        exchange.stream.replace(chosen.permit.take());
         let mut client = if exchange.has_host_header() {
             self.own_connection(exchange)?
         } else {
@@ -111,11 +112,14 @@ impl Sender {
                     continue;
                 }
                 Ok(response) => {
-                    // An answer on a kept connection tells nothing new.
-                    if clock.opened_connection() || response.version() == Version::HTTP_2 {
-                        chosen.answered.insert(url, response.version());
+                    clock.advance(Phase::Headers);
+                    let version = response.version();
+                    // Other answers on a kept connection tell nothing new.
+                    let is_first = exchange.note_answer(version);
+                    if clock.opened_connection() || version == Version::HTTP_2 && is_first {
+                        chosen.answered.insert(url, version);
                     }
-                    return Ok((response, chosen.permit));
+                    return Ok(response);
                 }
                 Err(error) => error,
             };
@@ -133,7 +137,12 @@ impl Sender {
             }
             match self.alternative(&error, &chosen, exchange)? {
                 Some(alternative) if !used_alternative => client = alternative,
-                _ => return Err(error),
+                _ => {
+                    if chosen.answered.over_http1(url) || clock.negotiated_http1() {
+                        exchange.note_http1();
+                    }
+                    return Err(error);
+                }
             }
             used_alternative = true;
         }
@@ -181,7 +190,17 @@ impl Sender {
         response.status() == StatusCode::REQUEST_TIMEOUT
             && response.version() != Version::HTTP_2
             && is_repeatable(&exchange.state.method)
-            && !exchange.clock.opened_connection()
+            && Self::was_kept(response, exchange)
+    }
+
+    /// Whether `response` came on a connection that this exchange did not open.
+    fn was_kept(response: &Response, exchange: &Exchange<'_>) -> bool {
+        let clock = exchange.clock;
+        let used = response.extensions().get::<HttpInfo>();
+        match (clock.opened_from(), used.map(HttpInfo::local_addr)) {
+            (Some(opened), Some(used)) => opened != used,
+            _ => !clock.opened_connection(),
+        }
     }
 
     /// Returns the client to try once more with, where a kept connection or the version of HTTP is
@@ -198,6 +217,9 @@ impl Sender {
         }
         let was_kept = || !clock.opened_connection() || chosen.answered.contains(url);
         let was_closed = || failure::lost_before_answer(error) && was_kept();
+        if failure::is_sent_away(error) {
+            return Ok(Some(chosen.client.clone()));
+        }
         if !is_repeatable(&exchange.state.method)
             || !failure::head_too_large(error) && !was_closed()
         {

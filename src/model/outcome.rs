@@ -103,6 +103,8 @@ pub struct Attempt {
     pub redirects: u32,
     /// Whether some request of the attempt may have reached a server.
     pub sent: bool,
+    /// Whether it lost a connection that may have been shared. Another attempt had better not share one.
+    pub lost_connection: bool,
     /// The time in flight.
     pub total: Duration,
 }

@@ -1,13 +1,15 @@
 //! The connector: opens connections a few at a time, counts them, and tells the exchange.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use futures::future::join;
-use hyper_util::client::legacy::connect::Connection;
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -107,23 +109,33 @@ where
                 }
                 (connection, _) => connection?,
             };
+            let connected = connection.connected();
             if let Some(handshake) = handshake {
-                handshake.succeeded(connection.connected().is_negotiated_h2());
+                let is_http2 = connected.is_negotiated_h2();
+                if !is_http2 {
+                    clock::current_negotiated_http1();
+                }
+                handshake.succeeded(is_http2);
             }
-            Ok(connection)
+            Ok((connection, local_address(&connected)))
         });
         Box::pin(poll_fn(move |cx| {
             // hyper goes on in the background when the request got another connection first.
             if !clock::has_current() {
                 superseded.get_or_init(Instant::now);
             }
-            let connected = ready!(connecting.as_mut().poll(cx));
-            if connected.is_ok() {
-                clock::current_connected();
-            }
-            Poll::Ready(connected)
+            let (connection, from) = ready!(connecting.as_mut().poll(cx))?;
+            clock::current_connected(from);
+            Poll::Ready(Ok(connection))
         }))
     }
+}
+
+/// Returns the address on this side of a connection. One through a Unix socket has none.
+fn local_address(connected: &Connected) -> Option<SocketAddr> {
+    let mut extras = Extensions::new();
+    connected.get_extras(&mut extras);
+    Some(extras.get::<HttpInfo>()?.local_addr())
 }
 
 /// Awaits `permit` until the request that it is for has got another connection.

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::model::lock::lock;
 use crate::model::origin::OriginId;
 
-/// How long a handshake may take before one of the requests that wait for it opens another connection. A server may
-/// never answer one connection, and every other one. Far servers take longer and get a few connections more.
+/// How long a handshake may take before one of the requests that wait for it opens another connection; after as long
+/// again two more do, then four, and so on. A server may never answer one connection, and every other one. Far servers
+/// take longer and get a few connections more.
 const STALL: Duration = Duration::from_millis(250);
 
 /// How long the pool may take to hand over an established connection.
@@ -35,13 +36,33 @@ enum Known {
 struct Opening {
     /// Notified when one of them is established, or fails.
     done: Arc<Notify>,
-    /// When the next one may be opened.
-    next: Instant,
+    /// How many more may be opened now.
+    room: usize,
+    /// When so many more may be opened.
+    next: (Instant, usize),
+}
+
+impl Opening {
+    /// Whether one more connection may be opened, which is counted.
+    fn take_room(&mut self, stall: Duration) -> bool {
+        let (next, more) = self.next;
+        if next <= Instant::now() {
+            self.room = more;
+            self.next = (Instant::now() + stall, more.saturating_mul(2));
+        }
+        let has_room = self.room > 0;
+        self.room = self.room.saturating_sub(1);
+        has_room
+    }
 }
 
 /// What is known of all origins.
-#[derive(Clone, Default)]
-pub(super) struct FirstHandshakes(Arc<Mutex<HashMap<OriginId, Known>>>);
+#[derive(Clone)]
+pub(super) struct FirstHandshakes {
+    known: Arc<Mutex<HashMap<OriginId, Known>>>,
+    /// How long a handshake may take before another connection is opened.
+    stall: Duration,
+}
 
 /// The permit to open a TLS connection to an origin. If it is dropped before the handshake succeeded, the next
 /// request in line opens one.
@@ -52,8 +73,17 @@ pub(super) struct HandshakePermit {
 }
 
 impl FirstHandshakes {
+    /// Knows nothing yet. Where an exchange has less than a second, by its shortest `limit`, a quarter of that is
+    /// waited for a handshake.
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        Self {
+            known: Arc::default(),
+            stall: limit.map_or(STALL, |limit| STALL.min(limit / 4)),
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<OriginId, Known>> {
-        lock(&self.0)
+        lock(&self.known)
     }
 
     /// Waits until a connection to `origin` may be opened.
@@ -63,13 +93,12 @@ impl FirstHandshakes {
             let wait = {
                 let mut known = self.known();
                 match known.get_mut(&origin) {
-                    Some(Known::Opening(opening)) if opening.next <= Instant::now() => {
-                        opening.next = Instant::now() + STALL;
-                        let done = opening.done.clone();
-                        return self.permit_with(origin, Some(done));
-                    }
                     Some(Known::Opening(opening)) => {
-                        Some((opening.done.clone().notified_owned(), opening.next))
+                        let done = opening.done.clone();
+                        if opening.take_room(self.stall) {
+                            return self.permit_with(origin, Some(done));
+                        }
+                        Some((done.notified_owned(), opening.next.0))
                     }
                     Some(Known::Http1) => return self.permit_with(origin, None),
                     Some(Known::Http2) if has_waited => None,
@@ -77,7 +106,8 @@ impl FirstHandshakes {
                         let done = Arc::<Notify>::default();
                         let opening = Opening {
                             done: done.clone(),
-                            next: Instant::now() + STALL,
+                            room: 0,
+                            next: (Instant::now() + self.stall, 1),
                         };
                         known.insert(origin, Known::Opening(opening));
                         return self.permit_with(origin, Some(done));
@@ -144,7 +174,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_others_wait_for_the_handshake_of_the_first() {
         for (http2, waited) in [(false, Duration::ZERO), (true, HANDOVER)] {
-            let handshakes = FirstHandshakes::default();
+            let handshakes = FirstHandshakes::new(None);
             let first = handshakes.permit(OriginId::from(1)).await;
             let mut second = Box::pin(handshakes.permit(OriginId::from(1)));
             assert!((&mut second).now_or_never().is_none());
@@ -171,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_one_stalls_the_others_open_one_more_at_a_time() {
-        let handshakes = FirstHandshakes::default();
+        let handshakes = FirstHandshakes::new(None);
         let start = Instant::now();
         let stalled = handshakes.permit(OriginId::from(1)).await;
         let second = handshakes.permit(OriginId::from(1)).await;
@@ -186,8 +216,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn each_further_wait_opens_twice_as_many_and_is_a_part_of_the_limit() {
+        let handshakes = FirstHandshakes::new(Some(Duration::from_millis(400)));
+        let start = Instant::now();
+        let mut stalled = Vec::new();
+        let mut opened = Vec::new();
+        for _ in 0..8 {
+            stalled.push(handshakes.permit(OriginId::from(1)).await);
+            opened.push(start.elapsed().as_millis());
+        }
+        assert_eq!(opened, [0, 100, 200, 200, 300, 300, 300, 300]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_one_that_fails_the_next_tries() {
-        let handshakes = FirstHandshakes::default();
+        let handshakes = FirstHandshakes::new(None);
         let first = handshakes.permit(OriginId::from(1)).await;
         let mut second = Box::pin(handshakes.permit(OriginId::from(1)));
         let mut third = Box::pin(handshakes.permit(OriginId::from(1)));

@@ -119,6 +119,14 @@ impl AnsweredOrigins {
         self.0.borrow().contains_key(&OriginId::of(url))
     }
 
+    /// Whether each such connection carries one request at a time.
+    pub(in crate::http) fn over_http1(&self, url: &Url) -> bool {
+        let answered = self.0.borrow();
+        answered
+            .get(&OriginId::of(url))
+            .is_some_and(|version| *version < Version::HTTP_2)
+    }
+
     /// Whether such a connection carries many requests.
     pub(in crate::http) fn over_http2(&self, url: &Url) -> bool {
         self.0.borrow().get(&OriginId::of(url)) == Some(&Version::HTTP_2)
@@ -291,7 +299,10 @@ impl Clients {
 
     fn builder(&self, opened: &Arc<AtomicUsize>) -> reqwest::ClientBuilder {
         let negotiates = self.options.versions == Versions::Negotiated;
-        self.builder_with(opened, negotiates.then(FirstHandshakes::default))
+        let limits = &self.options.limits;
+        let shortest = limits.total.into_iter().chain(limits.connect).min();
+        let handshakes = negotiates.then(|| FirstHandshakes::new(shortest));
+        self.builder_with(opened, handshakes)
     }
 
     fn builder_with(

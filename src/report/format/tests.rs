@@ -41,6 +41,7 @@ pub(in crate::report) fn ok() -> Outcome {
             final_url: Arc::new(url.clone()),
             redirects: 0,
             sent: true,
+            lost_connection: false,
             total,
         }),
         failure: None,

@@ -13,6 +13,7 @@ use crate::support::{
     Fetch, Gate, Limit, Script, Server, ok,
     port::{Overrun, Refusing},
     record::RecordExt as _,
+    tls,
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -315,4 +316,36 @@ fn c407_a_408_on_a_fresh_connection_is_an_answer() {
     ));
     beside(Fetch::jsonl(), &server.url("/a"), "http_error 408");
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn c419_a_408_on_a_kept_connection_is_no_answer_to_any_of_many_jobs() {
+    const LATE: &str = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+    for over_tls in [false, true] {
+        // The next request may be one that has just opened a connection, and then got this one.
+        let script = Script::new()
+            .send(OK)
+            .run(|_, stream| {
+                if stream.read_until(b"\r\n\r\n").is_some() {
+                    let _ = stream.write_all(LATE.as_bytes());
+                    let _ = stream.flush();
+                }
+            })
+            .close();
+        let build = Server::build().otherwise(script);
+        let server = if over_tls {
+            build
+                .tls(tls::server(&["127.0.0.1"], &["http/1.1"]))
+                .start()
+        } else {
+            build.start()
+        };
+        for jobs in ["2", "20"] {
+            let fetch = Fetch::jsonl().trusting().args(["-j", jobs, "-"]);
+            let out = fetch.stdin(server.list(400)).run().exits(0);
+            for record in out.records() {
+                assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{record}");
+            }
+        }
+    }
 }

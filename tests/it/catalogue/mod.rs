@@ -348,11 +348,22 @@
 //!
 //! - C411 each answer of a mixture over HTTP/2 is its own
 //! - C412 each answer of a mixture over HTTP/1 is its own
+//!
+//! # Connections that end for all
+//!
+//! - C413 a connection that is ended with an error costs only who provoked it
+//! - C414 a POST that was not processed is sent again whatever ended the connection
+//! - C415 a connection that is closed at one request costs none of its neighbours
+//! - C416 a connection that goes silent costs one attempt of those in flight
+//! - C417 a request at which each connection goes silent costs its neighbours one attempt
+//! - C418 who takes few connections is sent few requests again at a time
+//! - C419 a 408 on a kept connection is no answer to any of many jobs
 
 mod bodies;
 mod case;
 mod codings;
 mod connections;
+mod endings;
 mod framing;
 mod heads;
 mod http_2;
@@ -374,6 +385,7 @@ fn the_index_names_every_case_and_no_other() {
         include_str!("bodies.rs"),
         include_str!("codings.rs"),
         include_str!("connections.rs"),
+        include_str!("endings.rs"),
         include_str!("framing.rs"),
         include_str!("heads.rs"),
         include_str!("http_2.rs"),

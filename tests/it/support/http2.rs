@@ -22,6 +22,7 @@ pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 /// Codes of RFC 9113, section 7.
 pub(crate) const NO_ERROR: u32 = 0;
+pub(crate) const PROTOCOL_ERROR: u32 = 1;
 pub(crate) const INTERNAL_ERROR: u32 = 2;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const HTTP_1_1_REQUIRED: u32 = 13;
@@ -160,7 +161,17 @@ impl<'a> Peer<'a> {
 
     /// Sends GOAWAY: streams after `last` were not processed.
     pub(crate) fn go_away(&mut self, last: u32) -> Option<()> {
-        self.send(GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat())
+        self.go_away_because(last, NO_ERROR)
+    }
+
+    /// Sends GOAWAY with this code: streams after `last` were not processed.
+    pub(crate) fn go_away_because(&mut self, last: u32, code: u32) -> Option<()> {
+        self.send(
+            GOAWAY,
+            0,
+            0,
+            &[last.to_be_bytes(), code.to_be_bytes()].concat(),
+        )
     }
 
     pub(crate) fn pong(&mut self, payload: &[u8]) -> Option<()> {
@@ -170,6 +181,11 @@ impl<'a> Peer<'a> {
     /// Reads everything and sends nothing.
     pub(crate) fn stay_silent(&mut self) {
         self.stream.stay_silent();
+    }
+
+    /// Closes the connection.
+    pub(crate) fn hang_up(&self) {
+        self.stream.hang_up();
     }
 
     pub(crate) fn send(&mut self, kind: u8, flags: u8, id: u32, payload: &[u8]) -> Option<()> {
