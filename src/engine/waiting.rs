@@ -11,6 +11,7 @@ use std::time::Duration;
 use slab::Slab;
 use tokio::time::Instant;
 use tokio_util::time::DelayQueue;
+use url::Position;
 
 use super::host_id::{HostId, HostIndex};
 use super::host_queue::{Class, HostQueue, Turn};
@@ -47,6 +48,8 @@ pub(super) struct WaitingJobs {
     /// Hosts with a job that waits or is in flight, and hosts of which something is known that matters later.
     hosts: Slab<HostQueue>,
     indices: HashMap<HostId, HostIndex>,
+    /// The origin of the last job that was queued: many in a row have the same.
+    recent: Option<RecentOrigin>,
     /// Hosts that answered and are in `hosts` no more.
     answered: HashSet<HostId>,
     /// Hosts that have a job and can be sent it now. The last one comes first.
@@ -64,6 +67,13 @@ pub(super) struct WaitingJobs {
     parked: Parked,
     /// Hosts whose parked inputs are to be recalled.
     recalls: Vec<HostIndex>,
+}
+
+/// An origin, and its host in the table of hosts.
+#[derive(Default)]
+struct RecentOrigin {
+    origin: String,
+    host: HostIndex,
 }
 
 /// How many inputs are not in memory.
@@ -131,6 +141,7 @@ impl WaitingJobs {
             policy,
             hosts: Slab::new(),
             indices: HashMap::new(),
+            recent: None,
             answered: HashSet::new(),
             ready: Vec::new(),
             down: Vec::new(),
@@ -312,7 +323,7 @@ impl WaitingJobs {
         let has_room = self.len < LOOK_AHEAD && self.parked.inputs == 0;
         if !has_room {
             let now = Instant::now();
-            let host = self.index_of(job.next_host());
+            let host = self.host_of(&job);
             let queue = &mut self.hosts[host];
             let can_go =
                 queue.len() == 0 && queue.state.readiness(self.policy, now) == Readiness::Ready;
@@ -414,7 +425,7 @@ impl WaitingJobs {
 
     fn enqueue(&mut self, mut job: Box<Job>, insert: impl FnOnce(&mut HostQueue, Box<Job>)) {
         let now = Instant::now();
-        let host = self.index_of(job.next_host());
+        let host = self.host_of(&job);
         job.queued_at = Some(now);
         self.len += 1;
         insert(&mut self.hosts[host], job);
@@ -506,6 +517,25 @@ impl WaitingJobs {
         }
     }
 
+    /// Returns the host that `job` is sent to next.
+    fn host_of(&mut self, job: &Job) -> HostIndex {
+        let Some(url) = job.next_url() else {
+            return self.index_of(HostId::default());
+        };
+        let origin = &url[..Position::AfterPort];
+        if let Some(recent) = &self.recent
+            && recent.origin == origin
+        {
+            return recent.host;
+        }
+        let host = self.index_of(HostId::of(url));
+        let recent = self.recent.get_or_insert_default();
+        recent.origin.clear();
+        recent.origin.push_str(origin);
+        recent.host = host;
+        host
+    }
+
     fn index_of(&mut self, id: HostId) -> HostIndex {
         *self.indices.entry(id).or_insert_with(|| {
             let has_answered = self.answered.contains(&id);
@@ -536,6 +566,7 @@ impl WaitingJobs {
         if is_forgettable {
             let queue = self.hosts.remove(host);
             self.indices.remove(&queue.id);
+            self.recent.take_if(|recent| recent.host == host);
             if queue.state.has_answered() {
                 self.answered.insert(queue.id);
             }
