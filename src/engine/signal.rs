@@ -42,6 +42,9 @@ impl Signal {
 
     fn of_failure(failure: &Failure) -> Self {
         match (failure.kind, failure.phase) {
+            (Kind::Timeout, Phase::Resolve | Phase::Connect) if failure.through_proxy => {
+                Self::Nothing
+            }
             (Kind::Timeout, Phase::Resolve | Phase::Connect) => Self::Unreachable,
             (Kind::Timeout, _) => Self::Silent,
             (Kind::Cancelled | Kind::Blocked | Kind::Io, _) => Self::Nothing,
@@ -81,6 +84,12 @@ mod tests {
             assert_eq!(Signal::of(Some(&result), &accept), signal, "{result:?}");
         }
         assert_eq!(Signal::of(None, &accept), Signal::Nothing);
+        let through_proxy = Failure {
+            through_proxy: true,
+            ..Failure::new(Kind::Timeout, Phase::Connect, "")
+        };
+        let through_proxy = ExchangeResult::Ended(None, Some(through_proxy));
+        assert_eq!(Signal::of(Some(&through_proxy), &accept), Signal::Nothing);
         let all = "100..=599".parse().unwrap();
         assert_eq!(Signal::of(Some(&answered(503)), &all), Signal::Accepted);
     }

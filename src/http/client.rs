@@ -186,6 +186,7 @@ impl Client {
     ) -> Option<TriedExchange> {
         let proxy = self.options.connecting.proxy_selector.proxy(&state.url);
         let proxy_port = proxy.map(|(_, port)| port);
+        let through_proxy = proxy_port.is_some();
         let connect_target = Rc::new(ConnectTarget::new(&state.url, proxy_port));
         let clock = Rc::new(ExchangeClock::start());
         let mut capture = self.options.capture;
@@ -237,6 +238,10 @@ impl Client {
                 Some(failure)
             }
         };
+        let failure = failure.map(|failure| Failure {
+            through_proxy,
+            ..failure
+        });
         if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
             keep_or_discard(sink, failure).await;
         }

@@ -116,6 +116,9 @@ pub struct Failure {
     /// How the proxy refused, for a failure of kind [`Kind::Proxy`].
     #[serde(skip)]
     pub refusal: Option<ProxyRefusal>,
+    /// Whether the request went through a proxy: then a connection that is not made in time tells nothing of the host.
+    #[serde(skip)]
+    pub through_proxy: bool,
 }
 
 impl fmt::Display for Failure {
@@ -132,6 +135,7 @@ impl Failure {
             phase,
             message: message.into(),
             refusal: None,
+            through_proxy: false,
         }
     }
 }

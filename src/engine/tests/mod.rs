@@ -8,6 +8,7 @@
 mod harness;
 mod hosts;
 mod intake;
+mod model;
 mod order;
 mod properties;
 mod retries;

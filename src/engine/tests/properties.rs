@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
-use super::harness::{Page, Reply, Simulation, options, page, random_pages, retrying};
+use super::harness::{Page, Reply, Simulation, dead_page, options, page, random_pages, retrying};
 use crate::engine::options::{EngineOptions, HostLimits};
 
 const HOSTS: usize = 4;
@@ -119,6 +119,39 @@ proptest! {
         prop_assert!(run.has_each_input_once());
         prop_assert!(!ordered || run.order().is_sorted());
         prop_assert!(run.most_in_flight <= jobs);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(256))]
+
+    #[test]
+    fn dead_hosts_starve_no_live_one(
+        live in prop::collection::vec((0_usize..4, 1_u64..500), 1..150),
+        dead in prop::collection::vec((4_usize..7, 500_u64..2_000), 0..150),
+        jobs in 7_usize..40,
+        seed in any::<u64>(),
+    ) {
+        let longest = live.iter().map(|&(_, latency)| latency).max().unwrap_or_default();
+        let work: u64 = live.iter().map(|&(_, latency)| latency).sum();
+        let timeout = dead.iter().map(|&(_, timeout)| timeout).max().unwrap_or_default();
+        let is_live: Vec<_> = live.iter().map(|_| true).chain(dead.iter().map(|_| false)).collect();
+        let pages = live.iter().map(|&(host, latency)| page(host, latency));
+        let pages = pages.chain(dead.iter().map(|&(host, timeout)| dead_page(host, timeout)));
+        let mut pages: Vec<_> = pages.zip(is_live).collect();
+        fastrand::Rng::with_seed(seed).shuffle(&mut pages);
+        let (pages, is_live): (Vec<_>, Vec<_>) = pages.into_iter().unzip();
+        let options = EngineOptions { host_timeouts: 10, ..options(jobs) };
+        let run = Simulation::new(pages, options).run();
+        prop_assert!(run.has_each_input_once());
+        prop_assert!(run.most_in_flight <= jobs);
+        // While a live host has a page that waits, the seven hosts share the slots: the three that are dead have no more
+        // than three sevenths of them, once those that were taken at first have timed out.
+        let slots = (jobs * 4 / 7).max(1) as u64;
+        let bound = Duration::from_millis(timeout + 2 * longest + work / slots + longest);
+        let live = (0_u64..).zip(is_live).filter_map(|(index, is_live)| is_live.then_some(index));
+        let last = run.last_done(live);
+        prop_assert!(last <= bound, "{last:?} of {bound:?}");
     }
 }
 
