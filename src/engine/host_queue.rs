@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::time::delay_queue::Key;
 use url::Position;
 
 use super::host_id::{HostId, HostIndex};
 use super::host_state::{HostState, Readiness};
 use super::job::Job;
+use super::reachability::Reachability;
 use crate::input::ParkedInput;
 use crate::model::error::Failure;
 
@@ -31,8 +33,8 @@ pub(super) struct HostQueue {
     pub(super) state: HostState,
     /// The entry in the list of hosts that are ready.
     pub(super) turn: Option<Turn>,
-    /// Whether a timer of the host runs.
-    pub(super) has_timer: bool,
+    /// The timer of the host, and when it fires.
+    pub(super) timer: Option<(Key, Instant)>,
 }
 
 /// Decides which host comes first: the least comes first.
@@ -56,7 +58,7 @@ pub(super) enum Class {
 }
 
 impl HostQueue {
-    pub(super) fn new(id: HostId, has_answered: bool) -> Self {
+    pub(super) fn new(id: HostId, known: Reachability) -> Self {
         Self {
             id,
             jobs: VecDeque::new(),
@@ -65,9 +67,9 @@ impl HostQueue {
             recalled: 0,
             is_listed_for_recall: false,
             given_up: None,
-            state: HostState::new(has_answered),
+            state: HostState::new(known),
             turn: None,
-            has_timer: false,
+            timer: None,
         }
     }
 

@@ -56,10 +56,10 @@ pub(super) enum Readiness {
 }
 
 impl HostState {
-    /// Creates the state of a host that answered before if `has_answered`.
-    pub(super) fn new(has_answered: bool) -> Self {
+    /// Creates the state of a host of which this is known.
+    pub(super) fn new(known: Reachability) -> Self {
         Self {
-            reachability: Reachability::new(has_answered),
+            reachability: known,
             ..Self::default()
         }
     }
@@ -111,15 +111,15 @@ impl HostState {
         self.in_flight
     }
 
-    /// Whether the state can be forgotten: no request is in flight, and nothing was found out that matters later, but
-    /// whether the host has answered.
+    /// Whether the state can be forgotten but for what [`into_memory`](Self::into_memory) returns.
     pub(super) const fn is_forgettable(&self) -> bool {
-        self.in_flight == 0 && self.reachability.is_good() && self.share.limit().is_none()
+        self.in_flight == 0 && !self.reachability.is_down() && self.share.limit().is_none()
     }
 
-    /// Whether the host has answered in this run.
-    pub(super) const fn has_answered(&self) -> bool {
-        self.reachability.has_answered()
+    /// Returns what is to be remembered of the host, if there is anything.
+    pub(super) fn into_memory(self) -> Option<Reachability> {
+        let known = self.reachability;
+        (known.has_answered() || known.has_timed_out()).then_some(known)
     }
 
     /// Whether the host is down.
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(host.readiness(policy, at), Readiness::Full);
         host.finish(Signal::Rejected, at, policy, at);
         assert_eq!(host.readiness(policy, at), Readiness::Ready);
-        assert!(host.is_forgettable() && host.has_answered());
+        assert!(host.is_forgettable() && host.into_memory().is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -286,6 +286,6 @@ mod tests {
         assert_ne!(host.readiness(policy, now), Readiness::Ready);
         let later = now + Duration::from_secs(1);
         assert_eq!(host.readiness(policy, later), Readiness::Ready);
-        assert!(host.is_forgettable());
+        assert!(host.is_forgettable() && host.into_memory().is_none());
     }
 }

@@ -21,7 +21,8 @@ pub(super) struct Reachability {
     timeouts: u32,
     /// When the first of them was noticed.
     first_timeout: Option<Instant>,
-    down: Option<Down>,
+    /// Boxed, because it is rare, and there is an entry for every host.
+    down: Option<Box<Down>>,
 }
 
 /// A host that is down.
@@ -48,22 +49,14 @@ pub(super) enum Change {
 }
 
 impl Reachability {
-    /// Creates what is known of a host that answered before if `has_answered`.
-    pub(super) fn new(has_answered: bool) -> Self {
-        Self {
-            has_answered,
-            ..Self::default()
-        }
-    }
-
     /// Whether the host has answered in this run.
     pub(super) const fn has_answered(&self) -> bool {
         self.has_answered
     }
 
-    /// Whether nothing speaks against the host.
-    pub(super) const fn is_good(&self) -> bool {
-        self.timeouts == 0 && self.down.is_none()
+    /// Whether the last thing that the host did was to time out.
+    pub(super) const fn has_timed_out(&self) -> bool {
+        self.timeouts > 0
     }
 
     /// Whether the host is down.
@@ -121,7 +114,7 @@ impl Reachability {
                 if let Some(down) = &mut self.down
                     && down.probe == Some(started)
                 {
-                    down.probe = None;
+                    (down.probe, down.is_last) = (None, false);
                 }
                 None
             }
@@ -143,12 +136,12 @@ impl Reachability {
         if self.timeouts < limit || started < first {
             return None;
         }
-        self.down = Some(Down {
+        self.down = Some(Box::new(Down {
             failed_probes: 0,
             next_probe: now + FIRST_PAUSE,
             probe: None,
             is_last: false,
-        });
+        }));
         Some(Change::WentDown(self.timeouts))
     }
 
@@ -290,7 +283,7 @@ mod tests {
             host.finish(Rejected, at(1_000), 3, at(1_001)),
             Some(CameBack)
         );
-        assert!(host.has_answered() && host.is_good());
+        assert!(host.has_answered() && !host.is_down());
     }
 
     #[tokio::test(start_paused = true)]
@@ -329,6 +322,6 @@ mod tests {
         for _ in 0..1_000 {
             assert_eq!(host.finish(Unreachable, now, 0, now), None);
         }
-        assert!(host.is_good());
+        assert!(!host.is_down() && !host.has_timed_out());
     }
 }

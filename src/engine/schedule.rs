@@ -100,11 +100,14 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Self {
             intake,
             gate,
-            waiting: WaitingJobs::new(HostPolicy {
-                limits: options.per_host,
-                jobs: options.jobs,
-                timeouts: options.host_timeouts,
-            }),
+            waiting: WaitingJobs::new(
+                HostPolicy {
+                    limits: options.per_host,
+                    jobs: options.jobs,
+                    timeouts: options.host_timeouts,
+                },
+                options.ordered.then_some(ORDERED_WINDOW),
+            ),
             search: Search::new(),
             pacer: options.interval.map(pacer),
             decided: VecDeque::new(),
@@ -127,10 +130,11 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// jobs are in flight, and the caller polls again when one of them ends.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         self.waiting.poll_timers(cx);
-        let is_open = self.stopped || (self.gate)(cx, self.in_flight).is_ready();
+        let has_room = (self.gate)(cx, self.in_flight).is_ready();
+        let is_open = self.stopped || has_room;
         let supply = if is_open {
             let supply = self.take_inputs(cx);
-            self.recall();
+            self.recall(has_room);
             supply
         } else {
             Supply::Blocked
@@ -213,7 +217,12 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         let is_last = || matches!(supply, Supply::Ended | Supply::Blocked);
         if job.is_none() && is_last() && self.waiting.only_down() {
             self.waiting.probe_last(Instant::now());
-            return self.waiting.pop(Among::All);
+            let probe = self.waiting.pop(Among::All);
+            if probe.is_none() && self.waiting.has_recalls() {
+                // What is sent has to be recalled first.
+                cx.waker().wake_by_ref();
+            }
+            return probe;
         }
         job
     }
@@ -249,13 +258,13 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         Supply::More
     }
 
-    /// Asks for parked inputs whose turn comes near.
-    fn recall(&mut self) {
+    /// Asks for parked inputs whose turn comes near; for those that a stop cancelled if the writer of records has room.
+    fn recall(&mut self, has_room: bool) {
         self.intake.keep_lines(self.waiting.keeps_lines());
         for (host, parked) in self.waiting.take_recalls() {
             self.intake.recall(host, parked);
         }
-        if !self.cancelled.is_empty() {
+        if has_room && !self.cancelled.is_empty() {
             let count = self.cancelled.len().min(BATCH);
             let cancelled = self.cancelled.drain(..count).collect();
             self.cancelled_recalled += count;

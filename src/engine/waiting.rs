@@ -4,7 +4,7 @@
 //! recalled when their turn comes near.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::host_id::{HostId, HostIndex};
 use super::host_queue::{Class, HostQueue, Turn};
 use super::host_state::{HostPolicy, Readiness};
 use super::job::{Job, Sent};
-use super::reachability::Change;
+use super::reachability::{Change, Reachability};
 use super::retry::MAX_TIMER;
 use super::signal::Signal;
 use crate::input::ParkedInput;
@@ -50,10 +50,10 @@ pub(super) struct WaitingJobs {
     indices: HashMap<HostId, HostIndex>,
     /// The origin of the last job that was queued: many in a row have the same.
     recent: Option<RecentOrigin>,
-    /// Hosts that answered and are in `hosts` no more.
-    answered: HashSet<HostId>,
+    /// What is known of hosts that are in `hosts` no more.
+    remembered: HashMap<HostId, Reachability>,
     /// Hosts that have a job and can be sent it now. The last one comes first.
-    ready: Vec<Turn>,
+    ready: VecDeque<Turn>,
     /// Hosts that are down.
     down: Vec<HostIndex>,
     timers: DelayQueue<Timer>,
@@ -136,18 +136,19 @@ enum Timer {
 }
 
 impl WaitingJobs {
-    pub(super) fn new(policy: HostPolicy) -> Self {
+    /// Creates the queues of a run. With `send_before`, new jobs from this position on are not sent.
+    pub(super) fn new(policy: HostPolicy, send_before: Option<u64>) -> Self {
         Self {
             policy,
             hosts: Slab::new(),
             indices: HashMap::new(),
             recent: None,
-            answered: HashSet::new(),
-            ready: Vec::new(),
+            remembered: HashMap::new(),
+            ready: VecDeque::new(),
             down: Vec::new(),
             timers: DelayQueue::new(),
             next_aging: Instant::now() + AGING,
-            send_before: None,
+            send_before,
             len: 0,
             cannot_park: false,
             parked: Parked::default(),
@@ -195,7 +196,7 @@ impl WaitingJobs {
         let is_proven = |turn: &&Turn| among == Among::All || turn.class != Class::Unproven;
         let first = match (among, self.send_before) {
             (Among::Started, _) => self.ready.iter().rev().find(is_started),
-            (_, None) => self.ready.last().filter(is_proven),
+            (_, None) => self.ready.back().filter(is_proven),
             (_, Some(limit)) => {
                 let mut turns = self.ready.iter().rev().take_while(is_proven);
                 turns.find(|turn| turn.position < limit || is_started(turn))
@@ -204,12 +205,20 @@ impl WaitingJobs {
         first.map(|turn| turn.host)
     }
 
-    /// Whether everything that waits, and there is something, waits for hosts that are down.
+    /// Whether everything that waits, and there is something, waits for hosts that are down, where no job can be sent
+    /// now. What `--ordered` holds back waits for them, too.
     pub(super) fn only_down(&self) -> bool {
         let all = self.len + self.parked.inputs + self.parked.recalled;
-        let of_host = |&host: &HostIndex| self.hosts[host].len();
-        let down = || self.down.iter().map(of_host).sum::<usize>();
-        !self.down.is_empty() && all > 0 && all == down()
+        let down = || {
+            let of_host = |&host: &HostIndex| self.hosts[host].len();
+            self.down.iter().map(of_host).sum::<usize>()
+        };
+        let held_back = || {
+            let queues = self.ready.iter().map(|turn| &self.hosts[turn.host]);
+            let up = queues.filter(|queue| !queue.state.is_down());
+            up.map(|queue| queue.jobs.len()).sum::<usize>()
+        };
+        !self.down.is_empty() && all > 0 && all == down() + held_back()
     }
 
     /// Lets one probe through to each host that is down and has jobs: nothing else is left to do.
@@ -273,7 +282,7 @@ impl WaitingJobs {
                     self.push(job);
                 }
                 Timer::Host(host) => {
-                    self.hosts[host].has_timer = false;
+                    self.hosts[host].timer = None;
                     self.update(host, Instant::now());
                 }
             }
@@ -346,6 +355,11 @@ impl WaitingJobs {
         self.push(job);
     }
 
+    /// Whether inputs are to be recalled.
+    pub(super) fn has_recalls(&self) -> bool {
+        !self.recalls.is_empty()
+    }
+
     /// Takes the inputs to be recalled, by host.
     pub(super) fn take_recalls(&mut self) -> Vec<(HostIndex, Vec<ParkedInput>)> {
         let size = self.recall_size();
@@ -390,7 +404,6 @@ impl WaitingJobs {
         host: HostIndex,
         inputs: VecDeque<Box<Input>>,
     ) -> Vec<(Box<Job>, Option<Failure>)> {
-        self.forget_recalled(host);
         let queue = &mut self.hosts[host];
         let given_up = queue.given_up.clone();
         if queue.parked.is_empty() {
@@ -406,13 +419,23 @@ impl WaitingJobs {
                 self.push(job);
             }
         }
+        self.forget_recalled(host);
         self.update(host, Instant::now());
         unsent
     }
 
     /// Queues a job at its host, behind those that wait there already.
     pub(super) fn push(&mut self, job: Box<Job>) {
-        self.enqueue(job, |queue, job| queue.jobs.push_back(job));
+        // With `--ordered`, all others may wait for a job that was started.
+        let is_first = self.send_before.is_some() && job.is_started();
+        self.enqueue(job, |queue, job| {
+            let place = if is_first {
+                queue.redirected
+            } else {
+                queue.jobs.len()
+            };
+            queue.jobs.insert(place, job);
+        });
     }
 
     /// Queues a job that was redirected at its host, before all others that were not.
@@ -464,7 +487,10 @@ impl WaitingJobs {
         let change = self.hosts[host].state.finish(signal, at, self.policy, now);
         match change {
             Some(Change::WentDown(_)) => self.down.push(host),
-            Some(Change::CameBack) => self.down.retain(|&down| down != host),
+            Some(Change::CameBack) => {
+                self.down.retain(|&down| down != host);
+                self.hosts[host].given_up = None;
+            }
             Some(Change::GivenUp(_)) | None => {}
         }
         self.update(host, now);
@@ -492,6 +518,7 @@ impl WaitingJobs {
             parked.extend(queue.parked.drain(..));
             queue.redirected = 0;
             queue.turn = None;
+            queue.timer = None;
             queue.is_listed_for_recall = false;
         }
         self.ready.clear();
@@ -538,8 +565,8 @@ impl WaitingJobs {
 
     fn index_of(&mut self, id: HostId) -> HostIndex {
         *self.indices.entry(id).or_insert_with(|| {
-            let has_answered = self.answered.contains(&id);
-            self.hosts.insert(HostQueue::new(id, has_answered))
+            let known = self.remembered.remove(&id).unwrap_or_default();
+            self.hosts.insert(HostQueue::new(id, known))
         })
     }
 
@@ -548,37 +575,50 @@ impl WaitingJobs {
     fn update(&mut self, host: HostIndex, now: Instant) {
         let queue = &mut self.hosts[host];
         let readiness = queue.state.readiness(self.policy, now);
-        if let Readiness::NotBefore(at) = readiness
-            && !std::mem::replace(&mut queue.has_timer, true)
-        {
+        if let Readiness::NotBefore(at) = readiness {
             let at = at.min(now + MAX_TIMER);
-            self.timers.insert_at(Timer::Host(host), at);
+            match &mut queue.timer {
+                Some((key, due)) if at < *due => {
+                    self.timers.reset_at(key, at);
+                    *due = at;
+                }
+                Some(_) => {}
+                None => {
+                    let key = self.timers.insert_at(Timer::Host(host), at);
+                    queue.timer = Some((key, at));
+                }
+            }
         }
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
-        let is_forgettable = queue.len() == 0 && !queue.has_timer && queue.state.is_forgettable();
+        let is_forgettable =
+            queue.len() == 0 && queue.timer.is_none() && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
         }
         if self.parked.inputs > 0 {
-            self.list_for_recall(host);
+            self.list_for_recall(host, readiness);
         }
         if is_forgettable {
             let queue = self.hosts.remove(host);
             self.indices.remove(&queue.id);
             self.recent.take_if(|recent| recent.host == host);
-            if queue.state.has_answered() {
-                self.answered.insert(queue.id);
+            if let Some(known) = queue.state.into_memory() {
+                self.remembered.insert(queue.id, known);
             }
         }
     }
 
     /// Lists the host for a recall where it has parked inputs and few others. One that is down needs one, for a probe.
-    fn list_for_recall(&mut self, host: HostIndex) {
+    fn list_for_recall(&mut self, host: HostIndex, readiness: Readiness) {
         let few = self.recall_size() / 2;
         let queue = &mut self.hosts[host];
         let few = if queue.state.is_down() { 0 } else { few };
+        // Memory is full: only what can be sent at once.
+        let is_urgent = queue.given_up.is_some()
+            || queue.jobs.is_empty() && matches!(readiness, Readiness::Ready | Readiness::Unproven);
         if !queue.parked.is_empty()
+            && (self.len < LOOK_AHEAD || is_urgent)
             && queue.recalled == 0
             && (queue.jobs.len() <= few || queue.given_up.is_some())
             && !std::mem::replace(&mut queue.is_listed_for_recall, true)
@@ -589,12 +629,13 @@ impl WaitingJobs {
 
     /// Replaces the entry of a host in `ready`.
     fn relist(&mut self, before: Option<Turn>, turn: Option<Turn>) {
-        let place = |ready: &[Turn], turn: Turn| ready.partition_point(|other| *other > turn);
         if let Some(before) = before {
-            self.ready.remove(place(&self.ready, before));
+            let place = self.ready.partition_point(|other| *other > before);
+            self.ready.remove(place);
         }
         if let Some(turn) = turn {
-            self.ready.insert(place(&self.ready, turn), turn);
+            let place = self.ready.partition_point(|other| *other > turn);
+            self.ready.insert(place, turn);
         }
     }
 }

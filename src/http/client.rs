@@ -159,6 +159,9 @@ impl Client {
         let permit = self.resends.acquire(origin);
         let permit = abort.run_until_cancelled(permit).await?;
         let mut tried = self.exchange_once(request, state, abort, true).await?;
+        if has_timed_out(&tried.result) {
+            self.resends.release(origin);
+        }
         // Perhaps the server takes fewer connections at a time.
         if is_lost(&tried.result)
             && (is_repeatable(&state.method) || !state.timing.is_some_and(Timing::has_sent))
@@ -452,6 +455,11 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
         answer.saved = Some(made.saved);
     }
     Ok(())
+}
+
+/// Whether the exchange ended without an answer because a time limit ran out.
+fn has_timed_out(result: &ExchangeResult) -> bool {
+    matches!(result, ExchangeResult::Ended(None, Some(failure)) if failure.kind == Kind::Timeout)
 }
 
 /// Whether there was no connection, or it ended before an answer.

@@ -19,7 +19,7 @@ const AT_A_TIME: u32 = 4;
 pub(super) struct ResendLimiter(RefCell<HashMap<OriginId, Arc<Semaphore>>>);
 
 impl ResendLimiter {
-    /// Waits for a permit to send a request to `origin` again.
+    /// Waits for a permit to send a request to `origin` again. `None` where none is needed.
     pub(super) async fn acquire(&self, origin: OriginId) -> Option<OwnedSemaphorePermit> {
         self.semaphore(origin).acquire_owned().await.ok()
     }
@@ -28,6 +28,14 @@ impl ResendLimiter {
     pub(super) async fn acquire_all(&self, origin: OriginId) -> Option<OwnedSemaphorePermit> {
         let semaphore = self.semaphore(origin);
         semaphore.acquire_many_owned(AT_A_TIME).await.ok()
+    }
+
+    /// Lets all that wait for a permit of `origin` go without one: its server does not answer, and each of them would
+    /// wait for that in turn.
+    pub(super) fn release(&self, origin: OriginId) {
+        if let Some(semaphore) = self.0.borrow().get(&origin) {
+            semaphore.close();
+        }
     }
 
     /// Whether requests to `origin` are being sent again.
@@ -72,5 +80,22 @@ mod tests {
         drop(limiter.acquire(origin).now_or_never());
         drop(limiter.acquire(OriginId::from(3)).now_or_never());
         assert_eq!(limiter.0.borrow().len(), 1, "unused ones are dropped");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_holds_nobody_back() {
+        let limiter = ResendLimiter::default();
+        let origin = OriginId::from(1);
+        let held: Vec<_> = (0..AT_A_TIME)
+            .map(|_| limiter.acquire(origin).now_or_never())
+            .collect();
+        let mut next = Box::pin(limiter.acquire(origin));
+        assert!((&mut next).now_or_never().is_none());
+        limiter.release(origin);
+        assert!(next.await.is_none());
+        assert!(limiter.acquire_all(origin).now_or_never().is_some());
+        drop(held);
+        let again = limiter.acquire(origin).now_or_never();
+        assert!(again.flatten().is_some(), "permits are handed out again");
     }
 }

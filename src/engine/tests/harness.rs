@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
 use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -145,6 +146,7 @@ pub(super) struct Simulation {
     checks_progress: bool,
     seed: u64,
     capacities: HashMap<usize, usize>,
+    answers_are_large: bool,
     /// Whether inputs can be parked, and whether in a temporary file.
     parkable: Option<bool>,
 }
@@ -159,8 +161,15 @@ impl Simulation {
             checks_progress: false,
             seed: 0,
             capacities: HashMap::new(),
+            answers_are_large: false,
             parkable: None,
         }
+    }
+
+    /// Gives every answer 64 KiB of header fields, which `--ordered` has to hold.
+    pub(super) fn with_large_answers(mut self) -> Self {
+        self.answers_are_large = true;
+        self
     }
 
     /// Lets the engine park inputs, of a regular file or, if `spilled`, in a temporary file.
@@ -224,6 +233,7 @@ impl Simulation {
             checks_progress,
             capacities,
             parkable,
+            answers_are_large,
             ..
         } = self;
         let urls = pages.iter().enumerate();
@@ -239,6 +249,7 @@ impl Simulation {
         });
         let world = World {
             capacities,
+            headers: answers_are_large.then(large_headers),
             ..World::new(pages, options, checks_progress)
         };
         let on_event = |event: Event<'_>| {
@@ -279,6 +290,11 @@ impl Simulation {
             most_in_flight: log.most_in_flight,
         }
     }
+}
+
+fn large_headers() -> HeaderMap {
+    let value = HeaderValue::from_bytes(&[b'x'; 64 * 1024]).unwrap();
+    HeaderMap::from_iter([(HeaderName::from_static("x"), value)])
 }
 
 /// The start of one exchange.
@@ -362,6 +378,7 @@ struct World {
     options: EngineOptions,
     checks_progress: bool,
     capacities: HashMap<usize, usize>,
+    headers: Option<HeaderMap>,
     log: RefCell<Log>,
 }
 
@@ -441,6 +458,7 @@ impl World {
             options,
             checks_progress,
             capacities: HashMap::new(),
+            headers: None,
             log: RefCell::new(log),
         }
     }
@@ -522,7 +540,14 @@ impl World {
         let reply = page.replies.get(log.exchanges[number]);
         log.exchanges[number] += 1;
         match reply.copied().unwrap_or(page.then) {
-            Reply::Ok => ExchangeResult::Ended(Some(Answer::of(200).into()), None),
+            Reply::Ok => {
+                let headers = self.headers.clone().map(Box::new);
+                let answer = Answer {
+                    headers,
+                    ..Answer::of(200)
+                };
+                ExchangeResult::Ended(Some(answer.into()), None)
+            }
             Reply::Busy => ExchangeResult::Ended(Some(Answer::of(429).into()), None),
             Reply::TimedOut => {
                 let failure = Failure::new(Kind::Timeout, Phase::Connect, "no connection");

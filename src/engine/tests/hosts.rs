@@ -187,3 +187,18 @@ fn a_slow_host_does_not_take_the_turns_of_the_others() {
     let last = run.last_done(fast);
     assert!(last < SECOND, "{last:?}");
 }
+
+#[test]
+fn a_host_that_came_back_goes_on_at_its_rate() {
+    let mut pages = vec![page(0, 1_000).replying([TimedOut]); 4];
+    pages.extend(vec![page(0, 10); 20]);
+    let mut options = EngineOptions {
+        host_timeouts: 2,
+        ..options(2)
+    };
+    options.per_host.interval = Some(Duration::from_millis(200));
+    let run = Simulation::new(pages, options).run();
+    assert!(run.has_each_input_once());
+    assert!(run.count(Verdict::Ok) >= 20);
+    assert!(run.elapsed < 15 * SECOND, "{:?}", run.elapsed);
+}

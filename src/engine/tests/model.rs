@@ -101,11 +101,12 @@ proptest! {
                 _ => None,
             });
             let mut list: VecDeque<_> = inputs(pushed.collect::<Vec<_>>()).stop().0;
-            let mut waiting = WaitingJobs::new(HostPolicy {
+            let policy = HostPolicy {
                 limits: HostLimits { jobs: cap, interval: None },
                 jobs,
                 timeouts: 10,
-            });
+            };
+            let mut waiting = WaitingJobs::new(policy, None);
             let mut model = Model {
                 jobs,
                 cap,

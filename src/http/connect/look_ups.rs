@@ -116,7 +116,8 @@ fn is_fresh(look_up: &LookUp) -> bool {
     match &*look_up.borrow() {
         Progress::Queued(_) | Progress::Running => true,
         Progress::Done(begun, Ok(_)) => begun.elapsed() < TTL,
-        Progress::Done(_, Err(_)) => false,
+        // Those that waited for it to begin come for it now.
+        Progress::Done(begun, Err(_)) => begun.elapsed() < PATIENCE,
     }
 }
 
