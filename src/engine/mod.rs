@@ -7,8 +7,13 @@
 //! | file | holds |
 //! |---|---|
 //! | [`job`] | one input, from its line to its outcome |
-//! | [`waiting`] | jobs that cannot be sent yet: their host is full or paused, or their back-off runs |
+//! | [`waiting`] | jobs that wait for their turn, their host or a back-off, and whose turn it is |
+//! | [`host_queue`] | what waits for one host |
 //! | [`host_state`] | what one host takes, as pure functions over its state |
+//! | [`signal`] | what the end of an exchange tells about its host |
+//! | [`reachability`] | whether a host is down, as pure functions of these signals |
+//! | [`share`] | how much a host takes that says it is busy, as pure functions of these signals |
+//! | [`search`], [`idle_slots`] | how long slots stay free before the list is searched no more, and before the user is told why |
 //! | [`retry`] | whether an attempt is retried, and when, as a pure function |
 //! | [`pacer`] | a rate: of all requests, or of those to one host |
 //! | [`input_order`] | outcomes in the order of the input (`--ordered`) |
