@@ -293,7 +293,7 @@ impl Simulation {
 }
 
 fn large_headers() -> HeaderMap {
-    let value = HeaderValue::from_bytes(&[b'x'; 64 * 1024]).unwrap();
+    let value = HeaderValue::from_str(&"x".repeat(64 * 1024)).unwrap();
     HeaderMap::from_iter([(HeaderName::from_static("x"), value)])
 }
 
