@@ -98,6 +98,7 @@ impl HostQueue {
         };
         let class = match readiness {
             Readiness::Ready if self.redirected > 0 || is_old() => Class::First,
+            Readiness::Unproven if self.state.in_flight() == 0 && is_old() => Class::First,
             Readiness::Ready => Class::Fair,
             Readiness::Unproven => Class::Unproven,
             Readiness::NotBefore(_) | Readiness::Full => return None,

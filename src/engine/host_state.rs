@@ -47,7 +47,7 @@ pub(super) struct HostState {
 pub(super) enum Readiness {
     /// A request can be sent now.
     Ready,
-    /// A request can be sent if no other host could use the slot: this one has not answered enough yet.
+    /// A request can be sent if no other host could use the slot: this one has not answered enough yet, or timed out.
     Unproven,
     /// No request can be sent until then: the host is paused or down, or its rate is used up.
     NotBefore(Instant),
@@ -81,7 +81,9 @@ impl HostState {
             || self.share.is_undecided()
         {
             Readiness::Full
-        } else if self.in_flight >= (policy.jobs / PROBE).max(1).saturating_add(self.answers) {
+        } else if self.reachability.is_doubtful()
+            || self.in_flight >= (policy.jobs / PROBE).max(1).saturating_add(self.answers)
+        {
             Readiness::Unproven
         } else {
             Readiness::Ready

@@ -215,8 +215,11 @@ impl Job {
     pub(super) fn into_given_up_outcome(
         mut self,
         options: &EngineOptions,
-        failure: Failure,
+        mut failure: Failure,
     ) -> Outcome {
+        if !self.attempts.is_empty() {
+            failure.message.insert_str("not tried".len(), " again");
+        }
         if self.state.is_some() {
             self.end_attempt(None, Some(failure));
             return self.into_outcome(options, None);

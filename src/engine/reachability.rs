@@ -54,6 +54,11 @@ impl Reachability {
         self.has_answered
     }
 
+    /// Whether the last request timed out, but the host is not down.
+    pub(super) const fn is_doubtful(&self) -> bool {
+        self.timeouts > 0 && self.down.is_none()
+    }
+
     /// Whether the last thing that the host did was to time out.
     pub(super) const fn has_timed_out(&self) -> bool {
         self.timeouts > 0

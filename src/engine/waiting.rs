@@ -319,8 +319,8 @@ impl WaitingJobs {
             return;
         }
         self.next_aging = now + AGING;
-        let fair = self.ready.iter().filter(|turn| turn.class == Class::Fair);
-        let hosts: Vec<_> = fair.map(|turn| turn.host).collect();
+        let others = self.ready.iter().filter(|turn| turn.class != Class::First);
+        let hosts: Vec<_> = others.map(|turn| turn.host).collect();
         for host in hosts {
             self.update(host, now);
         }

@@ -202,3 +202,26 @@ fn a_host_that_came_back_goes_on_at_its_rate() {
     assert!(run.count(Verdict::Ok) >= 20);
     assert!(run.elapsed < 15 * SECOND, "{:?}", run.elapsed);
 }
+
+#[test]
+fn hosts_that_timed_out_leave_the_slots_to_others() {
+    let dead = (0..200).map(|number| dead_page(number / 20, 1_000));
+    let good = (0..100).map(|number| page(10 + number % 2, 20));
+    let run = Simulation::new(dead.chain(good), giving_up(10)).run();
+    assert!(run.has_each_input_once());
+    assert_eq!(run.count(Verdict::Ok), 100);
+    // The dead hosts come first in the list, and one request to each takes every slot once.
+    let good = run.last_done(200..300);
+    assert!(good < 2 * SECOND, "{good:?}");
+}
+
+#[test]
+fn a_host_that_timed_out_once_is_tried_while_others_have_work() {
+    let mut pages = vec![page(0, 1_000).replying([TimedOut])];
+    pages.extend(vec![page(1, 1_000); 200]);
+    pages.insert(2, page(0, 10));
+    let run = Simulation::new(pages, giving_up(2)).run();
+    let second = run.outcome(2);
+    assert_eq!(second.verdict, Verdict::Ok);
+    assert!(second.at < 35 * SECOND, "{:?}", second.at);
+}

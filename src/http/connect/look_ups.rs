@@ -117,7 +117,7 @@ fn is_fresh(look_up: &LookUp) -> bool {
         Progress::Queued(_) | Progress::Running => true,
         Progress::Done(begun, Ok(_)) => begun.elapsed() < TTL,
         // Those that waited for it to begin come for it now.
-        Progress::Done(begun, Err(_)) => begun.elapsed() < PATIENCE,
+        Progress::Done(begun, Err(_)) => begun.elapsed() < STUCK,
     }
 }
 
