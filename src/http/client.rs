@@ -215,44 +215,7 @@ impl Client {
             () = abort.cancelled() => None,
         };
         state.timing = Some(clock.timing());
-        let mut connection_broken = false;
-        let mut is_unprocessed = false;
-        let failure = match result? {
-            Ok(AnswerEnd::Redirect(status, target, headers)) => {
-                state.cookies.store(&state.url, &headers);
-                return Some(TriedExchange {
-                    result: ExchangeResult::Redirected(status, target),
-                    connection_broken,
-                    is_unprocessed,
-                });
-            }
-            Ok(AnswerEnd::Complete) => None,
-            Err(ExchangeError::Failed(failure)) => Some(failure),
-            Err(ExchangeError::HandshakeLost(failure)) => {
-                is_unprocessed = true;
-                Some(failure)
-            }
-            Err(ExchangeError::ConnectionSilent(failure)) => {
-                state.unshared = true;
-                Some(failure)
-            }
-            Err(ExchangeError::ConnectionBroken(failure, unprocessed)) => {
-                (connection_broken, is_unprocessed) = (true, unprocessed);
-                Some(failure)
-            }
-        };
-        let failure = failure.map(|failure| Failure {
-            through_proxy,
-            ..failure
-        });
-        if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
-            keep_or_discard(sink, failure).await;
-        }
-        Some(TriedExchange {
-            result: ExchangeResult::Ended(partial.into_answer(), failure),
-            connection_broken,
-            is_unprocessed,
-        })
+        Some(end_exchange(result?, state, partial, through_proxy).await)
     }
 
     async fn send_and_receive(
@@ -455,6 +418,52 @@ async fn finish(exchange: &Exchange<'_>, partial: &mut PartialAnswer) -> Result<
         answer.saved = Some(made.saved);
     }
     Ok(())
+}
+
+/// Makes the result of an exchange that ended in this way, and leaves in `state` what the next one has to know.
+async fn end_exchange(
+    end: Result<AnswerEnd, ExchangeError>,
+    state: &mut AttemptState,
+    mut partial: PartialAnswer,
+    through_proxy: bool,
+) -> TriedExchange {
+    let (mut connection_broken, mut is_unprocessed) = (false, false);
+    let failure = match end {
+        Ok(AnswerEnd::Redirect(status, target, headers)) => {
+            state.cookies.store(&state.url, &headers);
+            return TriedExchange {
+                result: ExchangeResult::Redirected(status, target),
+                connection_broken,
+                is_unprocessed,
+            };
+        }
+        Ok(AnswerEnd::Complete) => None,
+        Err(ExchangeError::Failed(failure)) => Some(failure),
+        Err(ExchangeError::HandshakeLost(failure)) => {
+            is_unprocessed = true;
+            Some(failure)
+        }
+        Err(ExchangeError::ConnectionSilent(failure)) => {
+            state.unshared = true;
+            Some(failure)
+        }
+        Err(ExchangeError::ConnectionBroken(failure, unprocessed)) => {
+            (connection_broken, is_unprocessed) = (true, unprocessed);
+            Some(failure)
+        }
+    };
+    let failure = failure.map(|failure| Failure {
+        through_proxy,
+        ..failure
+    });
+    if let (Some(failure), Some(sink)) = (&failure, partial.received.sink.take()) {
+        keep_or_discard(sink, failure).await;
+    }
+    TriedExchange {
+        result: ExchangeResult::Ended(partial.into_answer(), failure),
+        connection_broken,
+        is_unprocessed,
+    }
 }
 
 /// Whether the exchange ended without an answer because a time limit ran out.
