@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::host_id::HostId;
+use super::host_id::{HostId, HostIndex};
 use super::host_state::HostPolicy;
 use super::idle_slots::IdleSlots;
 use super::job::Job;
@@ -131,7 +131,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         self.waiting.poll_timers(cx);
         let has_room = (self.gate)(cx, self.in_flight).is_ready();
-        let is_open = self.stopped || has_room;
+        let is_open = self.stopped || has_room && !self.waiting.is_backlogged();
         let supply = if is_open {
             let supply = self.take_inputs(cx);
             self.recall(has_room);
@@ -332,12 +332,15 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         let sent = job.sent.take()?;
         let change = self.waiting.finish(sent, signal);
         if let Some(Change::GivenUp(timeouts)) = change {
-            let failure = host_down(timeouts, why);
-            for job in self.waiting.give_up(sent.host, &failure) {
-                self.decide(job, Some(failure.clone()));
-            }
+            self.give_up(sent.host, &host_down(timeouts, why));
         }
         change
+    }
+
+    fn give_up(&mut self, host: HostIndex, failure: &Failure) {
+        for job in self.waiting.give_up(host, failure) {
+            self.decide(job, Some(failure.clone()));
+        }
     }
 
     /// Queues the next exchange of a job that was redirected, before any new job. Returns the
@@ -347,6 +350,10 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             return Some(job);
         }
         self.waiting.push_redirected(job);
+        if let Some(host) = self.waiting.overrun_host() {
+            let failure = "not tried: its host is down, and too many redirects lead to it";
+            self.give_up(host, &Failure::new(Kind::HostDown, Phase::Connect, failure));
+        }
         None
     }
 

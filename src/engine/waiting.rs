@@ -62,6 +62,8 @@ pub(super) struct WaitingJobs {
     send_before: Option<u64>,
     /// The jobs in memory.
     len: usize,
+    /// Those of them whose back-off runs.
+    backing_off: usize,
     /// Whether the last input for which memory had no room could not be parked.
     cannot_park: bool,
     parked: Parked,
@@ -150,6 +152,7 @@ impl WaitingJobs {
             next_aging: Instant::now() + AGING,
             send_before,
             len: 0,
+            backing_off: 0,
             cannot_park: false,
             parked: Parked::default(),
             recalls: Vec::new(),
@@ -169,6 +172,17 @@ impl WaitingJobs {
     /// Returns how many jobs wait in memory.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether so many jobs back off that no new ones can be sent. They cannot be parked.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.backing_off >= LOOK_AHEAD
+    }
+
+    /// Returns a host that is down and has more jobs than memory has room for, all of which were started before.
+    pub(super) fn overrun_host(&self) -> Option<HostIndex> {
+        let is_overrun = |&host: &HostIndex| self.hosts[host].redirected >= LOOK_AHEAD;
+        self.down.iter().copied().find(is_overrun)
     }
 
     /// Whether no more inputs can be taken.
@@ -279,6 +293,7 @@ impl WaitingJobs {
             match expired.into_inner() {
                 Timer::Backoff(job) => {
                     self.len -= 1;
+                    self.backing_off -= 1;
                     self.push(job);
                 }
                 Timer::Host(host) => {
@@ -458,6 +473,7 @@ impl WaitingJobs {
     /// Queues a job when this back-off is over.
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
+        self.backing_off += 1;
         self.timers
             .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
     }
@@ -528,7 +544,7 @@ impl WaitingJobs {
                 jobs.push_back(job);
             }
         }
-        self.len = 0;
+        (self.len, self.backing_off) = (0, 0);
         self.parked = Parked {
             recalled: self.parked.recalled,
             ..Parked::default()

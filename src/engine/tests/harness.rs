@@ -365,6 +365,25 @@ impl Recording {
         times.max().unwrap()
     }
 
+    /// The most inputs at a time that were started and not done.
+    pub(super) fn most_unfinished(&self) -> usize {
+        let mut started: HashMap<usize, Duration> = HashMap::new();
+        for start in &self.starts {
+            started.entry(start.page).or_insert(start.at);
+        }
+        let begins = started.into_values().map(|at| (at, 1));
+        let started = |done: &&Done| done.attempts > 0;
+        let ends = self.done.iter().filter(started).map(|done| (done.at, -1));
+        let mut changes: Vec<(Duration, isize)> = begins.chain(ends).collect();
+        changes.sort_unstable();
+        let mut unfinished = 0;
+        let counts = changes.into_iter().map(|(_, change)| {
+            unfinished += change;
+            unfinished
+        });
+        counts.max().unwrap_or_default().unsigned_abs()
+    }
+
     /// When each exchange with `host` started.
     pub(super) fn starts_at(&self, host: usize) -> Vec<Duration> {
         let starts = self.starts.iter().filter(|start| start.host == host);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::harness::{SECOND, Simulation, dead_page, options, page};
+use super::harness::{Page, Reply, SECOND, Simulation, dead_page, options, page, retrying};
 use crate::engine::options::{EngineOptions, HostLimits};
 use crate::engine::waiting::LOOK_AHEAD;
 use crate::model::error::Kind;
@@ -140,5 +140,30 @@ fn parked_inputs_of_a_dead_host_each_have_their_outcome() {
         );
         let live = run.last_done(6_000..8_000);
         assert!(live <= 2 * SECOND, "{live:?}");
+    }
+}
+
+#[test]
+fn jobs_that_were_started_and_wait_are_bounded_although_inputs_can_be_parked() {
+    let refused = page(0, 10).replying([Reply::Refused; 4]);
+    let mut long_delay = retrying(10);
+    long_delay.retry.delay = 3_600 * SECOND;
+    long_delay.retry.max_delay = None;
+    let dead = Page {
+        then: Reply::TimedOut,
+        ..page(0, 10).replying([Reply::Redirect(1)])
+    };
+    let give_up = EngineOptions {
+        host_timeouts: 10,
+        ..options(10)
+    };
+    for (page, options) in [(refused, long_delay), (dead, give_up)] {
+        let run = Simulation::new(vec![page; 10_000], options)
+            .parkable(false)
+            .run();
+        assert!(run.has_each_input_once());
+        let most = run.most_unfinished();
+        // What waits behind inputs that were read before, and what is in flight, comes on top.
+        assert!(most <= LOOK_AHEAD + 300, "{most}");
     }
 }
