@@ -23,6 +23,8 @@ pub(super) struct HostQueue {
     pub(super) jobs: VecDeque<Box<Job>>,
     /// How many of the first jobs were redirected.
     pub(super) redirected: usize,
+    /// How many of the first jobs were started: those, and retries.
+    pub(super) started: usize,
     pub(super) parked: VecDeque<ParkedInput>,
     /// How many parked inputs are on their way back into memory.
     pub(super) recalled: usize,
@@ -63,6 +65,7 @@ impl HostQueue {
             id,
             jobs: VecDeque::new(),
             redirected: 0,
+            started: 0,
             parked: VecDeque::new(),
             recalled: 0,
             is_listed_for_recall: false,

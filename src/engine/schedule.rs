@@ -350,7 +350,9 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             return Some(job);
         }
         self.waiting.push_redirected(job);
-        if let Some(host) = self.waiting.overrun_host() {
+        if self.waiting.is_backlogged()
+            && let Some(host) = self.waiting.most_started_of_down()
+        {
             let failure = "not tried: its host is down, and too many redirects lead to it";
             self.give_up(host, &Failure::new(Kind::HostDown, Phase::Connect, failure));
         }

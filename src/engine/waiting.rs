@@ -62,8 +62,8 @@ pub(super) struct WaitingJobs {
     send_before: Option<u64>,
     /// The jobs in memory.
     len: usize,
-    /// Those of them whose back-off runs.
-    backing_off: usize,
+    /// Those of them that were started: retries, and what was redirected.
+    started: usize,
     /// Whether the last input for which memory had no room could not be parked.
     cannot_park: bool,
     parked: Parked,
@@ -152,7 +152,7 @@ impl WaitingJobs {
             next_aging: Instant::now() + AGING,
             send_before,
             len: 0,
-            backing_off: 0,
+            started: 0,
             cannot_park: false,
             parked: Parked::default(),
             recalls: Vec::new(),
@@ -174,15 +174,16 @@ impl WaitingJobs {
         self.len
     }
 
-    /// Whether so many jobs back off that no new ones can be sent. They cannot be parked.
+    /// Whether so many jobs that were started wait that no new ones can be sent: they cannot be parked.
     pub(super) fn is_backlogged(&self) -> bool {
-        self.backing_off >= LOOK_AHEAD
+        self.started >= LOOK_AHEAD
     }
 
-    /// Returns a host that is down and has more jobs than memory has room for, all of which were started before.
-    pub(super) fn overrun_host(&self) -> Option<HostIndex> {
-        let is_overrun = |&host: &HostIndex| self.hosts[host].redirected >= LOOK_AHEAD;
-        self.down.iter().copied().find(is_overrun)
+    /// Returns the host that is down and has most jobs that were started, if some has.
+    pub(super) fn most_started_of_down(&self) -> Option<HostIndex> {
+        let started = |host: HostIndex| self.hosts[host].started;
+        let most = self.down.iter().copied().max_by_key(|&host| started(host));
+        most.filter(|&host| started(host) > 0)
     }
 
     /// Whether no more inputs can be taken.
@@ -293,7 +294,7 @@ impl WaitingJobs {
             match expired.into_inner() {
                 Timer::Backoff(job) => {
                     self.len -= 1;
-                    self.backing_off -= 1;
+                    self.started -= 1;
                     self.push(job);
                 }
                 Timer::Host(host) => {
@@ -318,6 +319,10 @@ impl WaitingJobs {
             {
                 self.len -= 1;
                 queue.redirected = queue.redirected.saturating_sub(1);
+                if queue.started > 0 {
+                    queue.started -= 1;
+                    self.started -= 1;
+                }
                 queue.state.start(self.policy, now);
                 job.sent = Some(Sent { host, at: now });
                 self.update(host, now);
@@ -439,25 +444,27 @@ impl WaitingJobs {
         unsent
     }
 
-    /// Queues a job at its host, behind those that wait there already.
+    /// Queues a job at its host: a new one behind those that wait there already, one that was started before the new ones,
+    /// which come later in the list.
     pub(super) fn push(&mut self, job: Box<Job>) {
-        // With `--ordered`, all others may wait for a job that was started.
-        let is_first = self.send_before.is_some() && job.is_started();
+        self.started += usize::from(job.is_started());
         self.enqueue(job, |queue, job| {
-            let place = if is_first {
-                queue.redirected
+            if job.is_started() {
+                queue.jobs.insert(queue.started, job);
+                queue.started += 1;
             } else {
-                queue.jobs.len()
-            };
-            queue.jobs.insert(place, job);
+                queue.jobs.push_back(job);
+            }
         });
     }
 
     /// Queues a job that was redirected at its host, before all others that were not.
     pub(super) fn push_redirected(&mut self, job: Box<Job>) {
+        self.started += 1;
         self.enqueue(job, |queue, job| {
             queue.jobs.insert(queue.redirected, job);
             queue.redirected += 1;
+            queue.started += 1;
         });
     }
 
@@ -473,7 +480,7 @@ impl WaitingJobs {
     /// Queues a job when this back-off is over.
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
-        self.backing_off += 1;
+        self.started += 1;
         self.timers
             .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
     }
@@ -518,7 +525,8 @@ impl WaitingJobs {
     pub(super) fn give_up(&mut self, host: HostIndex, failure: &Failure) -> VecDeque<Box<Job>> {
         let queue = &mut self.hosts[host];
         let jobs = std::mem::take(&mut queue.jobs);
-        queue.redirected = 0;
+        self.started -= queue.started;
+        (queue.redirected, queue.started) = (0, 0);
         queue.given_up = queue.has_parked().then(|| failure.clone());
         self.len -= jobs.len();
         self.update(host, Instant::now());
@@ -532,7 +540,7 @@ impl WaitingJobs {
         for (_, queue) in &mut self.hosts {
             jobs.append(&mut queue.jobs);
             parked.extend(queue.parked.drain(..));
-            queue.redirected = 0;
+            (queue.redirected, queue.started) = (0, 0);
             queue.turn = None;
             queue.timer = None;
             queue.is_listed_for_recall = false;
@@ -544,7 +552,7 @@ impl WaitingJobs {
                 jobs.push_back(job);
             }
         }
-        (self.len, self.backing_off) = (0, 0);
+        (self.len, self.started) = (0, 0);
         self.parked = Parked {
             recalled: self.parked.recalled,
             ..Parked::default()
