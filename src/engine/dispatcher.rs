@@ -157,7 +157,7 @@ where
                     Some(failure) => {
                         self.complete(job.into_given_up_outcome(self.options, failure));
                     }
-                    None if job.needs_request() => self.cancel(job),
+                    None if job.input.is_to_send() => self.cancel(job),
                     None => self.complete(job.into_unsent_outcome()),
                 }
             }
@@ -330,7 +330,7 @@ where
         };
         (self.on_event)(Event::Stopping { why, waiting_for });
         for job in queued {
-            if job.needs_request() {
+            if job.input.is_to_send() {
                 self.cancel(job);
             } else {
                 self.complete(job.into_unsent_outcome());

@@ -192,11 +192,6 @@ impl Job {
         self.build_outcome(verdict, slow, failure)
     }
 
-    /// Whether a request has to be sent for this input.
-    pub(super) fn needs_request(&self) -> bool {
-        self.input.is_to_send()
-    }
-
     /// Makes the outcome of an input that needs no request: it is skipped, refused or invalid.
     pub(super) fn into_unsent_outcome(self) -> Outcome {
         let failure = match (&self.input.request, &self.input.decision) {

@@ -13,7 +13,7 @@
 //! | [`signal`] | what the end of an exchange tells about its host |
 //! | [`reachability`] | whether a host is down, as pure functions of these signals |
 //! | [`share`] | how much a host takes that says it is busy, as pure functions of these signals |
-//! | [`search`], [`idle_slots`] | how long slots stay free before the list is searched no more, and before the user is told why |
+//! | [`patience`] | a time that something may last, such as a free slot |
 //! | [`retry`] | whether an attempt is retried, and when, as a pure function |
 //! | [`pacer`] | a rate: of all requests, or of those to one host |
 //! | [`input_order`] | outcomes in the order of the input (`--ordered`) |
@@ -27,15 +27,14 @@ mod dispatcher;
 mod host_id;
 mod host_queue;
 mod host_state;
-mod idle_slots;
 mod input_order;
 mod job;
 mod options;
 mod pacer;
+mod patience;
 mod reachability;
 mod retry;
 mod schedule;
-mod search;
 mod share;
 mod signal;
 #[cfg(test)]

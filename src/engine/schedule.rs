@@ -9,12 +9,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::host_id::{HostId, HostIndex};
 use super::host_state::HostPolicy;
-use super::idle_slots::IdleSlots;
 use super::job::Job;
 use super::options::EngineOptions;
 use super::pacer::Pacer;
+use super::patience::Patience;
 use super::reachability::Change;
-use super::search::Search;
 use super::signal::Signal;
 use super::waiting::{Among, Drained, WaitingJobs};
 use crate::input::{Intake, ParkedInput, ReadError, Recalled, Totals};
@@ -30,8 +29,14 @@ pub(super) const ORDERED_WINDOW: u64 = 4_096;
 /// The size of the header fields and bodies that may wait to be reported in order, with `--ordered`.
 const ORDERED_BYTES: usize = 16 * 1024 * 1024;
 
+/// How long a slot stays free while the list is searched for a host that could use it better.
+const SEARCH: Duration = Duration::from_millis(10);
+
 /// While the search goes on, a host that has not answered gets all slots but this part of them.
 const RESERVE: usize = 8;
+
+/// How long slots may stay free although jobs wait before the user is told why.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// The number of inputs that are taken before other work is looked at.
 const BATCH: usize = 64;
@@ -42,8 +47,8 @@ pub(super) struct Schedule<G> {
     /// Pending while the writer of records is behind: no input is taken or sent then, while jobs go on.
     gate: G,
     waiting: WaitingJobs,
-    /// The search for hosts that could use a free slot better.
-    search: Search,
+    /// The search for hosts that could use a free slot better than one that has not answered.
+    search: Patience,
     /// The rate of the run, and the timer of the next start.
     pacer: Option<(Pacer, Pin<Box<Sleep>>)>,
     /// Inputs whose outcome is known without a request.
@@ -61,7 +66,8 @@ pub(super) struct Schedule<G> {
     /// Whether a stop left inputs unread that were counted as read before.
     left_unread: bool,
     read_error: Option<ReadError>,
-    idle_slots: IdleSlots,
+    /// The time that slots have been free although jobs wait; `None` once the user was told.
+    idle_slots: Option<Patience>,
     /// What held the run up, to be told.
     hold_up: Option<HoldUp>,
 }
@@ -108,7 +114,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
                 },
                 options.ordered.then_some(ORDERED_WINDOW),
             ),
-            search: Search::new(),
+            search: Patience::new(SEARCH),
             pacer: options.interval.map(pacer),
             decided: VecDeque::new(),
             jobs: options.jobs,
@@ -120,7 +126,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             cancelled_recalled: 0,
             left_unread: false,
             read_error: None,
-            idle_slots: IdleSlots::Watched(None),
+            idle_slots: Some(Patience::new(IDLE)),
             hold_up: None,
         }
     }
@@ -168,22 +174,20 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
 
     /// Notices that a slot stays free although jobs wait, unless they wait for the writer of records.
     fn watch_idle_slots(&mut self, cx: &mut Context<'_>, is_open: bool) {
+        let is_rate_exhausted = self.is_rate_exhausted();
+        let Some(idle_slots) = &mut self.idle_slots else {
+            return;
+        };
         if !is_open || self.stopped || self.waiting.is_empty() {
-            self.idle_slots.reset();
-        } else if self.idle_slots.poll_too_long(cx) {
-            let hold_up = if self.is_rate_exhausted() {
-                Some(self.waiting.hold_up_by_rate())
+            idle_slots.reset();
+        } else if idle_slots.poll_end(cx) {
+            idle_slots.reset();
+            self.hold_up = if is_rate_exhausted {
+                Some(self.waiting.hold_up_by_rate(self.in_flight))
             } else {
-                self.waiting.hold_up()
+                self.waiting.hold_up(self.in_flight)
             };
-            self.hold_up = hold_up.map(|hold_up| HoldUp {
-                in_flight: self.in_flight,
-                ..hold_up
-            });
-            match self.hold_up {
-                Some(_) => self.idle_slots = IdleSlots::Told,
-                None => self.idle_slots.reset(),
-            }
+            self.idle_slots.take_if(|_| self.hold_up.is_some());
             cx.waker().wake_by_ref();
         }
     }
@@ -197,7 +201,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// another could use them: the search for one reads on, for a while.
     fn next_job(&mut self, cx: &mut Context<'_>, supply: Supply) -> Option<Box<Job>> {
         if let Some(job) = self.waiting.pop(Among::Proven) {
-            self.search.end();
+            self.search.reset();
             return Some(job);
         }
         let is_found = match supply {
@@ -319,8 +323,10 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             pacer.start(Instant::now());
         }
         self.in_flight += 1;
-        if self.in_flight >= self.jobs {
-            self.idle_slots.reset();
+        if self.in_flight >= self.jobs
+            && let Some(idle_slots) = &mut self.idle_slots
+        {
+            idle_slots.reset();
         }
         Poll::Ready(Some(job))
     }

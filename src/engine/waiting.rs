@@ -247,8 +247,8 @@ impl WaitingJobs {
         }
     }
 
-    /// Describes what most of the jobs wait for, but for the number of requests in flight. `None` if some can be sent.
-    pub(super) fn hold_up(&self) -> Option<HoldUp> {
+    /// Describes what most of the jobs wait for while `in_flight` requests are in flight. `None` if some can be sent.
+    pub(super) fn hold_up(&self, in_flight: usize) -> Option<HoldUp> {
         let now = Instant::now();
         let mut by_obstacle = BTreeMap::<Obstacle, Vec<&HostQueue>>::new();
         for (_, queue) in self.hosts.iter().filter(|(_, queue)| queue.len() > 0) {
@@ -263,7 +263,7 @@ impl WaitingJobs {
             most.max_by_key(|(waiting, ..): &(usize, _, _)| *waiting)?;
         queues.sort_by_key(|queue| Reverse(queue.len()));
         Some(HoldUp {
-            in_flight: 0,
+            in_flight,
             jobs: self.policy.jobs,
             obstacle,
             waiting,
@@ -276,10 +276,10 @@ impl WaitingJobs {
         })
     }
 
-    /// Describes jobs that wait for the rate of the run, but for the number of requests in flight.
-    pub(super) fn hold_up_by_rate(&self) -> HoldUp {
+    /// Describes jobs that wait for the rate of the run while `in_flight` requests are in flight.
+    pub(super) fn hold_up_by_rate(&self, in_flight: usize) -> HoldUp {
         HoldUp {
-            in_flight: 0,
+            in_flight,
             jobs: self.policy.jobs,
             obstacle: Obstacle::Rate,
             waiting: self.len + self.parked.inputs,
@@ -432,8 +432,8 @@ impl WaitingJobs {
         let mut unsent = Vec::new();
         for input in inputs {
             let job = Job::new(input);
-            if given_up.is_some() || !job.needs_request() {
-                let why = given_up.clone().filter(|_| job.needs_request());
+            if given_up.is_some() || !job.input.is_to_send() {
+                let why = given_up.clone().filter(|_| job.input.is_to_send());
                 unsent.push((job, why));
             } else {
                 self.push(job);
