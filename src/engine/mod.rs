@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`job`] | one input, from its line to its outcome |
 //! | [`waiting`] | jobs that wait for their turn, their host or a back-off, and whose turn it is |
+//! | [`parked`] | how many inputs wait outside memory |
 //! | [`host_queue`] | what waits for one host |
 //! | [`host_state`] | what one host takes, as pure functions over its state |
 //! | [`signal`] | what the end of an exchange tells about its host |
@@ -31,6 +32,7 @@ mod input_order;
 mod job;
 mod options;
 mod pacer;
+mod parked;
 mod patience;
 mod reachability;
 mod retry;

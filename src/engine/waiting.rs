@@ -3,6 +3,8 @@
 //! Memory has room for [`LOOK_AHEAD`] of them. Of inputs past that, only the place in the list is kept: they are parked, and
 //! recalled when their turn comes near.
 
+mod parking;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::task::{Context, Poll};
@@ -17,24 +19,17 @@ use super::host_id::{HostId, HostIndex};
 use super::host_queue::{Class, HostQueue, Turn};
 use super::host_state::{HostPolicy, Readiness};
 use super::job::{Job, Sent};
+use super::parked::Parked;
 use super::reachability::{Change, Reachability};
 use super::retry::MAX_TIMER;
 use super::signal::Signal;
 use crate::input::ParkedInput;
 use crate::model::error::Failure;
 use crate::model::hold_up::{HoldUp, Obstacle};
-use crate::model::input::Input;
 
 /// The number of jobs that may wait in memory. Where inputs past that cannot be parked, no more are taken:
 /// what is behind them in the list waits, too.
 pub(super) const LOOK_AHEAD: usize = 4_096;
-
-/// The number of inputs that may be parked in a temporary file, and the size of their lines.
-const MAX_SPILLED: usize = 1_000_000;
-const MAX_SPILLED_BYTES: u64 = 1 << 30;
-
-/// The number of inputs that are recalled at a time.
-const MAX_RECALL: usize = 64;
 
 /// The number of hosts that a message names.
 const NAMED_HOSTS: usize = 3;
@@ -76,37 +71,6 @@ pub(super) struct WaitingJobs {
 struct RecentOrigin {
     origin: String,
     host: HostIndex,
-}
-
-/// How many inputs are not in memory.
-#[derive(Clone, Copy, Debug, Default)]
-struct Parked {
-    inputs: usize,
-    /// Those in the temporary file, and the size of their lines.
-    spilled: usize,
-    spilled_bytes: u64,
-    /// Those on their way back into memory.
-    recalled: usize,
-    /// The hosts that have some.
-    hosts: usize,
-}
-
-impl Parked {
-    fn add(&mut self, input: &ParkedInput) {
-        self.inputs += 1;
-        if input.is_spilled() {
-            self.spilled += 1;
-            self.spilled_bytes += u64::from(input.length());
-        }
-    }
-
-    fn remove(&mut self, input: &ParkedInput) {
-        self.inputs -= 1;
-        if input.is_spilled() {
-            self.spilled -= 1;
-            self.spilled_bytes -= u64::from(input.length());
-        }
-    }
 }
 
 /// What waited when the run was stopped.
@@ -166,7 +130,7 @@ impl WaitingJobs {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.len + self.parked.inputs + self.parked.recalled == 0
+        self.len + self.parked.len() == 0
     }
 
     /// Returns how many jobs wait in memory.
@@ -184,18 +148,6 @@ impl WaitingJobs {
         let started = |host: HostIndex| self.hosts[host].started;
         let most = self.down.iter().copied().max_by_key(|&host| started(host));
         most.filter(|&host| started(host) > 0)
-    }
-
-    /// Whether no more inputs can be taken.
-    pub(super) fn is_full(&self) -> bool {
-        (self.len >= LOOK_AHEAD && self.cannot_park)
-            || self.parked.spilled >= MAX_SPILLED
-            || self.parked.spilled_bytes >= MAX_SPILLED_BYTES
-    }
-
-    /// Whether lines that cannot be read twice have to be kept, because their inputs may be parked.
-    pub(super) fn keeps_lines(&self) -> bool {
-        self.len >= LOOK_AHEAD / 2 || self.parked.spilled > 0
     }
 
     /// Whether some job can be sent now among these.
@@ -223,7 +175,7 @@ impl WaitingJobs {
     /// Whether everything that waits, and there is something, waits for hosts that are down, where no job can be sent
     /// now. What `--ordered` holds back waits for them, too.
     pub(super) fn only_down(&self) -> bool {
-        let all = self.len + self.parked.inputs + self.parked.recalled;
+        let all = self.len + self.parked.len();
         let down = || {
             let of_host = |&host: &HostIndex| self.hosts[host].len();
             self.down.iter().map(of_host).sum::<usize>()
@@ -282,7 +234,7 @@ impl WaitingJobs {
             in_flight,
             jobs: self.policy.jobs,
             obstacle: Obstacle::Rate,
-            waiting: self.len + self.parked.inputs,
+            waiting: self.len + self.parked.len(),
             hosts: 0,
             names: Vec::new(),
         }
@@ -344,104 +296,6 @@ impl WaitingJobs {
         for host in hosts {
             self.update(host, now);
         }
-    }
-
-    /// Queues a new input at its host, behind those that wait there already. Parks it where memory has no room for it.
-    pub(super) fn push_input(&mut self, input: Box<Input>) {
-        let mut job = Job::new(input);
-        let has_room = self.len < LOOK_AHEAD && self.parked.inputs == 0;
-        if !has_room {
-            let now = Instant::now();
-            let host = self.host_of(&job);
-            let queue = &mut self.hosts[host];
-            let can_go =
-                queue.len() == 0 && queue.state.readiness(self.policy, now) == Readiness::Ready;
-            if !can_go && (self.len >= LOOK_AHEAD || queue.has_parked()) {
-                match ParkedInput::park(job.input) {
-                    Ok(input) => {
-                        self.parked.add(&input);
-                        self.parked.hosts += usize::from(queue.parked.is_empty());
-                        self.cannot_park = false;
-                        queue.parked.push_back(input);
-                        return self.update(host, now);
-                    }
-                    Err(input) => {
-                        self.cannot_park = true;
-                        job = Job::new(input);
-                    }
-                }
-            }
-        }
-        self.push(job);
-    }
-
-    /// Whether inputs are to be recalled.
-    pub(super) fn has_recalls(&self) -> bool {
-        !self.recalls.is_empty()
-    }
-
-    /// Takes the inputs to be recalled, by host.
-    pub(super) fn take_recalls(&mut self) -> Vec<(HostIndex, Vec<ParkedInput>)> {
-        let size = self.recall_size();
-        let recall = |host| {
-            let queue = &mut self.hosts[host];
-            let size = if queue.given_up.is_some() {
-                MAX_RECALL
-            } else {
-                size
-            };
-            let inputs: Vec<_> = queue.parked.drain(..size.min(queue.parked.len())).collect();
-            for input in &inputs {
-                self.parked.remove(input);
-            }
-            self.parked.hosts -= usize::from(queue.parked.is_empty());
-            self.parked.recalled += inputs.len();
-            queue.recalled = inputs.len();
-            queue.is_listed_for_recall = false;
-            (host, inputs)
-        };
-        std::mem::take(&mut self.recalls)
-            .into_iter()
-            .map(recall)
-            .collect()
-    }
-
-    /// Returns how many inputs of a host are recalled at a time: so few that all hosts have room for some.
-    fn recall_size(&self) -> usize {
-        (LOOK_AHEAD / 2 / self.parked.hosts.max(1)).clamp(2, MAX_RECALL)
-    }
-
-    /// Notes that the inputs of this host that were recalled have come.
-    pub(super) fn forget_recalled(&mut self, host: HostIndex) {
-        let recalled = std::mem::take(&mut self.hosts[host].recalled);
-        self.parked.recalled -= recalled;
-    }
-
-    /// Queues inputs that were recalled. Returns those that are not to be sent, and why, where the input itself does not
-    /// say so.
-    pub(super) fn push_recalled(
-        &mut self,
-        host: HostIndex,
-        inputs: VecDeque<Box<Input>>,
-    ) -> Vec<(Box<Job>, Option<Failure>)> {
-        let queue = &mut self.hosts[host];
-        let given_up = queue.given_up.clone();
-        if queue.parked.is_empty() {
-            queue.given_up = None;
-        }
-        let mut unsent = Vec::new();
-        for input in inputs {
-            let job = Job::new(input);
-            if given_up.is_some() || !job.input.is_to_send() {
-                let why = given_up.clone().filter(|_| job.input.is_to_send());
-                unsent.push((job, why));
-            } else {
-                self.push(job);
-            }
-        }
-        self.forget_recalled(host);
-        self.update(host, Instant::now());
-        unsent
     }
 
     /// Queues a job at its host: a new one behind those that wait there already, one that was started before the new ones,
@@ -553,10 +407,7 @@ impl WaitingJobs {
             }
         }
         (self.len, self.started) = (0, 0);
-        self.parked = Parked {
-            recalled: self.parked.recalled,
-            ..Parked::default()
-        };
+        self.parked.clear();
         jobs.make_contiguous().sort_by_key(|job| job.input.position);
         let (mut spilled, unread): (Vec<_>, Vec<_>) =
             parked.into_iter().partition(ParkedInput::is_spilled);
@@ -620,7 +471,7 @@ impl WaitingJobs {
         if before != turn {
             self.relist(before, turn);
         }
-        if self.parked.inputs > 0 {
+        if !self.parked.is_empty() {
             self.list_for_recall(host, readiness);
         }
         if is_forgettable {
@@ -630,24 +481,6 @@ impl WaitingJobs {
             if let Some(known) = queue.state.into_memory() {
                 self.remembered.insert(queue.id, known);
             }
-        }
-    }
-
-    /// Lists the host for a recall where it has parked inputs and few others. One that is down needs one, for a probe.
-    fn list_for_recall(&mut self, host: HostIndex, readiness: Readiness) {
-        let few = self.recall_size() / 2;
-        let queue = &mut self.hosts[host];
-        let few = if queue.state.is_down() { 0 } else { few };
-        // Memory is full: only what can be sent at once.
-        let is_urgent = queue.given_up.is_some()
-            || queue.jobs.is_empty() && matches!(readiness, Readiness::Ready | Readiness::Unproven);
-        if !queue.parked.is_empty()
-            && (self.len < LOOK_AHEAD || is_urgent)
-            && queue.recalled == 0
-            && (queue.jobs.len() <= few || queue.given_up.is_some())
-            && !std::mem::replace(&mut queue.is_listed_for_recall, true)
-        {
-            self.recalls.push(host);
         }
     }
 
