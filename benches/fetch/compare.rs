@@ -16,6 +16,8 @@ use crate::table::{Figures, Line, Spread};
 struct Contender {
     peer: Peer,
     runs: Vec<Spent>,
+    /// How many requests each run made.
+    asked: Vec<u64>,
     /// Why it runs no more.
     out: Option<String>,
 }
@@ -38,6 +40,7 @@ pub(crate) fn compare(
     let manner = Manner {
         jobs: row.jobs,
         client: row.client,
+        options: row.options,
         insecure: !matches!(load, Load::Single(_)),
         roots: server::roots(folder),
     };
@@ -46,7 +49,7 @@ pub(crate) fn compare(
         let count = contenders.len();
         // Whoever comes first is another one each time.
         for turn in 0..count {
-            contenders[(round + turn) % count].run(&work, &manner, servers, requests)?;
+            contenders[(round + turn) % count].run(&work, &manner, servers)?;
         }
     }
     prepare::remove_files(&work)?;
@@ -57,7 +60,7 @@ fn contenders(row: &Row) -> Vec<Contender> {
     let peers = row.against.iter().filter_map(|against| match against {
         Against::Peer(peer, _) => Some(*peer),
         Against::MemoryPerRequest(_) => Some(Peer::FetchFifty),
-        Against::Ideal(_) | Against::Memory(_) => None,
+        Against::Ideal(_) | Against::Memory(_) | Against::Requests(..) => None,
     });
     let peers: Vec<_> = peers.collect();
     let subject = if peers.contains(&Peer::FetchText) {
@@ -70,33 +73,33 @@ fn contenders(row: &Row) -> Vec<Contender> {
         .map(|peer| Contender {
             peer,
             runs: Vec::new(),
+            asked: Vec::new(),
             out: peer.version().is_none().then(|| "not installed".to_owned()),
         })
         .collect()
 }
 
 impl Contender {
-    fn run(
-        &mut self,
-        work: &Work,
-        manner: &Manner,
-        servers: &mut Servers,
-        requests: usize,
-    ) -> Result<()> {
+    fn run(&mut self, work: &Work, manner: &Manner, servers: &mut Servers) -> Result<()> {
         if self.out.is_some() {
             return Ok(());
         }
         let before = servers.asked()?;
         let mut command = self.peer.command(work, manner);
-        let spent = measure::run(&mut command).and_then(|spent| {
+        let spent = measure::run(&mut command, self.peer.input(work)).and_then(|spent| {
             prepare::clear(work)?;
             let asked = servers.asked()? - before;
-            let expected = if self.peer.asks() { requests as u64 } else { 0 };
-            ensure!(asked == expected, "asked {asked} times, not {expected}");
-            Ok(spent)
+            if let Some(answered) = work.answered() {
+                let expected = if self.peer.asks() { answered as u64 } else { 0 };
+                ensure!(asked == expected, "asked {asked} times, not {expected}");
+            }
+            Ok((spent, asked))
         });
         match spent {
-            Ok(spent) => self.runs.push(spent),
+            Ok((spent, asked)) => {
+                self.runs.push(spent);
+                self.asked.push(asked);
+            }
             Err(error) => self.out = Some(format!("{error:#}")),
         }
         Ok(())
@@ -147,6 +150,14 @@ fn lines(row: &Row, load: Load, contenders: &[Contender], requests: usize) -> Ve
                 });
                 peer.line(requests, ratios.map(|ratio| (ratio, bound)))
             }),
+            Against::Requests(peer, bound) => {
+                let peer = contenders.iter().find(|contender| contender.peer == peer);
+                let ratios = peer.and_then(|peer| {
+                    let pairs = subject.asked.iter().zip(&peer.asked);
+                    Spread::of(pairs.map(|(ours, theirs)| whole(*ours) / whole(*theirs)))
+                });
+                ratios.map(|ratio| bounded("requests", ratio, bound))
+            }
             Against::Ideal(bound) => ideal(load, row.jobs).and_then(|ideal| {
                 let ours = subject.runs.iter().map(|ours| ours.wall.as_secs_f64());
                 let ratio = Spread::of(ours.map(|ours| ours / ideal))?;
@@ -207,5 +218,9 @@ fn mebi(bytes: u64) -> f64 {
 }
 
 fn count(number: usize) -> f64 {
+    whole(number as u64)
+}
+
+fn whole(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

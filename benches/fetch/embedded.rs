@@ -1,8 +1,8 @@
 //! The server that can wait before it answers: this program again, as a process of its own.
 //!
 //! One thread and epoll, because a server that is slower than the client would be what is measured. The path says
-//! what to do: `/after/50/…` answers after 50 ms, `/close/…` closes the connection, `/status` tells how many
-//! requests there were.
+//! what to do: `/after/50/…` answers after 50 ms, `/close/…` closes the connection, `/busy/…` answers 429 where too
+//! many wait for an answer, `/status` tells how many requests there were.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,6 +14,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::OwnedFd;
 
+use crate::rows::BUSY_FROM;
+
 /// How this program is told to be the server.
 pub(crate) const SERVE: &str = "--serve";
 
@@ -21,13 +23,18 @@ const LISTENER: u64 = 0;
 const STDIN: u64 = 1;
 const FIRST_CONNECTION: u64 = 2;
 
+const OK: &str = "200 OK";
+
+/// How long the server needs for an answer to `/busy/`.
+const BUSY_FOR: Duration = Duration::from_millis(50);
+
 /// What nginx answers, too.
 pub(crate) const BODY: &str = "0123456789012345678901234567890123456789012345678901234567890123456789\
                                012345678901234567890123456789";
 
 /// Serves until standard input ends, which it does when the parent does.
 pub(crate) fn serve() -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     // The standard library's backlog is 128: what comes on top of it would wait for a second.
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;
@@ -49,6 +56,7 @@ pub(crate) fn serve() -> io::Result<()> {
         next: FIRST_CONNECTION,
         due: BinaryHeap::new(),
         asked: 0,
+        busy: 0,
     }
     .run()
 }
@@ -58,8 +66,18 @@ struct Server {
     epoll: OwnedFd,
     connections: HashMap<u64, Connection>,
     next: u64,
-    due: BinaryHeap<Reverse<(Instant, u64)>>,
+    due: BinaryHeap<Reverse<Due>>,
     asked: u64,
+    /// The requests to `/busy/` that wait for an answer.
+    busy: usize,
+}
+
+/// An answer that is due.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    at: Instant,
+    connection: u64,
+    is_busy: bool,
 }
 
 struct Connection {
@@ -70,6 +88,7 @@ struct Connection {
 
 enum Task {
     Answer { after: Duration },
+    Busy,
     Close,
     Status,
 }
@@ -99,8 +118,8 @@ impl Server {
 
     /// Until something happens or an answer is due: to the microsecond, where epoll knows milliseconds only.
     fn wait(&self) -> io::Result<()> {
-        let left = self.due.peek().map(|Reverse((due, _))| {
-            let left = due.saturating_duration_since(Instant::now());
+        let left = self.due.peek().map(|Reverse(due)| {
+            let left = due.at.saturating_duration_since(Instant::now());
             Timespec {
                 tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: i64::from(left.subsec_nanos()),
@@ -150,33 +169,48 @@ impl Server {
         for task in tasks {
             self.asked += 1;
             match task {
-                Task::Answer { after } if after.is_zero() => self.send(token, "", BODY),
-                Task::Answer { after } => self.due.push(Reverse((Instant::now() + after, token))),
-                Task::Status => self.send(token, "", &self.asked.to_string()),
+                Task::Answer { after } if after.is_zero() => self.send(token, OK, "", BODY),
+                Task::Answer { after } => self.answer_after(token, after, false),
+                Task::Busy if self.busy >= BUSY_FROM => {
+                    self.send(token, "429 Too Many Requests", "", BODY);
+                }
+                Task::Busy => {
+                    self.busy += 1;
+                    self.answer_after(token, BUSY_FOR, true);
+                }
+                Task::Status => self.send(token, OK, "", &self.asked.to_string()),
                 Task::Close => {
-                    self.send(token, "Connection: close\r\n", BODY);
+                    self.send(token, OK, "Connection: close\r\n", BODY);
                     self.connections.remove(&token);
                 }
             }
         }
     }
 
+    fn answer_after(&mut self, connection: u64, pause: Duration, is_busy: bool) {
+        self.due.push(Reverse(Due {
+            at: Instant::now() + pause,
+            connection,
+            is_busy,
+        }));
+    }
+
     fn answer_due(&mut self) {
         let now = Instant::now();
-        while let Some(&Reverse((due, token))) = self.due.peek()
-            && due <= now
+        while self.due.peek().is_some_and(|Reverse(due)| due.at <= now)
+            && let Some(Reverse(due)) = self.due.pop()
         {
-            self.due.pop();
-            self.send(token, "", BODY);
+            self.busy -= usize::from(due.is_busy);
+            self.send(due.connection, OK, "", BODY);
         }
     }
 
-    fn send(&mut self, token: u64, field: &str, body: &str) {
+    fn send(&mut self, token: u64, status: &str, field: &str, body: &str) {
         let Some(connection) = self.connections.get_mut(&token) else {
             return;
         };
         let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{field}Content-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\n{field}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         if connection.stream.write_all(answer.as_bytes()).is_err() {
@@ -206,6 +240,7 @@ fn task(head: &[u8]) -> Task {
     let mut segments = path.split('/').skip(1);
     match (segments.next(), segments.next()) {
         (Some("status"), _) => Task::Status,
+        (Some("busy"), _) => Task::Busy,
         (Some("close"), _) => Task::Close,
         (Some("after"), Some(pause)) => Task::Answer {
             after: Duration::from_millis(pause.parse().unwrap_or_default()),

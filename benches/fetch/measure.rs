@@ -1,6 +1,8 @@
 //! One run of one program.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,11 +20,11 @@ pub(crate) struct Spent {
     pub(crate) memory: u64,
 }
 
-/// Runs `command` to its end, with somebody who reads what it says.
-pub(crate) fn run(command: &mut Command) -> Result<Spent> {
+/// Runs `command` to its end, with somebody who reads what it says. Writes the file `input` to its standard input.
+pub(crate) fn run(command: &mut Command, input: Option<&Path>) -> Result<Spent> {
     let name = command.get_program().to_string_lossy().into_owned();
     command
-        .stdin(Stdio::null())
+        .stdin(input.map_or_else(Stdio::null, |_| Stdio::piped()))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let started = Instant::now();
@@ -35,8 +37,17 @@ pub(crate) fn run(command: &mut Command) -> Result<Spent> {
         .stderr
         .take()
         .map(|pipe| thread::spawn(|| drain(pipe)));
+    let writer = match (input.map(File::open).transpose()?, child.stdin.take()) {
+        (Some(mut file), Some(mut pipe)) => {
+            Some(thread::spawn(move || io::copy(&mut file, &mut pipe)))
+        }
+        _ => None,
+    };
     let used = child.wait4()?;
     let wall = started.elapsed();
+    if let Some(writer) = writer {
+        writer.join().ok().context("a writer of input panicked")??;
+    }
     let mut said = String::new();
     for reader in [stdout, stderr].into_iter().flatten() {
         let last = reader

@@ -1,10 +1,10 @@
 //! The programs, and what each is told so that all do the same work.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::rows::Cores;
+use crate::rows::{BUSY_FROM, Cores};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Peer {
@@ -14,6 +14,12 @@ pub(crate) enum Peer {
     FetchText,
     /// The ground from which memory for more at a time is counted.
     FetchFifty,
+    /// `fetch` with the same list in random order.
+    Shuffled,
+    /// `fetch` with the same list without the URLs that cannot be fetched.
+    LiveOnly,
+    /// `fetch`, told how many requests at a time the server takes.
+    HandSet,
     Wget2,
     /// Over HTTP/2 it is faster with one connection than with one for each thread.
     Wget2OneConnection,
@@ -45,23 +51,38 @@ impl Work {
             Self::Url(_) => 1,
         }
     }
+
+    /// How many of them reach the server, unless that depends on who makes them.
+    pub(crate) fn answered(&self) -> Option<usize> {
+        match self {
+            Self::List(lists) | Self::Save { lists, .. } => lists.answered,
+            Self::Url(_) => Some(1),
+        }
+    }
 }
 
 /// The same URLs in the two ways in which they can be given.
 pub(crate) struct Lists {
     /// How many.
     pub(crate) count: usize,
+    /// How many requests reach the server, unless that depends on who makes them.
+    pub(crate) answered: Option<usize>,
     pub(crate) urls: PathBuf,
     /// With an output for each: its file, or `/dev/null`.
     pub(crate) curl: PathBuf,
-    /// The same number of URLs, answered at once; what [`Peer::FetchFifty`] gets.
-    pub(crate) prompt: PathBuf,
+    /// What `fetch` gets where it is measured against itself: for [`Peer::FetchFifty`] the same number of URLs, answered
+    /// at once.
+    pub(crate) reference: PathBuf,
+    /// Whether they come through a pipe.
+    pub(crate) piped: bool,
 }
 
 /// How it has to be done.
 pub(crate) struct Manner {
     pub(crate) jobs: usize,
     pub(crate) client: Cores,
+    /// What `fetch` is told besides.
+    pub(crate) options: &'static [&'static str],
     /// The certificate is for no name that is asked.
     pub(crate) insecure: bool,
     /// What `SSL_CERT_FILE` names.
@@ -75,6 +96,9 @@ impl Peer {
             Self::FetchJson => "fetch --format jsonl",
             Self::FetchText => "fetch, text",
             Self::FetchFifty => "fetch -j 50",
+            Self::Shuffled => "fetch, shuffled",
+            Self::LiveOnly => "fetch, without these",
+            Self::HandSet => "fetch --max-per-host 4",
             Self::Wget2 => "wget2",
             Self::Wget2OneConnection => "wget2, one connection",
             Self::Curl => "curl",
@@ -86,7 +110,13 @@ impl Peer {
 
     fn program(self) -> String {
         match self {
-            Self::Fetch | Self::FetchJson | Self::FetchText | Self::FetchFifty => fetch(),
+            Self::Fetch
+            | Self::FetchJson
+            | Self::FetchText
+            | Self::FetchFifty
+            | Self::Shuffled
+            | Self::LiveOnly
+            | Self::HandSet => fetch(),
             Self::Wget2 | Self::Wget2OneConnection => "wget2".to_owned(),
             Self::Curl => "curl".to_owned(),
             Self::Copy => "cp".to_owned(),
@@ -115,7 +145,13 @@ impl Peer {
             }
         };
         match self {
-            Self::Fetch | Self::FetchJson | Self::FetchText | Self::FetchFifty => {
+            Self::Fetch
+            | Self::FetchJson
+            | Self::FetchText
+            | Self::FetchFifty
+            | Self::Shuffled
+            | Self::LiveOnly
+            | Self::HandSet => {
                 self.tell_fetch(&mut command, work, manner);
             }
             Self::Wget2 | Self::Wget2OneConnection => {
@@ -145,12 +181,32 @@ impl Peer {
         if self == Self::FetchJson {
             command.args(["--format", "jsonl"]);
         }
+        command.args(manner.options);
+        if self == Self::HandSet {
+            command.args(["--max-per-host", &BUSY_FROM.to_string()]);
+        }
         match work {
-            Work::List(lists) if self == Self::FetchFifty => command.arg(&lists.prompt),
-            Work::List(lists) => command.arg(&lists.urls),
+            Work::List(lists) if lists.piped => command.arg("-"),
+            Work::List(lists) => command.arg(self.list(lists)),
             Work::Save { lists, to, .. } => command.arg(&lists.urls).arg("-o").arg(to),
             Work::Url(url) => command.arg(url),
         };
+    }
+
+    /// The list that `fetch` gets.
+    fn list(self, lists: &Lists) -> &Path {
+        match self {
+            Self::FetchFifty | Self::Shuffled | Self::LiveOnly => &lists.reference,
+            _ => &lists.urls,
+        }
+    }
+
+    /// What is to be written to the standard input of the program, if anything is.
+    pub(crate) fn input(self, work: &Work) -> Option<&Path> {
+        match work {
+            Work::List(lists) if lists.piped => Some(self.list(lists)),
+            _ => None,
+        }
     }
 
     fn tell_wget2(self, command: &mut Command, work: &Work, manner: &Manner) {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -17,11 +18,11 @@ const DISCARD: &str = "/dev/null";
 
 /// What is to be done; `None` where no server can answer.
 pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Option<Work>> {
+    let discard = |_| DISCARD.to_owned();
     let numbered = |base: String, count: usize| -> Result<Work> {
         let url = |number| format!("{base}{number}");
         let prompt = servers.base(Origin::Plain).unwrap_or_default();
-        let prompt = |number| format!("{prompt}{number}");
-        let discard = |_| DISCARD.to_owned();
+        let prompt = |number| Some(format!("{prompt}{number}"));
         Ok(Work::List(lists(folder, count, url, discard, prompt)?))
     };
     Ok(match load {
@@ -35,8 +36,7 @@ pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Op
                 return Ok(None);
             }
             let url = |host| servers.host(host).unwrap_or_default();
-            let discard = |_| DISCARD.to_owned();
-            Some(Work::List(lists(folder, count, url, discard, url)?))
+            Some(Work::List(lists(folder, count, url, discard, |_| None)?))
         }
         Load::Files(count) => match servers.files() {
             Some(base) => Some(files(folder, count, FILE, &base)?),
@@ -47,7 +47,44 @@ pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Op
             None => None,
         },
         Load::Single(origin) => servers.base(origin).map(Work::Url),
+        Load::Sorted {
+            hosts,
+            each,
+            pause,
+            piped,
+        } => {
+            let count = hosts * each;
+            let url = |number| format!("{}{number}", servers.delayed_at(number / each, pause));
+            let reference = |number| Some(url(shuffled(number, count)));
+            let lists = lists(folder, count, url, discard, reference)?;
+            Some(Work::List(Lists { piped, ..lists }))
+        }
+        Load::Dead { dead, live, hosts } => {
+            let count = dead + live;
+            let at_once = |number| servers.delayed_at(number % hosts, Duration::ZERO);
+            let live_url = |number| format!("{}{number}", at_once(number));
+            let url = |number| match shuffled(number, count) {
+                number if number < live => live_url(number),
+                number => format!("{}{number}", servers.dead()),
+            };
+            let reference = |number| Some(shuffled(number, count)).filter(|number| *number < live);
+            let reference = |number| reference(number).map(live_url);
+            let lists = lists(folder, count, url, discard, reference)?;
+            let answered = Some(live);
+            Some(Work::List(Lists { answered, ..lists }))
+        }
+        Load::Busy(count) => {
+            let url = |number| format!("{}{number}", servers.busy());
+            let lists = lists(folder, count, url, discard, |_| None)?;
+            let answered = None;
+            Some(Work::List(Lists { answered, ..lists }))
+        }
     })
+}
+
+/// Returns the place of number `number` of `count`, a multiple of 100, in another order, in which neighbors are far apart.
+const fn shuffled(number: usize, count: usize) -> usize {
+    number * 61_803 % count
 }
 
 fn lists(
@@ -55,26 +92,30 @@ fn lists(
     count: usize,
     url: impl Fn(usize) -> String,
     output: impl Fn(usize) -> String,
-    prompt: impl Fn(usize) -> String,
+    reference: impl Fn(usize) -> Option<String>,
 ) -> Result<Lists> {
     let lists = Lists {
         count,
+        answered: Some(count),
         urls: folder.join("urls"),
         curl: folder.join("urls.curl"),
-        prompt: folder.join("urls.prompt"),
+        reference: folder.join("urls.reference"),
+        piped: false,
     };
     // Written as they are made: a child's peak of memory starts at what its parent holds.
     let mut urls = BufWriter::new(File::create(&lists.urls)?);
     let mut curl = BufWriter::new(File::create(&lists.curl)?);
-    let mut prompts = BufWriter::new(File::create(&lists.prompt)?);
+    let mut references = BufWriter::new(File::create(&lists.reference)?);
     for number in 0..count {
         let url = url(number);
         writeln!(urls, "{url}")?;
         let output = output(number);
         writeln!(curl, "url = \"{url}\"\noutput = \"{output}\"")?;
-        writeln!(prompts, "{}", prompt(number))?;
+        if let Some(url) = reference(number) {
+            writeln!(references, "{url}")?;
+        }
     }
-    for mut list in [urls, curl, prompts] {
+    for mut list in [urls, curl, references] {
         list.flush()?;
     }
     Ok(lists)
@@ -97,7 +138,7 @@ fn files(folder: &Path, count: usize, size: usize, base: &str) -> Result<Work> {
         }
     }
     Ok(Work::Save {
-        lists: lists(folder, count, url, output, url)?,
+        lists: lists(folder, count, url, output, |_| None)?,
         from,
         to,
     })

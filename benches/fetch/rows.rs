@@ -13,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) load: Load,
     pub(crate) jobs: usize,
+    /// What `fetch` is told besides.
+    pub(crate) options: &'static [&'static str],
     pub(crate) client: Cores,
     pub(crate) metric: Metric,
     pub(crate) against: &'static [Against],
@@ -33,7 +35,26 @@ pub(crate) enum Load {
     Delayed(usize, Duration),
     /// A whole process for one URL.
     Single(Origin),
+    /// So many hosts with so many URLs each, in the order of the hosts, each answered after a pause.
+    Sorted {
+        hosts: usize,
+        each: usize,
+        pause: Duration,
+        /// The list comes through a pipe.
+        piped: bool,
+    },
+    /// So many URLs of a host that cannot be connected to, among so many of others, shuffled.
+    Dead {
+        dead: usize,
+        live: usize,
+        hosts: usize,
+    },
+    /// So many URLs of a server that answers 429 to more than [`BUSY_FROM`] at a time.
+    Busy(usize),
 }
+
+/// How many requests at a time the server of [`Load::Busy`] takes.
+pub(crate) const BUSY_FROM: usize = 4;
 
 /// Where the client may run; the server has the first core.
 #[derive(Clone, Copy, PartialEq)]
@@ -54,6 +75,8 @@ pub(crate) enum Metric {
 pub(crate) enum Against {
     /// At most so many times what a peer takes.
     Peer(Peer, Option<f64>),
+    /// At most so many times the requests that a peer makes.
+    Requests(Peer, f64),
     /// At most so many times requests × pause / jobs.
     Ideal(f64),
     /// At most so many MiB resident.
@@ -62,9 +85,9 @@ pub(crate) enum Against {
     MemoryPerRequest(f64),
 }
 
-use Against::{Ideal, Memory, MemoryPerRequest, Peer as Versus};
+use Against::{Ideal, Memory, MemoryPerRequest, Peer as Versus, Requests};
 use Cores::{All, Second};
-use Load::{Delayed, Far, Files, Hosts, Single, Small};
+use Load::{Busy, Dead, Delayed, Far, Files, Hosts, Single, Small, Sorted};
 use Metric::{Cpu, Wall};
 use Origin::{Closing, Http2, Plain, Tls};
 
@@ -80,6 +103,7 @@ const fn row(
         title,
         load,
         jobs,
+        options: &[],
         client: All,
         metric: Wall,
         against,
@@ -92,6 +116,10 @@ const fn on_one_core(row: Row) -> Row {
         metric: Cpu,
         ..row
     }
+}
+
+const fn told(row: Row, options: &'static [&'static str]) -> Row {
+    Row { options, ..row }
 }
 
 const SMALL: &[Against] = &[
@@ -236,6 +264,98 @@ pub(crate) const ROWS: &[Row] = &[
         50,
         &[Memory(10.0)],
     ),
+    told(
+        row(
+            "sorted",
+            "20 hosts × 5,000 after 20 ms, sorted by host, `-j 50 --max-per-host 2`",
+            Sorted {
+                hosts: 20,
+                each: 5_000,
+                pause: Duration::from_millis(20),
+                piped: false,
+            },
+            50,
+            &[Versus(Peer::Shuffled, Some(1.15))],
+        ),
+        &["--max-per-host", "2"],
+    ),
+    told(
+        row(
+            "sorted-pipe",
+            "20 hosts × 10,000 after 20 ms, sorted by host, from a pipe, `-j 50 --max-per-host 2`",
+            Sorted {
+                hosts: 20,
+                each: 10_000,
+                pause: Duration::from_millis(20),
+                piped: true,
+            },
+            50,
+            &[Versus(Peer::Shuffled, Some(1.15))],
+        ),
+        &["--max-per-host", "2"],
+    ),
+    told(
+        row(
+            "dead-few",
+            "60 URLs of a host that drops packets among 2,000, `-j 10 --connect-timeout 1s`",
+            Dead {
+                dead: 60,
+                live: 1_940,
+                hosts: 20,
+            },
+            10,
+            &[Versus(Peer::LiveOnly, Some(2.5))],
+        ),
+        &["--connect-timeout", "1s", "--exit-zero"],
+    ),
+    told(
+        row(
+            "dead-many",
+            "6,000 URLs of a host that drops packets among 20,000, `-j 50 --max-per-host 2 --connect-timeout 1s`",
+            Dead {
+                dead: 6_000,
+                live: 14_000,
+                hosts: 20,
+            },
+            50,
+            &[Versus(Peer::LiveOnly, Some(1.3))],
+        ),
+        &[
+            "--max-per-host",
+            "2",
+            "--connect-timeout",
+            "1s",
+            "--exit-zero",
+        ],
+    ),
+    told(
+        row(
+            "busy",
+            "200 URLs of a server that takes 4 at a time for 50 ms, `-j 20 --retry 3`",
+            Busy(200),
+            20,
+            &[
+                Versus(Peer::HandSet, Some(1.3)),
+                Requests(Peer::HandSet, 1.2),
+            ],
+        ),
+        &["--retry", "3"],
+    ),
+    told(
+        row(
+            "memory-sorted",
+            "1,000,000 × 100 bytes of 1,000 hosts, sorted, `-j 50 --max-per-host 1`: resident memory",
+            Sorted {
+                hosts: 1_000,
+                each: 1_000,
+                pause: Duration::ZERO,
+                piped: false,
+            },
+            50,
+            &[Memory(20.0)],
+        ),
+        &["--max-per-host", "1"],
+    ),
     row(
         "memory-in-flight",
         "10,000 × 100 bytes after 1 s, `-j 5000`: resident memory for a request in flight",
@@ -256,6 +376,19 @@ impl Row {
             // Less would not fill the slots.
             Delayed(count, pause) => Delayed(count.min(4 * self.jobs), pause),
             Single(origin) => Single(origin),
+            Sorted {
+                hosts,
+                each,
+                pause,
+                piped,
+            } => Sorted {
+                hosts,
+                each: each / 10,
+                pause,
+                piped,
+            },
+            // The time-outs take the same time whatever there is to do meanwhile.
+            Dead { .. } | Busy(_) => self.load,
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::embedded;
@@ -28,6 +28,7 @@ pub(crate) enum Origin {
 
 pub(crate) struct Servers {
     embedded: Process,
+    dead: Dead,
     nginx: Option<Nginx>,
 }
 
@@ -38,6 +39,13 @@ struct Nginx {
     closing: u16,
     tls: u16,
     http2: u16,
+}
+
+/// A host that drops packets: a listener that accepts nothing, whose backlog is full.
+struct Dead {
+    base: String,
+    _listener: TcpListener,
+    _backlog: Vec<TcpStream>,
 }
 
 /// Ended when it is dropped.
@@ -61,6 +69,7 @@ impl Servers {
         certificates(folder)?;
         Ok(Self {
             embedded: start_own(&[embedded::SERVE])?,
+            dead: Dead::start()?,
             nginx: match nginx_program() {
                 Some(program) => Some(Nginx::start(&program, folder)?),
                 None => None,
@@ -86,6 +95,23 @@ impl Servers {
     pub(crate) fn delayed(&self, pause: Duration) -> String {
         let (port, pause) = (self.embedded.port, pause.as_millis());
         format!("http://127.0.0.1:{port}/after/{pause}/")
+    }
+
+    /// The same for host number `host`.
+    pub(crate) fn delayed_at(&self, host: usize, pause: Duration) -> String {
+        let (port, pause) = (self.embedded.port, pause.as_millis());
+        let address = format!("127.2.{}.{}", host / 250, host % 250 + 1);
+        format!("http://{address}:{port}/after/{pause}/")
+    }
+
+    /// What stands before a number to make a URL of a host that drops packets.
+    pub(crate) fn dead(&self) -> &str {
+        &self.dead.base
+    }
+
+    /// What stands before a number to make a URL of a server that takes few requests at a time.
+    pub(crate) fn busy(&self) -> String {
+        format!("http://127.0.0.1:{}/busy/", self.embedded.port)
     }
 
     /// The https URL of host number `host`.
@@ -147,6 +173,22 @@ impl Nginx {
             closing,
             tls,
             http2,
+        })
+    }
+}
+
+impl Dead {
+    fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        rustix::net::listen(&listener, 0)?;
+        let address = listener.local_addr()?;
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+        let backlog: Vec<_> = (0..16).map_while(connect).collect();
+        ensure!(backlog.len() < 16, "a full backlog takes connections");
+        Ok(Self {
+            base: format!("http://{address}/"),
+            _listener: listener,
+            _backlog: backlog,
         })
     }
 }

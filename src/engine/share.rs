@@ -2,8 +2,9 @@
 //! multiplicative decrease, as TCP does (RFC 5681, section 3.1).
 //!
 //! A host that answers 429 or 503 to some requests and accepts others gets half of its requests in flight, at most once
-//! per round, and one more after each full round of other answers. A host that only ever says so is not slowed down: its
-//! page about maintenance is an answer.
+//! per round, and one more after each full round of other answers. A number that was too many is tried again after a few
+//! rounds below it, and after twice as many each time that it fails: most hosts take a fixed number, and each trial costs a
+//! request. A host that only ever says that it is busy is not slowed down: its page about maintenance is an answer.
 
 use tokio::time::Instant;
 
@@ -12,11 +13,15 @@ use super::signal::Signal;
 /// A host is busy if one of so many answers of a round says so.
 const BUSY_ONE_IN: usize = 10;
 
+/// The most rounds between two trials of a number that was too many.
+const MAX_ROUNDS: u32 = 32;
+
 /// How many requests a host gets at a time because of what it answered.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     /// `None` as long as the host was not found busy.
     limit: Option<usize>,
+    ceiling: Option<Ceiling>,
     history: History,
     /// Requests that started earlier say nothing about the share as it is now.
     halved_at: Option<Instant>,
@@ -25,6 +30,31 @@ pub(super) struct Share {
     /// Answers of this round.
     good: usize,
     busy: usize,
+}
+
+/// A number of requests in flight that was too many.
+#[derive(Clone, Copy, Debug)]
+struct Ceiling {
+    level: usize,
+    /// The rounds below it before it is tried again.
+    rounds: u32,
+    /// Those of them that are left.
+    rounds_left: u32,
+}
+
+impl Ceiling {
+    /// Creates the ceiling where a round with `level` in flight was too much; `before` is the one that held until then.
+    fn after(before: Option<Self>, level: usize) -> Self {
+        let rounds = match before {
+            Some(before) if before.level <= level => (2 * before.rounds).min(MAX_ROUNDS),
+            _ => 1,
+        };
+        Self {
+            level,
+            rounds,
+            rounds_left: rounds,
+        }
+    }
 }
 
 /// What a host has answered in this run.
@@ -81,19 +111,31 @@ impl Share {
         let is_busy = self.busy > 0 && self.busy * BUSY_ONE_IN >= round;
         if is_busy && self.history == History::Accepted {
             self.limit = Some((round / 2).max(1));
+            self.ceiling = Some(Ceiling::after(self.ceiling, round));
             self.halved_at = Some(now);
             self.next_round(in_flight);
         } else if is_over || self.is_undecided() && in_flight == 0 {
-            if self.busy == 0 {
-                self.limit = self
-                    .limit
-                    .map(|limit| limit + 1)
-                    .filter(|&limit| limit < jobs);
+            if self.busy == 0
+                && let Some(limit) = self.limit
+            {
+                self.limit = Some(self.next_limit(limit)).filter(|&limit| limit < jobs);
             }
             if self.history == History::Unknown {
                 self.history = History::NothingAccepted;
             }
             self.next_round(in_flight);
+        }
+    }
+
+    /// Returns the limit after a full round of good answers with `limit` in flight.
+    fn next_limit(&mut self, limit: usize) -> usize {
+        self.ceiling.take_if(|ceiling| ceiling.level <= limit);
+        match &mut self.ceiling {
+            Some(ceiling) if ceiling.level == limit + 1 && ceiling.rounds_left > 0 => {
+                ceiling.rounds_left -= 1;
+                limit
+            }
+            _ => limit + 1,
         }
     }
 
@@ -139,13 +181,13 @@ mod tests {
     async fn a_host_gets_what_it_takes() {
         let takes = |count| move |number| if number <= count { Accepted } else { Busy };
         for (count, expected) in [
-            (4, [20, 10, 5, 2, 3, 4, 5, 2, 3, 4]),
-            (1, [20, 10, 5, 2, 1, 2, 1, 2, 1, 2]),
-            (15, [20, 10, 11, 12, 13, 14, 15, 16, 16, 16]),
-            (19, [20; 10]),
-            (20, [20; 10]),
+            (4, &[20, 10, 5, 2, 3, 4, 4, 5, 2, 3, 4, 4, 4, 5, 2, 3][..]),
+            (1, &[20, 10, 5, 2, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 1, 1]),
+            (15, &[20, 10, 11, 12, 13, 14, 15, 16, 16, 16]),
+            (19, &[20; 10]),
+            (20, &[20; 10]),
         ] {
-            let shares = rounds(&mut Share::default(), 10, takes(count));
+            let shares = rounds(&mut Share::default(), expected.len() as u64, takes(count));
             assert_eq!(shares, expected, "a host that takes {count}");
         }
     }
@@ -161,12 +203,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_host_that_takes_more_later_gets_more() {
+        let mut share = Share::default();
+        let takes = |count| move |number| if number <= count { Accepted } else { Busy };
+        rounds(&mut share, 300, takes(4));
+        let before = share.limit();
+        assert!(before.is_some_and(|limit| limit <= 4), "{before:?}");
+        tokio::time::advance(Duration::from_secs(300)).await;
+        let shares = rounds(&mut share, 60, takes(JOBS));
+        assert_eq!(shares.last(), Some(&JOBS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trials_of_what_was_too_much_become_rare() {
+        let takes_4 = |number| if number <= 4 { Accepted } else { Busy };
+        let shares = rounds(&mut Share::default(), 300, takes_4);
+        let trials = |shares: &[usize]| shares.iter().filter(|&&share| share > 4).count();
+        assert!(trials(&shares[100..]) <= 200 / 32 + 1, "{shares:?}");
+        assert!(trials(&shares) > 5);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_share_grows_until_it_limits_nothing() {
         let mut share = Share::default();
         let takes = |number| if number <= 18 { Accepted } else { Busy };
         assert_eq!(rounds(&mut share, 2, takes), [20, 10]);
-        let shares = rounds(&mut share, 12, |_| Accepted);
-        assert_eq!(shares[11], JOBS);
+        let shares = rounds(&mut share, 13, |_| Accepted);
+        assert_eq!(shares[12], JOBS);
         assert_eq!(share.limit(), None);
     }
 

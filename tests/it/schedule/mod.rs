@@ -6,4 +6,5 @@ mod concurrency;
 mod dead_hosts;
 mod per_host;
 mod rates;
+mod sorted;
 mod threads;

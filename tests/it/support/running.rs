@@ -108,6 +108,13 @@ impl Running {
         value.trim().parse().unwrap()
     }
 
+    /// The files that are open, as the system names them.
+    pub(crate) fn open_files(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        targets.collect()
+    }
+
     /// The current number of threads.
     pub(crate) fn threads(&self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.child.id())).map_or(0, Iterator::count)
