@@ -3,12 +3,11 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use crate::peers::{Lists, Work};
-use crate::rows::Load;
+use crate::rows::{LIVE_PAUSE, Load};
 use crate::server::{Origin, Servers};
 
 const FILE: usize = 10 * 1024 * 1024;
@@ -61,8 +60,8 @@ pub(crate) fn prepare(load: Load, servers: &Servers, folder: &Path) -> Result<Op
         }
         Load::Dead { dead, live, hosts } => {
             let count = dead + live;
-            let at_once = |number| servers.delayed_at(number % hosts, Duration::ZERO);
-            let live_url = |number| format!("{}{number}", at_once(number));
+            let base = |number| servers.delayed_at(number % hosts, LIVE_PAUSE);
+            let live_url = |number| format!("{}{number}", base(number));
             let url = |number| match shuffled(number, count) {
                 number if number < live => live_url(number),
                 number => format!("{}{number}", servers.dead()),

@@ -43,7 +43,8 @@ pub(crate) enum Load {
         /// The list comes through a pipe.
         piped: bool,
     },
-    /// So many URLs of a host that cannot be connected to, among so many of others, shuffled.
+    /// So many URLs of a host that cannot be connected to, among so many of others, shuffled. The others answer after
+    /// [`LIVE_PAUSE`].
     Dead {
         dead: usize,
         live: usize,
@@ -52,6 +53,9 @@ pub(crate) enum Load {
     /// So many URLs of a server that answers 429 to more than [`BUSY_FROM`] at a time.
     Busy(usize),
 }
+
+/// How long hosts need for an answer that are fetched beside one that is dead.
+pub(crate) const LIVE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many requests at a time the server of [`Load::Busy`] takes.
 pub(crate) const BUSY_FROM: usize = 4;
@@ -297,7 +301,7 @@ pub(crate) const ROWS: &[Row] = &[
     told(
         row(
             "dead-few",
-            "60 URLs of a host that drops packets among 2,000, `-j 10 --connect-timeout 1s`",
+            "60 URLs of a host that drops packets among 2,000 that take 20 ms, `-j 10 --connect-timeout 1s`",
             Dead {
                 dead: 60,
                 live: 1_940,
@@ -311,7 +315,7 @@ pub(crate) const ROWS: &[Row] = &[
     told(
         row(
             "dead-many",
-            "6,000 URLs of a host that drops packets among 20,000, `-j 50 --max-per-host 2 --connect-timeout 1s`",
+            "6,000 URLs of a host that drops packets among 20,000 that take 20 ms, `-j 50 --max-per-host 2 --connect-timeout 1s`",
             Dead {
                 dead: 6_000,
                 live: 14_000,
