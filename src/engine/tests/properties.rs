@@ -122,6 +122,84 @@ proptest! {
     }
 }
 
+/// What a host may do, time-outs and busy answers included.
+fn any_reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        3 => Just(Reply::TimedOut),
+        2 => Just(Reply::Silent),
+        2 => Just(Reply::Busy),
+        1 => Just(Reply::Refused),
+        1 => (0_u64..3_000).prop_map(Reply::RetryAfter),
+        2 => (0..HOSTS).prop_map(Reply::Redirect),
+        3 => Just(Reply::Ok),
+    ]
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    fn each_input_has_one_outcome_whatever_the_hosts_do(
+        pages in prop::collection::vec(
+            (0..HOSTS, 1_u64..2_000, prop::collection::vec(any_reply(), 0..4), any_reply()),
+            0..60,
+        ),
+        (jobs, retries, host_timeouts) in (1_usize..12, 0_u32..3, 0_u32..4),
+        cap in prop::option::of(1_usize..4),
+        interval in prop::option::of(5_u64..100),
+        ordered in any::<bool>(),
+        capacity in prop::option::of(1_usize..4),
+        signals in prop::collection::vec(0_u64..20_000, 0..3),
+    ) {
+        let pages = pages.into_iter().map(|(host, latency, replies, then)| Page {
+            // Those that end in a redirect would go on until there are too many.
+            then: if matches!(then, Reply::Redirect(_)) { Reply::Ok } else { then },
+            ..page(host, latency).replying(replies)
+        });
+        let mut options = EngineOptions { host_timeouts, ordered, ..retrying(jobs) };
+        options.retry.max = retries;
+        options.per_host.jobs = cap;
+        options.interval = interval.map(Duration::from_millis);
+        let mut simulation = Simulation::new(pages, options).interrupted_after(signals);
+        if let Some(capacity) = capacity {
+            simulation = simulation.with_capacity(0, capacity);
+        }
+        let run = simulation.run();
+        prop_assert!(run.has_each_input_once());
+        prop_assert!(!ordered || run.order().is_sorted());
+        prop_assert!(run.most_in_flight <= jobs);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(8))]
+
+    #[test]
+    fn parked_inputs_have_one_outcome_each_whatever_the_hosts_do(
+        thens in prop::collection::vec(any_reply(), 12),
+        (jobs, cap) in (4_usize..40, 1_usize..4),
+        host_timeouts in 1_u32..12,
+        spilled in any::<bool>(),
+        sorted in any::<bool>(),
+    ) {
+        const EACH: usize = 500;
+        let page_of = |number: usize| {
+            let host = if sorted { number / EACH } else { number % thens.len() };
+            let then = match thens[host] {
+                Reply::Redirect(_) => Reply::Ok,
+                then => then,
+            };
+            Page { then, ..page(host, 20) }
+        };
+        let mut options = EngineOptions { host_timeouts, ..options(jobs) };
+        options.per_host.jobs = Some(cap);
+        let pages = (0..thens.len() * EACH).map(page_of);
+        let run = Simulation::new(pages, options).parkable(spilled).run();
+        prop_assert!(run.has_each_input_once());
+        prop_assert!(run.most_in_flight <= jobs);
+    }
+}
+
 proptest! {
     #![proptest_config(config(256))]
 
