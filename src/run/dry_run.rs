@@ -1,19 +1,18 @@
 //! `--dry-run`: reads and counts the list, and sends nothing.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::error::{RunError, output_ended};
+use super::error::{RunError, write_to_stdout};
 use crate::config::Config;
 use crate::engine::EngineOptions;
 use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
 use crate::model::error::Failure;
 use crate::model::exit::Exit;
 use crate::model::input::Input;
-use crate::report::{PrintError, print_message};
+use crate::report::print_message;
 
 /// Up to how many shards are shown one by one. Of more, the heaviest, the median and the lightest are shown.
 const MAX_SHOWN_SHARDS: usize = 64;
@@ -67,9 +66,7 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     if config.run.journal.is_some() {
         print_message("warning: --dry-run does not read the journal");
     }
-    let written = io::stdout().write_all(text.as_bytes());
-    let written = written.map_err(PrintError::Lines);
-    if let Some(exit) = output_ended(written, "standard output")? {
+    if let Some(exit) = write_to_stdout(&text)? {
         return Ok(exit);
     }
     Ok(match invalid {

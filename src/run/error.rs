@@ -1,6 +1,6 @@
 //! Why a run cannot start or go on, and the exit code that this means.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use crate::http;
@@ -9,6 +9,10 @@ use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::report::{JournalError, PrintError};
 use crate::save::FolderError;
+use crate::sys::duplicate_stdout;
+
+/// The name of standard output in messages.
+pub(super) const STDOUT: &str = "standard output";
 
 /// Why a run cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -98,4 +102,10 @@ pub(super) fn output_ended(
         Err(PrintError::Lines(error)) => Err(RunError::Output(output.to_owned(), error)),
         Err(PrintError::Journal(error)) => Err(error.into()),
     }
+}
+
+/// Writes `text` to standard output. Returns the exit code if its reader left.
+pub(super) fn write_to_stdout(text: &str) -> Result<Option<Exit>, RunError> {
+    let written = duplicate_stdout().and_then(|mut stdout| stdout.write_all(text.as_bytes()));
+    output_ended(written.map_err(PrintError::Lines), STDOUT)
 }

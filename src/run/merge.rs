@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{MergeError, RunError, output_ended};
+use super::error::{MergeError, RunError, write_to_stdout};
 use super::output_files::sha256;
 use crate::input::Shard;
 use crate::model::error::plain;
 use crate::model::exit::Exit;
-use crate::report::{Counts, ListInfo, PrintError, ResultsFile, ShardInfo, print_message};
+use crate::report::{Counts, ListInfo, ResultsFile, ShardInfo, print_message};
 
 /// How many missing shards are named.
 const MAX_NAMED: usize = 20;
@@ -101,9 +101,7 @@ pub fn run(files: &[PathBuf], quiet: bool) -> Result<Exit, RunError> {
     }
     let mut text = serde_json::to_string_pretty(&total(&summaries)).unwrap_or_default();
     text.push('\n');
-    let written = io::stdout().write_all(text.as_bytes());
-    let ended = output_ended(written.map_err(PrintError::Lines), "standard output")?;
-    Ok(ended.unwrap_or(Exit::Success))
+    Ok(write_to_stdout(&text)?.unwrap_or(Exit::Success))
 }
 
 fn read(path: &Path) -> Result<ShardSummary, MergeError> {

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::drive::FinishedRun;
-use super::error::RunError;
+use super::error::{RunError, STDOUT};
 use crate::config::RunOptions;
 use crate::input::{HASH, Shard, ShardFilter};
 use crate::model::error::plain;
@@ -61,11 +61,16 @@ impl OutputFiles {
     }
 
     /// Returns the file that the records go to.
-    pub(crate) fn lines(&self) -> io::Result<File> {
-        match &self.results {
+    ///
+    /// # Errors
+    ///
+    /// Standard output is closed, or too many files are open.
+    pub(crate) fn lines(&self) -> Result<File, RunError> {
+        let lines = match &self.results {
             Some(output) => output.file().try_clone(),
             None => duplicate_stdout(),
-        }
+        };
+        lines.map_err(|error| RunError::Output(self.output_name(), error))
     }
 
     /// Whether the records go to standard output.
@@ -77,7 +82,7 @@ impl OutputFiles {
     pub(crate) fn output_name(&self) -> String {
         match &self.results {
             Some(output) => output.name(),
-            None => "standard output".to_owned(),
+            None => STDOUT.to_owned(),
         }
     }
 

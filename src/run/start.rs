@@ -67,6 +67,7 @@ async fn fetch(
     let Some(output_files) = OutputFiles::create(&config.run, config.shard_filter)? else {
         return Ok(Exit::Success);
     };
+    let lines = output_files.lines()?;
     let Restored {
         journal,
         mut planner,
@@ -78,7 +79,7 @@ async fn fetch(
         count(&config.sources, &total);
     }
     let streams = Outputs {
-        lines: output_files.lines()?,
+        lines,
         bar: config.run.bar,
         shared: config.run.shared,
         journal,

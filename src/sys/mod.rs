@@ -20,7 +20,7 @@
 //! | [`sync_directory`] | `fsync(2)` | nothing: NTFS logs names itself |
 //! | [`create_temporary`] | mode 0666 and the umask | what the folder hands down |
 //! | [`boot_id`] | `/proc` on Linux | `None` |
-//! | [`stream_kind`], [`duplicate_stdout`] | `fstat(2)`, `dup(2)` | `GetFileType`, `DuplicateHandle` |
+//! | [`stream_kind`], [`duplicate_stdout`] | `fstat(2)`, `dup(2)`; before `main`, `fcntl(2)` | `GetFileType`, `DuplicateHandle`; a closed one has no handle |
 //! | [`wait_readable`], [`wait_writable`] | `poll(2)` | an error: no stream is ever non-blocking there |
 //! | [`reader_closed`] | `poll(2)` for `POLLERR` | pending for ever: a write tells |
 //! | [`stop_requests`] | `SIGINT`, `SIGTERM` | `tokio::signal::windows` |

@@ -31,7 +31,8 @@ const LAYERS: [(&str, usize); 12] = [
 ];
 
 /// What only some systems have, as it begins in the source.
-const SYSTEM_SPECIFIC: [&str; 7] = [
+const SYSTEM_SPECIFIC: [&str; 8] = [
+    "ctor_lite",
     "rustix",
     "libc",
     "std::os",

@@ -2,6 +2,7 @@
 //!
 //! Where they differ, `cfg!` in an expression is preferred to `#[cfg]` on an item, so that every build checks all of it.
 
+mod closed_stdout;
 mod directory;
 mod files;
 mod limits;

@@ -10,6 +10,7 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
 use tokio::sync::oneshot;
 
+use super::closed_stdout::was_stdout_closed;
 use super::files::AsOpenFile;
 use crate::sys::StreamKind;
 
@@ -27,8 +28,13 @@ pub fn stream_kind(stream: impl AsOpenFile) -> StreamKind {
 ///
 /// # Errors
 ///
-/// Standard output is closed, or too many files are open.
+/// Standard output was closed when the process began, or too many files are open.
 pub fn duplicate_stdout() -> io::Result<File> {
+    if was_stdout_closed() {
+        return Err(io::Error::other(
+            "it is closed; use > /dev/null if no output is wanted",
+        ));
+    }
     Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
 }
 

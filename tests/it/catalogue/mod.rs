@@ -343,6 +343,7 @@
 //! # Handshakes
 //!
 //! - C410 a handshake that stalls costs its own request and no other
+//! - C420 handshakes that stall over HTTP/1 cost their own requests and no other
 //!
 //! # Mixtures
 //!

@@ -96,24 +96,85 @@ fn a_full_disk_ends_a_run_with_requests_in_flight() {
 }
 
 #[test]
-fn closed_standard_streams_are_handled() {
+fn a_closed_standard_output_ends_a_run_before_its_first_request() {
+    let server = Server::build().may_stay_unasked().start();
+    let list = server.list(3);
+    for options in [
+        &["--json"][..],
+        &["-q"],
+        &["--format", "csv"],
+        &["-w", "%{url}\\n"],
+        &["--exit-zero"],
+        &["--dry-run"],
+    ] {
+        let run = Fetch::new().after("exec 1>&-").args(options).arg("-");
+        let out = run.stdin(&list).run().exits(3);
+        assert_eq!(
+            out.stderr(),
+            "fetch: standard output: it is closed; use > /dev/null if no output is wanted\n",
+            "{options:?}"
+        );
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_closed_standard_output_leaves_no_journal_and_no_folder() {
+    let server = Server::build().may_stay_unasked().start();
+    let run = Fetch::new().after("exec 1>&-").arg(server.url("/a"));
+    let run = run.args(["--journal", "j", "-o", "d", "--summary-file", "s"]);
+    assert!(run.run().exits(3).names().is_empty());
+}
+
+#[test]
+fn a_closed_standard_output_loses_nothing_with_results() {
     let server = Server::always(ok("x"));
-    let code = Fetch::new()
-        .after("exec 1>&-")
+    let run = Fetch::new().after("exec 1>&-").arg(server.url("/a"));
+    let out = run.args(["--results", "r"]).run().exits(0);
+    assert!(out.read("r").contains(&server.url("/a")));
+}
+
+#[test]
+fn records_may_be_thrown_away() {
+    let server = Server::always(ok("x"));
+    for redirect in ["exec 1>/dev/null", "exec 1<>/dev/null"] {
+        let run = Fetch::new().after(redirect).arg(server.url("/a"));
+        run.run().exits(0);
+    }
+}
+
+#[test]
+fn a_standard_output_that_is_open_for_reading_only_exits_with_3() {
+    let server = Server::always(ok("x"));
+    let run = Fetch::new().after("exec 1</dev/null").arg(server.url("/a"));
+    run.run().exits(3);
+}
+
+#[test]
+fn standard_input_and_standard_error_may_be_closed() {
+    let server = Server::always(ok("x"));
+    for close in ["exec 2>&-", "exec 0<&-", "exec 0<&- 2>&-"] {
+        let out = Fetch::jsonl().after(close).arg(server.url("/a")).run();
+        assert_eq!(out.exits(0).records().len(), 1, "{close}");
+    }
+    // A closed standard input is an empty list.
+    Fetch::new().after("exec 0<&-").arg("-").run().exits(0);
+}
+
+/// The first files that a run opens must not become its standard error.
+#[test]
+fn messages_go_to_no_file_where_standard_error_is_closed() {
+    let server = Server::build().start();
+    let out = Fetch::jsonl()
+        .after("exec 0<&- 2>&-")
+        .args(["-v", "--results", "r", "--journal", "j"])
         .arg(server.url("/a"))
         .run()
-        .code();
-    assert!([0, 3].contains(&code), "{code}");
-    Fetch::new()
-        .after("exec 2>&-")
-        .arg(server.url("/a"))
-        .run()
-        .exits(0);
-    Fetch::new()
-        .after("exec 0<&-")
-        .arg(server.url("/a"))
-        .run()
-        .exits(0);
+        .exits(1);
+    for name in ["r", "j"] {
+        let text = out.read(name);
+        assert!(text.lines().all(|line| line.starts_with('{')), "{text}");
+    }
 }
 
 #[test]
