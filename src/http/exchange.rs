@@ -220,6 +220,8 @@ impl Exchange<'_> {
 
     /// Returns what an error of the body means for the exchange.
     pub(super) fn body_error(&self, error: BodyError) -> ExchangeError {
+        // Perhaps the server ended the whole connection in good order. hyper takes either for the end of the body.
+        let may_be_connection = matches!(error, BodyError::Cut) && self.shares_connection();
         let kind = match error {
             BodyError::Read(error) => return self.connection_error(&error),
             BodyError::Checksum(error) => return Failure::from(error).into(),
@@ -233,7 +235,12 @@ impl Exchange<'_> {
             BodyError::Length => Kind::Protocol,
             BodyError::TooLarge(_) => Kind::TooLarge,
         };
-        Failure::new(kind, Phase::Body, error.to_string()).into()
+        let failure = Failure::new(kind, Phase::Body, error.to_string());
+        if may_be_connection {
+            ExchangeError::ConnectionBroken(failure, false)
+        } else {
+            failure.into()
+        }
     }
 }
 

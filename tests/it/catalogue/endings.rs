@@ -36,6 +36,13 @@ fn goes_away(peer: &mut Peer<'_>, _: u32) -> Option<()> {
     None
 }
 
+/// Says that it has processed nothing, and that nothing is wrong.
+fn retires(peer: &mut Peer<'_>, _: u32) -> Option<()> {
+    peer.go_away(0)?;
+    peer.stay_silent();
+    None
+}
+
 fn closes(peer: &mut Peer<'_>, _: u32) -> Option<()> {
     peer.hang_up();
     None
@@ -135,6 +142,12 @@ fn costs_one(end: Ending, verdict: &str, options: &[&[&str]]) {
 fn c413_a_connection_that_is_ended_with_an_error_costs_only_who_provoked_it() {
     let options: [&[&str]; 2] = [&[], &["--retry", "2"]];
     costs_one(goes_away, "error protocol/headers", &options);
+}
+
+#[test]
+fn c421_a_connection_that_is_ended_without_an_error_costs_only_who_provoked_it() {
+    let options: [&[&str]; 2] = [&[], &["--retry", "2"]];
+    costs_one(retires, "error connect/headers", &options);
 }
 
 #[test]

@@ -359,6 +359,7 @@
 //! - C417 a request at which each connection goes silent costs its neighbours one attempt
 //! - C418 who takes few connections is sent few requests again at a time
 //! - C419 a 408 on a kept connection is no answer to any of many jobs
+//! - C421 a connection that is ended without an error costs only who provoked it
 
 mod bodies;
 mod case;
