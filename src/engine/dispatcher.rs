@@ -184,33 +184,36 @@ where
     }
 
     fn handle(&mut self, Finished { mut job, result }: Finished) {
-        self.count_finished(&mut job, result.as_ref());
+        let change = self.count_finished(&mut job, result.as_ref());
+        let is_given_up = matches!(change, Some(Change::GivenUp(_)));
         match result {
             Some(ExchangeResult::Redirected(status, to)) => self.redirect(job, status, to),
             Some(ExchangeResult::Ended(answer, failure)) => {
                 job.end_attempt(answer, failure);
-                self.attempt_ended(job);
+                self.attempt_ended(job, is_given_up);
             }
             None => self.cancel(job),
         }
     }
 
-    /// Counts an exchange that ended at its host, and reports what that changed.
-    fn count_finished(&mut self, job: &mut Job, result: Option<&ExchangeResult>) {
+    /// Counts an exchange that ended at its host. Reports what that changed, and returns it.
+    fn count_finished(&mut self, job: &mut Job, result: Option<&ExchangeResult>) -> Option<Change> {
         let signal = Signal::of(result, &self.options.accept);
         let why = match result {
             Some(ExchangeResult::Ended(_, Some(failure))) => failure.message.as_str(),
             _ => "",
         };
         let change = self.schedule.borrow_mut().finish(job, signal, why);
-        let (Some(change), Some(url)) = (change, job.next_url()) else {
-            return;
-        };
-        match change {
-            Change::WentDown(timeouts) => (self.on_event)(Event::HostDown { url, timeouts, why }),
-            Change::CameBack => (self.on_event)(Event::HostUp { url }),
-            Change::GivenUp(_) => {}
+        if let Some(url) = job.next_url() {
+            match change {
+                Some(Change::WentDown(timeouts)) => {
+                    (self.on_event)(Event::HostDown { url, timeouts, why });
+                }
+                Some(Change::CameBack) => (self.on_event)(Event::HostUp { url }),
+                Some(Change::GivenUp(_)) | None => {}
+            }
         }
+        change
     }
 
     fn redirect(&mut self, mut job: Box<Job>, status: StatusCode, to: Arc<Url>) {
@@ -229,8 +232,9 @@ where
         }
     }
 
-    /// Decides whether the attempt that ended is retried, and pauses its host where it asked for that.
-    fn attempt_ended(&mut self, mut job: Box<Job>) {
+    /// Decides whether the attempt that ended is retried, and pauses its host where it asked for that. The last probe of
+    /// a host that is given up is not retried.
+    fn attempt_ended(&mut self, mut job: Box<Job>, is_given_up: bool) {
         self.report_attempt(&job);
         let EngineOptions { retry, accept, .. } = self.options;
         let pause = job
@@ -242,8 +246,8 @@ where
             self.schedule.borrow_mut().pause_host(host, pause);
         }
         let decision = match self.stopped {
-            None => job.decide_retry(retry, accept),
-            Some(_) => RetryDecision::GiveUp,
+            None if !is_given_up => job.decide_retry(retry, accept),
+            _ => RetryDecision::GiveUp,
         };
         let retry_failure = match decision {
             RetryDecision::AfterBackoff(backoff) => {

@@ -1,6 +1,6 @@
 //! What waits for one host, and its turn among the hosts.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -33,6 +33,8 @@ pub(super) struct HostQueue {
     /// Why the parked inputs are given up.
     pub(super) given_up: Option<Failure>,
     pub(super) state: HostState,
+    /// The timers of jobs that wait for a back-off before they are queued here.
+    pub(super) backoffs: HashSet<Key>,
     /// The entry in the list of hosts that are ready.
     pub(super) turn: Option<Turn>,
     /// The timer of the host, and when it fires.
@@ -71,6 +73,7 @@ impl HostQueue {
             is_listed_for_recall: false,
             given_up: None,
             state: HostState::new(known),
+            backoffs: HashSet::new(),
             turn: None,
             timer: None,
         }
@@ -79,6 +82,11 @@ impl HostQueue {
     /// Returns how many inputs wait for the host, in memory or not.
     pub(super) fn len(&self) -> usize {
         self.jobs.len() + self.parked.len() + self.recalled
+    }
+
+    /// Whether nothing waits for the host, and nothing will after a back-off.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.backoffs.is_empty()
     }
 
     /// Returns the name of the host, if a job that waits tells it.

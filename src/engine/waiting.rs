@@ -95,8 +95,8 @@ pub(super) enum Among {
 }
 
 enum Timer {
-    /// Ends the back-off of a job.
-    Backoff(Box<Job>),
+    /// Ends the back-off of a job, which is for this host.
+    Backoff(HostIndex, Box<Job>),
     /// Looks whether a host is ready.
     Host(HostIndex),
 }
@@ -177,7 +177,10 @@ impl WaitingJobs {
     pub(super) fn only_down(&self) -> bool {
         let all = self.len + self.parked.len();
         let down = || {
-            let of_host = |&host: &HostIndex| self.hosts[host].len();
+            let of_host = |&host: &HostIndex| {
+                let queue = &self.hosts[host];
+                queue.len() + queue.backoffs.len()
+            };
             self.down.iter().map(of_host).sum::<usize>()
         };
         let held_back = || {
@@ -243,8 +246,10 @@ impl WaitingJobs {
     /// Handles the timers that have expired, and registers the task for the next one.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(expired)) = self.timers.poll_expired(cx) {
+            let key = expired.key();
             match expired.into_inner() {
-                Timer::Backoff(job) => {
+                Timer::Backoff(host, job) => {
+                    self.hosts[host].backoffs.remove(&key);
                     self.len -= 1;
                     self.started -= 1;
                     self.push(job);
@@ -335,8 +340,10 @@ impl WaitingJobs {
     pub(super) fn push_after(&mut self, job: Box<Job>, backoff: Duration) {
         self.len += 1;
         self.started += 1;
-        self.timers
-            .insert(Timer::Backoff(job), backoff.min(MAX_TIMER));
+        let host = self.host_of(&job);
+        let timer = Timer::Backoff(host, job);
+        let key = self.timers.insert(timer, backoff.min(MAX_TIMER));
+        self.hosts[host].backoffs.insert(key);
     }
 
     /// Whether `job` would have to wait for its host.
@@ -378,9 +385,14 @@ impl WaitingJobs {
     /// are recalled.
     pub(super) fn give_up(&mut self, host: HostIndex, failure: &Failure) -> VecDeque<Box<Job>> {
         let queue = &mut self.hosts[host];
-        let jobs = std::mem::take(&mut queue.jobs);
-        self.started -= queue.started;
+        let mut jobs = std::mem::take(&mut queue.jobs);
+        self.started -= queue.started + queue.backoffs.len();
         (queue.redirected, queue.started) = (0, 0);
+        for key in queue.backoffs.drain() {
+            if let Timer::Backoff(_, job) = self.timers.remove(&key).into_inner() {
+                jobs.push_back(job);
+            }
+        }
         queue.given_up = queue.has_parked().then(|| failure.clone());
         self.len -= jobs.len();
         self.update(host, Instant::now());
@@ -398,11 +410,12 @@ impl WaitingJobs {
             queue.turn = None;
             queue.timer = None;
             queue.is_listed_for_recall = false;
+            queue.backoffs.clear();
         }
         self.ready.clear();
         self.recalls.clear();
         while let Some(key) = self.timers.peek() {
-            if let Timer::Backoff(job) = self.timers.remove(&key).into_inner() {
+            if let Timer::Backoff(_, job) = self.timers.remove(&key).into_inner() {
                 jobs.push_back(job);
             }
         }
@@ -467,7 +480,7 @@ impl WaitingJobs {
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
         let is_forgettable =
-            queue.len() == 0 && queue.timer.is_none() && queue.state.is_forgettable();
+            queue.is_empty() && queue.timer.is_none() && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
         }

@@ -88,6 +88,22 @@ fn a_dead_host_costs_its_own_urls_and_little_time() {
 }
 
 #[test]
+fn a_host_that_is_down_is_given_up_although_some_of_its_urls_wait_for_a_retry() {
+    let mut options = giving_up(10);
+    options.retry.max = 1;
+    options.retry.delay = 20 * SECOND;
+    let mut pages = vec![dead_page(0, 500); 40];
+    pages.extend(vec![page(1, 10); 10]);
+    let run = Simulation::new(pages, options).run();
+    assert!(run.has_each_input_once());
+    assert_eq!(run.count(Verdict::Ok), 10);
+    // The last probe was tried.
+    assert_eq!(run.errors(Kind::HostDown), 39);
+    assert_eq!(run.errors(Kind::Timeout), 1);
+    assert!(run.elapsed < 3 * SECOND, "{:?}", run.elapsed);
+}
+
+#[test]
 fn a_host_that_recovers_gets_all_its_urls() {
     let mut pages = vec![page(0, 1_000).replying([TimedOut]); 10];
     pages.extend(vec![page(0, 10); 50]);
