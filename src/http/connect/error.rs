@@ -25,8 +25,10 @@ pub enum ClientError {
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
     /// The TLS library rejects the client certificate.
-    #[error("--cert, --key: the key cannot be used: {0}")]
-    Identity(rustls::Error),
+    #[error(
+        "--cert, --key: the key cannot be used; RSA, ECDSA (P-256, P-384) and Ed25519 are supported"
+    )]
+    Identity,
     /// The client certificate has another key.
     #[error("--cert, --key: the key does not belong to the certificate")]
     KeyMismatch,

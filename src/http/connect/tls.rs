@@ -44,7 +44,7 @@ pub(in crate::http) fn config(
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| match error {
                     Error::InconsistentKeys(_) => ClientError::KeyMismatch,
-                    error => ClientError::Identity(error),
+                    _ => ClientError::Identity,
                 })?,
             None => builder.with_no_client_auth(),
         };

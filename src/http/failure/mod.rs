@@ -1,6 +1,10 @@
 //! Turns errors of the HTTP stack into failures with a kind, a phase and a message.
 
 mod cause;
+mod http2_words;
+#[cfg(test)]
+mod plain_words;
+mod tls_words;
 mod words;
 
 use url::Url;

@@ -4,16 +4,16 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 
-use humantime::format_rfc3339_seconds;
-use rustls::pki_types::UnixTime;
 use url::Url;
 
 use super::cause::{
-    ConnectionFault, LOCAL_LOOKUP, LOGIN_REQUIRED, SOCKS, SOCKS_LOST, SOCKS_NOT_REACHED, TO_PROXY,
-    TUNNEL_LOST, came_before_request, is_head_too_large, last_io, says, socks_refusal,
+    ConnectionFault, LOCAL_LOOKUP, LOGIN_REQUIRED, LOST_STREAM, SOCKS, SOCKS_LOST,
+    SOCKS_NOT_REACHED, TO_PROXY, TUNNEL_LOST, came_before_request, is_head_too_large, last_io,
+    says, socks_refusal,
 };
+use super::http2_words::http2_words;
+use super::tls_words::tls_words;
 use crate::http::connect::error::causes;
 use crate::model::authority::Authority;
 use crate::model::error::{Phase, plain};
@@ -21,113 +21,13 @@ use crate::model::error::{Phase, plain};
 /// What [`is_head_too_large`] means to a user.
 const HEAD_TOO_LARGE: &str = "the response has too many headers (limit: 5,000 fields, 256 KiB) or too large a Content-Length";
 
-/// Says what an error of the TLS library means for the user.
-fn tls_words(error: &rustls::Error, is_of_proxy: bool) -> Option<String> {
-    use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
-    let peer = if is_of_proxy {
-        "the proxy"
-    } else {
-        "the server"
-    };
-    let certificate = if is_of_proxy {
-        "the proxy's certificate"
-    } else {
-        "the certificate"
-    };
-    let distrusted = |why: &str| format!("{certificate} is not trusted: {why}");
-    Some(match error {
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) if is_of_proxy => {
-            "the proxy does not speak TLS on this port: write --proxy http://".to_owned()
-        }
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the server does not speak TLS on this port: use http://".to_owned()
-        }
-        Error::InvalidMessage(_) => format!("{peer} sent a TLS message that is not valid"),
-        Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            format!("{peer} requires a client certificate: use --cert")
-        }
-        Error::AlertReceived(AlertDescription::HandshakeFailure) => format!(
-            "{peer} refused TLS: no common cipher or version, or a client certificate is required (--cert)"
-        ),
-        Error::AlertReceived(AlertDescription::UnknownCA) => {
-            format!("{peer} does not trust the client certificate")
-        }
-        Error::AlertReceived(AlertDescription::ProtocolVersion) => {
-            format!("{peer} needs a TLS version before 1.2, which is not supported")
-        }
-        Error::AlertReceived(alert) => format!("{peer} refused TLS (alert {alert:?})"),
-        Error::PeerIncompatible(_) => {
-            format!(
-                "{peer} and fetch have no version or cipher of TLS in common; TLS 1.2 or 1.3 is required"
-            )
-        }
-        Error::PeerMisbehaved(how) => format!("{peer} violated the TLS protocol ({how:?})"),
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            // --insecure is not meant for proxies.
-            let or_insecure = if is_of_proxy { "" } else { " or --insecure" };
-            distrusted(&format!("its issuer is unknown; use --cacert{or_insecure}"))
-        }
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            distrusted("its signature is wrong")
-        }
-        Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => {
-            format!("{certificate} expired on {}", date(*not_after))
-        }
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
-            format!("{certificate} is not valid before {}", date(*not_before))
-        }
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        }) => {
-            let expected = expected.to_str();
-            match names(presented) {
-                Some(names) => format!("{certificate} is for {names}, not {expected}"),
-                None => format!("{certificate} names no host, so it is not for {expected}"),
-            }
-        }
-        Error::InvalidCertificate(_) => {
-            let text = error.to_string();
-            distrusted(text.trim_start_matches("invalid peer certificate: "))
-        }
-        _ => return None,
-    })
-}
-
-/// Returns the day of `time` in UTC.
-fn date(time: UnixTime) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-    let text = time.map(|time| format_rfc3339_seconds(time).to_string());
-    let date = text.as_deref().and_then(|text| text.split('T').next());
-    date.unwrap_or("an unknown day").to_owned()
-}
-
-/// How many names of a certificate a message shows.
-const MAX_NAMES: usize = 5;
-
-/// Lists the names in a certificate, which the TLS library writes as `DnsName("localhost")` and
-/// `IpAddress(127.0.0.1)`.
-fn names(presented: &[String]) -> Option<String> {
-    let bare = |name: &String| {
-        let inner = name
-            .split_once('(')
-            .and_then(|(_, rest)| rest.strip_suffix(')'));
-        inner.unwrap_or(name).trim_matches('"').to_owned()
-    };
-    let mut shown: Vec<_> = presented.iter().take(MAX_NAMES).map(bare).collect();
-    if presented.len() > MAX_NAMES {
-        shown.push(format!("{} others", presented.len() - MAX_NAMES));
-    }
-    let last = shown.pop()?;
-    Some(if shown.is_empty() {
-        last
-    } else {
-        format!("{} and {last}", shown.join(", "))
-    })
-}
+const CLOSED: &str = "connection closed before a response";
+const CLOSED_IN_BODY: &str = "connection closed before the end of the body";
+const EARLY_RESPONSE: &str = "the server sent something before the request";
 
 /// Says what an error that the libraries show only in their text means for the user.
 fn library_words(text: &str) -> Option<&'static str> {
+    let begins = |start: &str| text.starts_with(start);
     Some(match text {
         "invalid HTTP version parsed" => "the response is not HTTP",
         "invalid HTTP version parsed (found HTTP2 preface)" => "the response is not HTTP/1.1",
@@ -135,48 +35,71 @@ fn library_words(text: &str) -> Option<&'static str> {
         "invalid HTTP status-code parsed" => "the response has an invalid status",
         "invalid content-length parsed" => "the response has an invalid Content-Length",
         "unexpected transfer-encoding parsed" => "the response has an unexpected Transfer-Encoding",
-        _ if text.starts_with("invalid chunk size") => "the body has an invalid chunk size",
-        _ if text.starts_with("invalid chunk body") => "the body has an invalid chunk",
+        "received unexpected message from connection" => EARLY_RESPONSE,
+        "end of file before message length reached" => CLOSED_IN_BODY,
+        "error writing a body to connection" | "user body write aborted" => {
+            "the content of the request cannot be sent"
+        }
         "tls handshake eof" => "connection closed during the TLS handshake",
+        LOST_STREAM | "connection closed because of a broken pipe" => "connection lost",
         "tunnel error: unexpected end of file" => {
             "the proxy closed the connection before a response"
         }
+        "connection closed before message completed"
+        | "operation was canceled"
+        | "channel closed"
+        | "dispatch task is gone" => CLOSED,
+        _ if begins("client error") => CLOSED,
+        _ if begins("peer closed connection without sending TLS close_notify") => {
+            "connection closed without TLS's closing alert"
+        }
+        _ if begins("invalid chunk size") => "the body has an invalid chunk size",
+        _ if begins("invalid chunk") => "the body has an invalid chunk",
+        _ if begins("chunk extensions") => "the body has chunk extensions that are too long",
+        _ if begins("chunk trailers") => "the body has too many trailers",
+        _ if begins("invalid trailer") || begins("invalid header") || begins("partial header") => {
+            "the body has invalid trailers"
+        }
+        _ if begins(TUNNEL_LOST) => "the proxy closed the connection",
+        _ if begins("tunnel error") => "the proxy refused to connect",
         _ => return None,
     })
 }
 
-/// Says what an error of a SOCKS proxy, or a login that a proxy wants, means for the user; any other text stays as it is.
-fn proxy_words(text: String, cause: &dyn Error, destination: &Destination<'_>) -> String {
+/// Says what an error of a SOCKS proxy, or a login that a proxy wants, means for the user.
+fn proxy_words(text: &str, cause: &dyn Error, destination: &Destination<'_>) -> Option<String> {
     let login = |status: &str| {
         format!(
             "the proxy rejected the login or requires one{status}: write --proxy {}://NAME:PASSWORD@HOST:PORT",
             destination.proxy_scheme.as_deref().unwrap_or("http")
         )
     };
-    match text.as_str() {
-        LOGIN_REQUIRED => return login(" (407)"),
-        SOCKS_NOT_REACHED => return hidden_cause(cause),
-        SOCKS_LOST if format!("{cause:?}").contains("ConnectionReset") => {
-            return "the proxy reset the connection".to_owned();
-        }
-        SOCKS_LOST => return "the proxy closed the connection".to_owned(),
-        _ => {}
+    if text == LOGIN_REQUIRED {
+        return Some(login(" (407)"));
     }
-    match text.strip_prefix(SOCKS) {
-        Some("server does not support user/pass authentication" | "credentials not accepted") => {
-            login("")
+    let words = match text.strip_prefix(SOCKS)? {
+        _ if text == SOCKS_NOT_REACHED => return Some(hidden_cause(cause)),
+        _ if text == SOCKS_LOST && format!("{cause:?}").contains("ConnectionReset") => {
+            "the proxy reset the connection"
         }
-        Some("failed parsing server response") => {
-            "the response of the proxy is not valid SOCKS".to_owned()
+        _ if text == SOCKS_LOST => "the proxy closed the connection",
+        "server does not support user/pass authentication" | "credentials not accepted" => {
+            return Some(login(""));
         }
-        Some("IPV6 is not supported") => {
-            "SOCKS4 cannot carry IPv6; use --proxy socks5://".to_owned()
+        "failed parsing server response" | "server implements authentication incorrectly" => {
+            "the response of the proxy is not valid SOCKS"
         }
-        Some(reason) if socks_refusal(reason).is_some() => {
-            format!("the proxy refused to connect: {reason}")
+        "could not resolve to acceptable address type" => {
+            "the name has no IPv4 address, which SOCKS4 needs; use --proxy socks5://"
         }
-        _ => text,
-    }
+        "host address is more than 255 characters" => "the host name is too long for SOCKS",
+        "IPV6 is not supported" => "SOCKS4 cannot carry IPv6; use --proxy socks5://",
+        reason if socks_refusal(reason).is_some() => {
+            return Some(format!("the proxy refused to connect: {reason}"));
+        }
+        _ => "the SOCKS proxy cannot be asked",
+    };
+    Some(words.to_owned())
 }
 
 /// Returns the error of the system or of the resolver in an error that names it in its `Debug` form alone.
@@ -250,9 +173,9 @@ pub(super) fn broken_rule(host: &str) -> &'static str {
 pub(super) fn words(error: &reqwest::Error, destination: &Destination<'_>, phase: Phase) -> String {
     if !error.is_connect() && ConnectionFault::of(error) == ConnectionFault::Closed {
         return match phase {
-            Phase::Body => "connection closed before the end of the body",
-            _ if came_before_request(error) => "the server sent something before the request",
-            _ => "connection closed before a response",
+            Phase::Body => CLOSED_IN_BODY,
+            _ if came_before_request(error) => EARLY_RESPONSE,
+            _ => CLOSED,
         }
         .to_owned();
     }
@@ -265,17 +188,7 @@ pub(super) fn words(error: &reqwest::Error, destination: &Destination<'_>, phase
         || (destination.proxy.is_some() && destination.url.scheme() == "http");
     let mut words = String::new();
     for cause in causes(error).filter(|cause| !is_wrapper(*cause)) {
-        let tls = cause.downcast_ref();
-        let tls = tls.and_then(|error| tls_words(error, is_of_proxy));
-        let text = match tls {
-            Some(words) => words,
-            None if is_head_too_large(cause) => HEAD_TOO_LARGE.to_owned(),
-            None => plain(cause),
-        };
-        let text = match library_words(&text) {
-            Some(words) => words.to_owned(),
-            None => proxy_words(text, cause, destination),
-        };
+        let text = cause_words(cause, is_of_proxy, destination);
         if !words.contains(&text) {
             if !words.is_empty() {
                 words.push_str(": ");
@@ -286,11 +199,32 @@ pub(super) fn words(error: &reqwest::Error, destination: &Destination<'_>, phase
     words
 }
 
+fn cause_words(
+    cause: &(dyn Error + 'static),
+    is_of_proxy: bool,
+    destination: &Destination<'_>,
+) -> String {
+    if let Some(error) = cause.downcast_ref() {
+        return tls_words(error, is_of_proxy);
+    }
+    if let Some(words) = cause.downcast_ref().and_then(http2_words) {
+        return words;
+    }
+    if is_head_too_large(cause) {
+        return HEAD_TOO_LARGE.to_owned();
+    }
+    let text = plain(cause);
+    proxy_words(&text, cause, destination)
+        .or_else(|| library_words(&text).map(str::to_owned))
+        .unwrap_or(text)
+}
+
 /// Whether the text of `cause` only says that something below it failed.
 fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
-    const SAY_NOTHING: [&str; 10] = [
+    const SAY_NOTHING: [&str; 11] = [
         "client error",
         "tcp connect error",
+        "tcp open error",
         "dns error",
         "error resolving DNS",
         "error reading a body from connection",
@@ -308,4 +242,82 @@ fn is_wrapper(cause: &(dyn Error + 'static)) -> bool {
             let text = cause.to_string();
             SAY_NOTHING.iter().any(|nothing| text.starts_with(nothing))
         })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::plain_words::assert_plain;
+    use super::*;
+
+    /// The error of a text, as the libraries make it.
+    fn worded(text: &'static str) -> String {
+        let url = Url::parse("https://a.example/").unwrap();
+        let destination = Destination {
+            url: &url,
+            proxy: None,
+            proxy_scheme: None,
+            socket: None,
+            assumes_http2: false,
+        };
+        cause_words(&io::Error::other(text), false, &destination)
+    }
+
+    #[test]
+    fn no_text_of_a_library_is_shown() {
+        for text in [
+            "client error (Canceled)",
+            "client error (ChannelClosed)",
+            "connection closed because of a broken pipe",
+            "connection closed before message completed",
+            "channel closed",
+            "chunk extensions over limit",
+            "chunk trailers bytes over limit",
+            "chunk trailers count overflow",
+            "dispatch task is gone",
+            "end of file before message length reached",
+            "error writing a body to connection",
+            "Invalid chunk body CR",
+            "Invalid chunk end LF",
+            "invalid chunk extension contains newline",
+            "Invalid chunk size line: missing size digit",
+            "invalid content-length parsed",
+            "Invalid header name: \"a b\"",
+            "invalid HTTP header parsed",
+            "invalid HTTP status-code parsed",
+            "invalid HTTP version parsed",
+            "invalid HTTP version parsed (found HTTP2 preface)",
+            "Invalid trailer end LF",
+            "operation was canceled",
+            "Partial header",
+            "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest",
+            "received unexpected message from connection",
+            "SOCKS error: could not resolve to acceptable address type",
+            "SOCKS error: failed parsing server response",
+            "SOCKS error: failed serialize request",
+            "SOCKS error: host address is more than 255 characters",
+            "SOCKS error: IPV6 is not supported",
+            "SOCKS error: missing destination host",
+            "SOCKS error: server implements authentication incorrectly",
+            "stream closed because of a broken pipe",
+            "tls handshake eof",
+            "tunnel error: io error establishing tunnel",
+            "tunnel error: missing destination host",
+            "tunnel error: unexpected end of file",
+            "unexpected transfer-encoding parsed",
+            "user body write aborted",
+        ] {
+            let words = worded(text);
+            assert_plain(&words, text);
+            assert!(!words.contains(&plain(&io::Error::other(text))), "{words}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_those_of_the_system() {
+        assert_eq!(
+            worded("Connection refused (os error 111)"),
+            "connection refused"
+        );
+    }
 }

@@ -41,7 +41,7 @@ cases! {
     c124_a_frame_beyond_all_bounds_is_no_answer ["--http2-prior-knowledge"]:
         frames(&[b"\xff\xff\xff\0\0\0\0\0\x01"]).silence() => "error protocol/headers", "does not speak HTTP/2: leave out --http2-prior-knowledge";
     c125_a_stream_that_is_reset_is_no_answer ["--http2-prior-knowledge"]:
-        frames(&[b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x01"]).silence() => "error protocol/headers", "stream";
+        frames(&[b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x01"]).silence() => "error protocol/headers", "the server gave up the request (PROTOCOL_ERROR)";
     c126_content_before_the_headers_is_no_answer ["--http2-prior-knowledge"]:
         frames(&[b"\0\0\x01\0\x01\0\0\0\x01x"]).silence() => "error protocol/headers";
     c127_headers_without_a_status_are_no_answer ["--http2-prior-knowledge"]:

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::support::{
-    Fetch, Script, Server, answer, ok, port::Refusing, record::RecordExt as _, tls,
+    Fetch, Script, Server, answer, http2, ok, port::Refusing, record::RecordExt as _, tls,
 };
 use serde_json::Value;
 
@@ -308,5 +308,84 @@ fn a_failing_url_does_not_affect_the_others() {
             "error invalid_url/input",
             "ok"
         ]
+    );
+}
+
+/// The message of a server that does this on each stream of HTTP/2.
+#[track_caller]
+fn over_http2(
+    over_tls: bool,
+    answer: impl Fn(&mut http2::Peer<'_>, u32) -> Option<()> + Send + Sync + 'static,
+) -> String {
+    let script = http2::peer(move |peer| {
+        loop {
+            let id = peer.request()?;
+            answer(peer, id)?;
+        }
+    });
+    let build = Server::build().otherwise(script);
+    let (server, option) = if over_tls {
+        let config = tls::server(&["127.0.0.1"], &["h2"]);
+        (build.tls(config).start(), "--http2")
+    } else {
+        (build.start(), "--http2-prior-knowledge")
+    };
+    let fetch = Fetch::jsonl().trusting().args([option, &server.url("/a")]);
+    let record = fetch.run().record();
+    let message = record.message();
+    let place = message.split_once(": ").map(|(_, rest)| rest.to_owned());
+    place.unwrap_or_else(|| panic!("{message}"))
+}
+
+#[test]
+fn errors_of_http_2_say_who_ended_what_and_why() {
+    for (code, said) in [
+        (0, "the server gave up the request"),
+        (2, "the server gave up the request (INTERNAL_ERROR)"),
+        (8, "the server gave up the request (CANCEL)"),
+        (11, "the server gave up the request (ENHANCE_YOUR_CALM)"),
+        (99, "the server gave up the request (error 99 of HTTP/2)"),
+    ] {
+        assert_eq!(
+            over_http2(false, move |peer, id| peer.reset(id, code)),
+            said
+        );
+    }
+    for (code, said) in [
+        (
+            11,
+            "the server closed the HTTP/2 connection (ENHANCE_YOUR_CALM)",
+        ),
+        (
+            2,
+            "the server closed the HTTP/2 connection (INTERNAL_ERROR)",
+        ),
+    ] {
+        let end = move |peer: &mut http2::Peer<'_>, _| {
+            peer.go_away_because(0, code)?;
+            peer.hang_up();
+            None
+        };
+        assert_eq!(over_http2(false, end), said);
+    }
+    // A field with a control character, `x-a: a\x01b`.
+    let malformed =
+        |peer: &mut http2::Peer<'_>, id| peer.send(1, 4, id, b"\x88\x00\x03x-a\x03a\x01b");
+    assert_eq!(
+        over_http2(false, malformed),
+        "the response breaks a rule of HTTP/2 (PROTOCOL_ERROR)"
+    );
+}
+
+#[test]
+fn a_connection_that_ends_without_the_alert_of_tls_is_described_in_words() {
+    let cut_off = |peer: &mut http2::Peer<'_>, id| {
+        peer.begin_of(id, None, b"hello")?;
+        peer.hang_up();
+        None
+    };
+    assert_eq!(
+        over_http2(true, cut_off),
+        "connection closed without TLS's closing alert"
     );
 }
