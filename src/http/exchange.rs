@@ -158,6 +158,7 @@ impl Exchange<'_> {
             url: &self.state.url,
             proxy: proxies.proxy(&self.state.url),
             proxy_scheme: proxies.scheme(&self.state.url),
+            has_proxy_login: proxies.has_login(&self.state.url),
             socket: self.options.connecting.unix_socket.as_deref(),
             assumes_http2: self.options.versions == Versions::Http2,
         };

@@ -105,6 +105,12 @@ impl ProxySelector {
         Some(proxy.uri().scheme_str()?.to_owned())
     }
 
+    /// Whether the proxy for `url` is sent a name and a password.
+    pub(in crate::http) fn has_login(&self, url: &Url) -> bool {
+        let proxy = self.intercept(url.as_str());
+        proxy.is_some_and(|proxy| proxy.basic_auth().is_some() || proxy.raw_auth().is_some())
+    }
+
     /// Returns the proxy for `url` with its scheme and credentials.
     pub(in crate::http) fn intercept(&self, url: &str) -> Option<Intercept> {
         self.0.as_ref()?.intercept(&url.parse().ok()?)

@@ -69,8 +69,11 @@ fn library_words(text: &str) -> Option<&'static str> {
 /// Says what an error of a SOCKS proxy, or a login that a proxy wants, means for the user.
 fn proxy_words(text: &str, cause: &dyn Error, destination: &Destination<'_>) -> Option<String> {
     let login = |status: &str| {
+        if destination.has_proxy_login {
+            return format!("the proxy rejected the login{status}: check its name and password");
+        }
         format!(
-            "the proxy rejected the login or requires one{status}: write --proxy {}://NAME:PASSWORD@HOST:PORT",
+            "the proxy requires a login{status}: write --proxy {}://NAME:PASSWORD@HOST:PORT",
             destination.proxy_scheme.as_deref().unwrap_or("http")
         )
     };
@@ -83,6 +86,9 @@ fn proxy_words(text: &str, cause: &dyn Error, destination: &Destination<'_>) -> 
             "the proxy reset the connection"
         }
         _ if text == SOCKS_LOST => "the proxy closed the connection",
+        "server does not support user/pass authentication" if destination.has_proxy_login => {
+            "the proxy accepts no login by name and password"
+        }
         "server does not support user/pass authentication" | "credentials not accepted" => {
             return Some(login(""));
         }
@@ -124,6 +130,8 @@ pub(in crate::http) struct Destination<'a> {
     pub(in crate::http) proxy: Option<(String, u16)>,
     /// The scheme of the proxy.
     pub(in crate::http) proxy_scheme: Option<String>,
+    /// Whether the proxy is sent a name and a password.
+    pub(in crate::http) has_proxy_login: bool,
     /// The path of `--unix-socket`.
     pub(in crate::http) socket: Option<&'a Path>,
     /// Whether HTTP/2 is spoken without asking the server.
@@ -257,6 +265,7 @@ mod tests {
             url: &url,
             proxy: None,
             proxy_scheme: None,
+            has_proxy_login: false,
             socket: None,
             assumes_http2: false,
         };

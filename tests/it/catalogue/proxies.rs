@@ -58,7 +58,11 @@ fn c250_a_dot_at_the_end_of_a_name_changes_nothing_for_no_proxy() {
 #[test]
 fn c251_a_proxy_that_forbids_is_asked_no_more() {
     refuses("HTTP/1.1 403 \x1b[31mNo\r\n\r\n", ": 403 Forbidden", 1);
-    refuses("HTTP/1.0 407 Who\r\n\r\n", "or requires one (407)", 1);
+    refuses(
+        "HTTP/1.0 407 Who\r\n\r\n",
+        "the proxy requires a login (407)",
+        1,
+    );
     refuses(
         "HTTP/1.1 499\r\n\r\n",
         "the proxy refused to connect: 499",

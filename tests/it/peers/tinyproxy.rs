@@ -95,7 +95,9 @@ fn each_refusal_is_told_apart() {
     let refused = ask(origin.https("/hello.txt"));
     assert_eq!(refused.verdict(), "error proxy/connect");
     assert!(
-        refused.message().contains("or requires one (407)"),
+        refused
+            .message()
+            .contains("the proxy requires a login (407)"),
         "{refused}"
     );
 }

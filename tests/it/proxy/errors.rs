@@ -52,13 +52,42 @@ fn a_refused_tunnel_is_an_error_that_names_the_proxy() {
         let server = Server::always(answer(status, "no"));
         let record = through(&server.url(""), "https://a.invalid/").record();
         let said = match status {
-            407 => "the proxy rejected the login or requires one (407): write --proxy http://NAME:PASSWORD@HOST:PORT".to_owned(),
+            407 => "the proxy requires a login (407): write --proxy http://NAME:PASSWORD@HOST:PORT"
+                .to_owned(),
             _ => format!("the proxy refused to connect: {status}"),
         };
         is_of_the_proxy(&record, &server, "proxy", &said);
         // The stack tells of 407 alone.
         let asked = if status == 407 { 1 } else { 2 };
         assert_eq!(server.targets(), vec!["a.invalid:443"; asked]);
+    }
+}
+
+#[test]
+fn a_login_that_a_proxy_rejects_is_not_asked_for_again() {
+    let server = Server::always(answer(407, "no"));
+    let proxy = server.url("").replacen("://", "://user:wrong@", 1);
+    let record = through(&proxy, "https://a.invalid/").record();
+    let said = ": the proxy rejected the login (407): check its name and password";
+    is_of_the_proxy(&record, &server, "proxy", said);
+    assert_eq!(server.targets(), ["a.invalid:443"]);
+}
+
+#[test]
+fn a_proxy_at_an_address_of_resolve_is_asked_for_its_status_there() {
+    let server = Server::always(answer(403, "no"));
+    let port = server.port();
+    for resolve in [
+        format!("proxy.invalid:{port}:127.0.0.1"),
+        format!("*:{port}:127.0.0.1"),
+    ] {
+        let before = server.requests().len();
+        let proxy = format!("http://PROXY.invalid:{port}");
+        let args = ["--resolve", &resolve, "-x", &proxy, "https://a.invalid/"];
+        let record = Fetch::jsonl().args(args).run().exits(1).record();
+        let message = record.message();
+        assert!(message.ends_with(": 403 Forbidden"), "{message}");
+        assert_eq!(server.requests().len(), before + 2);
     }
 }
 

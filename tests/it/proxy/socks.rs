@@ -190,7 +190,7 @@ fn a_proxy_that_demands_a_password_and_gets_none_refuses() {
         .record();
     assert_eq!(record.verdict(), "error proxy/connect");
     let message = record.message();
-    let said = ": the proxy rejected the login or requires one: write --proxy socks5h://NAME:PASSWORD@HOST:PORT";
+    let said = ": the proxy requires a login: write --proxy socks5h://NAME:PASSWORD@HOST:PORT";
     assert!(message.ends_with(said), "{message}");
     assert_eq!(hosts(&socks), [""; 0]);
 }
@@ -249,10 +249,17 @@ fn a_refusal_with_a_code_that_no_one_knows_is_a_connect_error() {
 
 #[test]
 fn a_proxy_that_lets_no_one_in_is_named() {
-    let login = "the proxy rejected the login or requires one: write --proxy socks5://NAME:PASSWORD@HOST:PORT";
     for (manner, kind, said) in [
-        (Manner::AcceptsNoMethod, "proxy", login),
-        (Manner::BelievesNoOne, "proxy", login),
+        (
+            Manner::AcceptsNoMethod,
+            "proxy",
+            "the proxy accepts no login by name and password",
+        ),
+        (
+            Manner::BelievesNoOne,
+            "proxy",
+            "the proxy rejected the login: check its name and password",
+        ),
         (Manner::Leaves, "connect", "the proxy closed the connection"),
         (
             Manner::LeavesLater,
