@@ -51,15 +51,10 @@ fn answers_malformed(peer: &mut Peer<'_>, id: u32) -> Option<()> {
 /// then.
 fn ending(together: usize, begun: bool, end: Ending) -> Script {
     peer(move |peer| {
-        let mut asked = Vec::new();
         loop {
-            let id = peer.request()?;
-            asked.push((id, peer.path()));
-            if asked.len() < together {
-                continue;
-            }
+            let asked = peer.gather(together)?;
             let bad = asked.iter().find(|(_, path)| path == BAD).cloned();
-            for (id, path) in asked.drain(..) {
+            for (id, path) in asked {
                 match bad {
                     None => peer.ok(id, b"well")?,
                     Some(_) if begun && path != BAD => {

@@ -113,14 +113,8 @@ fn fields(peer: &mut Peer<'_>, id: u32, fields: &[u8]) -> Option<()> {
 /// Answers a malformed path as it says and others well, once `together` requests are there.
 fn mixed(together: usize) -> Script {
     peer(move |peer| {
-        let mut asked = Vec::new();
         loop {
-            let id = peer.request()?;
-            asked.push((id, peer.path()));
-            if asked.len() < together {
-                continue;
-            }
-            for (id, path) in asked.drain(..) {
+            for (id, path) in peer.gather(together)? {
                 let malformed = MALFORMED.iter().map(|(bad, answer)| (bad, answer));
                 let failing = FAILING.iter().map(|(bad, answer, _)| (bad, answer));
                 match malformed
@@ -210,10 +204,7 @@ fn c402_of_a_body_that_a_neighbour_broke_off_nothing_stays() {
             "*",
             [
                 peer(|peer| {
-                    let mut asked = Vec::new();
-                    for _ in 0..5 {
-                        asked.push((peer.request()?, peer.path()));
-                    }
+                    let asked = peer.gather(5)?;
                     for (id, path) in &asked {
                         if path != "/value" {
                             peer.begin_of(*id, Some(100), b"the first try")?;

@@ -130,20 +130,8 @@ const FEW_THREADS: [&str; 6] = [
 
 /// A run with the list of `names` that asks only this name server, as `programs` run it.
 fn asking(name_server: &str, options: &str, programs: &[&str], names: &[String]) -> Fetch {
-    let mount = [
-        "unshare",
-        "-m",
-        "sh",
-        "-c",
-        "mount --bind resolv.conf /etc/resolv.conf && exec \"$@\"",
-        "sh",
-    ];
     Fetch::jsonl()
-        .file(
-            "resolv.conf",
-            format!("nameserver {name_server}\noptions {options}\n"),
-        )
-        .under([&mount[..], programs].concat())
+        .with_name_server(name_server, options, programs)
         .stdin(names.join("\n"))
 }
 

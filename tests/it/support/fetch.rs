@@ -171,6 +171,22 @@ impl Fetch {
         self
     }
 
+    /// Has the binary ask only this name server for names, with these options of `resolv.conf(5)`. `programs` run it.
+    /// That needs the right to mount.
+    pub(crate) fn with_name_server(self, address: &str, options: &str, programs: &[&str]) -> Self {
+        let mount = [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            "mount --bind resolv.conf /etc/resolv.conf && exec \"$@\"",
+            "sh",
+        ];
+        let config = format!("nameserver {address}\noptions {options}\n");
+        self.file("resolv.conf", config)
+            .under([&mount[..], programs].concat())
+    }
+
     /// Runs the binary under another command, such as `strace -f`.
     pub(crate) fn under(mut self, command: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.under = command

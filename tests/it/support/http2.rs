@@ -128,6 +128,15 @@ impl<'a> Peer<'a> {
         }
     }
 
+    /// The streams and the paths of the next `count` requests, none of which has an answer yet.
+    pub(crate) fn gather(&mut self, count: usize) -> Option<Vec<(u32, String)>> {
+        let mut asked = Vec::new();
+        while asked.len() < count {
+            asked.push((self.request()?, self.path()));
+        }
+        Some(asked)
+    }
+
     /// The path of the last request. It may consist of `/`, digits and lower-case letters.
     pub(crate) fn path(&self) -> String {
         path(&self.fields).unwrap_or_else(|| panic!("no plain path: {:x?}", self.fields))
