@@ -358,6 +358,10 @@
 //! - C417 a request at which each connection goes silent costs its neighbours one attempt
 //! - C418 who takes few connections is sent few requests again at a time
 //! - C419 a 408 on a kept connection is no answer to any of many jobs
+//!
+//! # Handshakes over HTTP/1
+//!
+//! - C420 handshakes that stall over HTTP/1 cost their own requests and no other
 
 mod bodies;
 mod case;

@@ -1,6 +1,13 @@
 //! Answers that break the HTTP/2 connection that they share with others, and what becomes of the others.
 
-use std::{net::TcpListener, thread};
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use proptest::{
     collection::vec,
@@ -288,20 +295,26 @@ fn c404_an_answer_without_content_may_have_the_length_of_what_it_leaves_out() {
     }
 }
 
-/// Accepts connections for `server`, and never answers the first one.
-fn stalling(server: &Server) -> u16 {
+/// Accepts connections for `server`, and never answers those whose number `stalls`. Also returns how many these are.
+fn stalling(server: &Server, stalls: fn(usize) -> bool) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, behind) = (listener.local_addr().unwrap().port(), server.port());
+    let stalled = Arc::<AtomicUsize>::default();
+    let count = stalled.clone();
     thread::spawn(move || {
-        let mut connections = listener.incoming().map(Result::unwrap);
-        let _first = connections.next();
-        for mut tcp in connections {
+        let mut silent = Vec::new();
+        for (number, mut tcp) in listener.incoming().map(Result::unwrap).enumerate() {
+            if stalls(number) {
+                count.fetch_add(1, Ordering::Relaxed);
+                silent.push(tcp);
+                continue;
+            }
             thread::spawn(move || {
                 dial(behind).map(|mut tcp_behind| carry(&mut tcp, &mut tcp_behind))
             });
         }
     });
-    port
+    (port, stalled)
 }
 
 #[test]
@@ -312,7 +325,7 @@ fn c410_a_handshake_that_stalls_costs_its_own_request_and_no_other() {
             .otherwise(http2::answer(b"unharmed").run(unharmed))
             .start();
         let healthy = Server::always(ok("x"));
-        let port = stalling(&server);
+        let (port, _) = stalling(&server, |number| number == 0);
         let urls: String = (0..20)
             .map(|number| format!("https://127.0.0.1:{port}/{number}\n"))
             .collect();
@@ -328,6 +341,40 @@ fn c410_a_handshake_that_stalls_costs_its_own_request_and_no_other() {
             matches!(&verdicts[..], [] | [_])
                 .then_some(verdicts)
                 .filter(|failed| failed.iter().all(|it| it == "error timeout/connect"))
+        });
+    }
+}
+
+#[test]
+fn c420_handshakes_that_stall_over_http_1_cost_their_own_requests_and_no_other() {
+    let stalls: [fn(usize) -> bool; 3] = [
+        |number| number < 3,
+        |number| number % 5 == 0,
+        |number| (4..9).contains(&number),
+    ];
+    for stalls in stalls {
+        let server = Server::build()
+            .tls(tls::server(&["127.0.0.1"], &["h2", "http/1.1"]))
+            .otherwise(ok("x"))
+            .start();
+        let healthy = Server::always(ok("x"));
+        // Within a limit that is too short for the machine, others fail, too.
+        with_time_enough(|limit| {
+            let (port, stalled) = stalling(&server, stalls);
+            let urls: String = (0..40)
+                .map(|number| format!("https://127.0.0.1:{port}/{number}\n"))
+                .collect();
+            let out = Fetch::jsonl()
+                .trusting()
+                .args(["--http1.1", "-j", "20", "-t", &limit.to_string()])
+                .stdin(urls + &healthy.list(200))
+                .run();
+            let mut verdicts: Vec<_> = out.records().iter().map(Value::verdict).collect();
+            verdicts.retain(|verdict| verdict != "ok");
+            let stalled = stalled.load(Ordering::Relaxed);
+            assert!(stalled > 0, "no handshake stalled");
+            let expected = |it: &String| it == "error timeout/connect";
+            (verdicts.len() <= stalled && verdicts.iter().all(expected)).then_some(())
         });
     }
 }
