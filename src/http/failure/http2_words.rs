@@ -38,6 +38,9 @@ fn words(ending: Ending, reason: Option<Reason>) -> String {
         },
     };
     match ending {
+        Ending::ServerReset if reason == Some(Reason::REFUSED_STREAM) => {
+            format!("the server refused the request{code}")
+        }
         Ending::ServerReset => format!("the server gave up the request{code}"),
         Ending::ServerLeft => format!("the server closed the HTTP/2 connection{code}"),
         Ending::Malformed => format!("the response breaks a rule of HTTP/2{code}"),
@@ -81,6 +84,11 @@ mod tests {
                 "the server gave up the request (INTERNAL_ERROR)",
             ),
             (Ending::ServerReset, 0, "the server gave up the request"),
+            (
+                Ending::ServerReset,
+                7,
+                "the server refused the request (REFUSED_STREAM)",
+            ),
             (
                 Ending::ServerLeft,
                 11,

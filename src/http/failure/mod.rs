@@ -51,6 +51,10 @@ pub(super) fn classify(
         Kind::Timeout if is_dns_timeout => unresolved(error, destination, phase),
         Kind::Timeout if is_dead(error) => format!("{destination}: no response to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
+            Some(limit) if phase == Phase::Resolve => format!(
+                "{}: the name was not resolved within {limit:?} (--connect-timeout)",
+                destination.host()
+            ),
             Some(limit) => {
                 format!("{destination}: no connection within {limit:?} (--connect-timeout)")
             }

@@ -343,7 +343,6 @@
 //! # Handshakes
 //!
 //! - C410 a handshake that stalls costs its own request and no other
-//! - C420 handshakes that stall over HTTP/1 cost their own requests and no other
 //!
 //! # Mixtures
 //!
@@ -359,6 +358,13 @@
 //! - C417 a request at which each connection goes silent costs its neighbours one attempt
 //! - C418 who takes few connections is sent few requests again at a time
 //! - C419 a 408 on a kept connection is no answer to any of many jobs
+//!
+//! # Handshakes over HTTP/1
+//!
+//! - C420 handshakes that stall over HTTP/1 cost their own requests and no other
+//!
+//! # Connections that the server retires
+//!
 //! - C421 a connection that is ended without an error costs only who provoked it
 
 mod bodies;
