@@ -52,7 +52,7 @@ pub(super) fn classify(
         Kind::Timeout if is_dead(error) => format!("{destination}: no response to a ping (HTTP/2)"),
         Kind::Timeout => match limits.connect {
             Some(limit) if phase == Phase::Resolve => format!(
-                "{}: the name was not resolved within {limit:?} (--connect-timeout)",
+                "{}: not resolved within {limit:?} (--connect-timeout)",
                 destination.host()
             ),
             Some(limit) => {
