@@ -2,7 +2,7 @@
 //!
 //! [`source`] opens what the command line names, [`lines`] splits bytes into lines, [`parse`]
 //! turns a line into an [`Input`](crate::model::input::Input), and [`urls`] its text into a
-//! URL. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
+//! URL, unless [`plain_line`] finds something else on it. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
 //! the engine, in bounded batches, and leaves out inputs of other shards ([`shard`]); the
 //! engine takes inputs from the [`intake`]. An input that waits for long is [`parked`]: only the
 //! [`place`] of its line is kept, and it is read again ([`recall`]) from its file, or from a copy
@@ -14,6 +14,7 @@ mod lines;
 mod parked;
 mod parse;
 mod place;
+mod plain_line;
 mod reader;
 mod recall;
 mod shard;
@@ -21,6 +22,7 @@ mod shard_filter;
 mod source;
 mod spill;
 mod survey;
+mod url_error;
 mod urls;
 mod walk;
 

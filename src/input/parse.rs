@@ -13,7 +13,9 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
-use super::urls::{Scheme, UrlError, UrlParser};
+use super::plain_line::{self, PlainLineError};
+use super::url_error::UrlError;
+use super::urls::{Scheme, UrlParser};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
@@ -87,6 +89,8 @@ enum LineError {
     Key(String),
     #[error(transparent)]
     Url(#[from] UrlError),
+    #[error(transparent)]
+    Plain(#[from] PlainLineError),
     #[error("'url' is empty")]
     NoUrl,
     #[error("the scheme is http, which --https-only forbids")]
@@ -97,7 +101,7 @@ impl LineError {
     fn kind(&self) -> Kind {
         match self {
             Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
-            Self::Url(_) | Self::NoUrl => Kind::InvalidUrl,
+            Self::Url(_) | Self::Plain(_) | Self::NoUrl => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
     }
@@ -182,6 +186,7 @@ impl<'a> LineParser<'a> {
     }
 
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
+        plain_line::check(text)?;
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
         build_request(url, None, self.defaults)
@@ -387,7 +392,12 @@ impl LineError {
                 "headers" => (value.is_object() || value.is_null(), "an object"),
                 _ => return None,
             };
-            (!is_right).then(|| format!("'{key}': the value is not {right}"))
+            let advice = match value {
+                serde_json::Value::Null => "",
+                _ if right == "a string" => "; write it in quotes",
+                _ => "",
+            };
+            (!is_right).then(|| format!("'{key}': the value is not {right}{advice}"))
         });
         let is_type = error.is_data() && error.to_string().starts_with("invalid type");
         Self::Json(
@@ -399,142 +409,4 @@ impl LineError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Option<Box<Input>> {
-        let defaults = Defaults::for_tests();
-        let source = Arc::from("list");
-        LineParser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
-    }
-
-    #[test]
-    fn what_is_asked_and_what_is_shown() {
-        for (line, url, shown) in [
-            ("http://a/x", "http://a/x", "http://a/x"),
-            ("  http://a/x\t", "http://a/x", "http://a/x"),
-            ("a.example/x", "https://a.example/x", "a.example/x"),
-            (
-                "localhost:8080",
-                "https://localhost:8080/",
-                "localhost:8080",
-            ),
-            ("HTTP://A/", "http://a/", "HTTP://A/"),
-            ("http://u:p@a/x", "http://a/x", "http://***@a/x"),
-            ("u:p@a/x", "https://a/x", "https://***@a/x"),
-            ("ht\ttp://u:p@a/", "http://a/", "http://***@a/"),
-            (r#"{"url": "http://u@a/"}"#, "http://a/", "http://***@a/"),
-        ] {
-            let input = parsed(line).unwrap();
-            assert_eq!(input.request.unwrap().url.as_str(), url, "{line:?}");
-            assert_eq!(input.display_url, shown, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn a_bad_line_names_what_is_wrong_with_it() {
-        for (line, reason) in [
-            (
-                "file:///x",
-                "the scheme is 'file'; only http and https can be fetched",
-            ),
-            ("foo bar", "not a URL: the host contains a space"),
-            ("http://a b/", "not a URL: the host contains a space"),
-            ("http://x #c", "not a URL: the host contains a space"),
-            ("<a href=x>", "not a URL: the host contains '<'"),
-            ("['http://a/']", "a URL cannot begin with ["),
-            (r#"{"url": ""}"#, "'url' is empty"),
-            (
-                r#"{"url": "http://a/"} x"#,
-                "not a JSON object: text after the closing }, column 22",
-            ),
-            (
-                "{url: 1}",
-                "not a JSON object: keys need double quotes, column 2",
-            ),
-        ] {
-            let failure = parsed(line).unwrap().request.unwrap_err();
-            assert_eq!(failure.message, format!("list:7: {reason}"), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_request_says_why_and_shows_no_secret() {
-        for (line, kind, shown, reason) in [
-            ("http://", Kind::InvalidUrl, "http://", "empty host"),
-            ("http:///x", Kind::InvalidUrl, "http:///x", "no host"),
-            ("/x", Kind::InvalidUrl, "/x", "no host"),
-            ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "'ftp'"),
-            ("http:a", Kind::InvalidUrl, "http:a", "followed by //"),
-            (
-                "http://u:p@a:b/",
-                Kind::InvalidUrl,
-                "http://***@a:b/",
-                "port",
-            ),
-            ("{", Kind::InvalidInput, "{…}", "is not closed"),
-            (
-                r#"{"url": 1}"#,
-                Kind::InvalidInput,
-                "{…}",
-                "'url': the value is not a string",
-            ),
-            (
-                r#"{"id": "x"}"#,
-                Kind::InvalidInput,
-                "{…}",
-                "the key 'url' is missing",
-            ),
-            (
-                r#"{"url": "http://u:p@a/", "headers": {"x": "secret"}, "nope": 1}"#,
-                Kind::InvalidInput,
-                "http://***@a/",
-                "unknown key 'nope'",
-            ),
-            (
-                r#"{"url": "http://a/", "sha256": "x"}"#,
-                Kind::InvalidInput,
-                "http://a/",
-                "64 hexadecimal",
-            ),
-            (
-                r#"{"url": "http://a/", "headers": {"Content-Length": "5"}}"#,
-                Kind::InvalidInput,
-                "http://a/",
-                "Content-Length cannot be set; leave it out",
-            ),
-        ] {
-            let input = parsed(line).unwrap();
-            let failure = input.request.unwrap_err();
-            assert_eq!(
-                (failure.kind, input.display_url.as_str()),
-                (kind, shown),
-                "{line}"
-            );
-            let message = &failure.message;
-            assert!(
-                message.starts_with("list:7: ") && message.contains(reason),
-                "{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn blank_lines_and_comments_are_no_inputs() {
-        for line in ["", " \t", "# http://a/", "  #", "\u{3000}"] {
-            assert!(parsed(line).is_none(), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_line_says_beats_the_options() {
-        let line = r#"{"url": "http://u:p@a/", "headers": {"authorization": "x"}, "body": "b"}"#;
-        let request = parsed(line).unwrap().request.unwrap();
-        assert_eq!(request.method, Method::POST);
-        assert_eq!(request.authorization, None);
-        assert_eq!(request.headers[AUTHORIZATION], "x");
-        let content_type = request.body.as_ref().unwrap().content_type.clone();
-        assert_eq!(content_type.unwrap(), "application/x-www-form-urlencoded");
-    }
-}
+mod tests;
