@@ -339,14 +339,18 @@ where
     }
 
     fn end_batch(&mut self) {
-        let (error, totals, inputs) = {
+        let (hints, error, totals, inputs) = {
             let mut schedule = self.schedule.borrow_mut();
             (
+                schedule.take_source_hints(),
                 schedule.take_read_error(),
                 schedule.totals(),
                 schedule.inputs_taken(),
             )
         };
+        for hint in hints {
+            (self.on_event)(Event::SourceHint(hint));
+        }
         if let Some(why) = self.schedule.borrow_mut().take_spill_error() {
             (self.on_event)(Event::SpillFailed(why));
         }

@@ -6,7 +6,7 @@
 //! the engine, in bounded batches, and leaves out inputs of other shards ([`shard`]); the
 //! engine takes inputs from the [`intake`]. An input that waits for long is [`parked`]: only the
 //! [`place`] of its line is kept, and it is read again ([`recall`]) from its file, or from a copy
-//! ([`spill`]) if it came from a pipe. [`mod@survey`] counts the load of each shard for
+//! ([`spill`]) if it came from a pipe. [`source_hint`] recognizes sources that are no lists. [`mod@survey`] counts the load of each shard for
 //! `--dry-run`.
 
 mod intake;
@@ -20,6 +20,7 @@ mod recall;
 mod shard;
 mod shard_filter;
 mod source;
+mod source_hint;
 mod spill;
 mod survey;
 mod url_error;

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::lines::{Line, MAX_LINE};
 use super::plain_line::{self, PlainLineError};
+use super::source_hint::SourceHint;
 use super::url_error::UrlError;
 use super::urls::{Scheme, UrlParser};
 use crate::model::error::{Failure, Kind, Phase, json_words};
@@ -79,6 +80,8 @@ struct JsonLine<'a> {
 /// Why a line cannot be turned into a request.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
+    #[error("the source is compressed or UTF-16, not a list of URLs")]
+    Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
     #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
@@ -100,7 +103,9 @@ enum LineError {
 impl LineError {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
+            Self::Binary | Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => {
+                Kind::InvalidInput
+            }
             Self::Url(_) | Self::Plain(_) | Self::NoUrl => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
@@ -126,6 +131,10 @@ impl Defaults {
 pub(super) struct LineParser<'a> {
     defaults: &'a Defaults,
     urls: UrlParser,
+    /// Whether the source is no text, so that none of its lines means anything.
+    pub(super) is_binary: bool,
+    /// What the last line says about its source, if it is not a request.
+    pub(super) suspicion: Option<SourceHint>,
 }
 
 impl<'a> LineParser<'a> {
@@ -133,6 +142,8 @@ impl<'a> LineParser<'a> {
         Self {
             defaults,
             urls: UrlParser::new(defaults.scheme),
+            is_binary: false,
+            suspicion: None,
         }
     }
 
@@ -159,7 +170,9 @@ impl<'a> LineParser<'a> {
             decision: Decision::Send,
             place: None,
         });
+        self.suspicion = None;
         let parsed = match line {
+            _ if self.is_binary => Err(LineError::Binary),
             Line::TooLong(_) => Err(LineError::TooLong),
             Line::Whole(bytes) => decode(bytes).and_then(|text| {
                 if text.is_empty() {
@@ -178,6 +191,11 @@ impl<'a> LineParser<'a> {
                 if input.display_url.is_empty() {
                     input.display_url = display_line(line);
                 }
+                self.suspicion = match &invalid {
+                    LineError::Plain(error) => SourceHint::of_plain_line(error),
+                    LineError::Url(error) => SourceHint::of_url(error),
+                    _ => None,
+                };
                 let message = format!("{source}:{number}: {invalid}");
                 Err(Failure::new(invalid.kind(), Phase::Input, message))
             }

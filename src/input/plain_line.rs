@@ -35,9 +35,8 @@ pub(super) enum PlainLineError {
 /// There is white space; the error says what the line looks like.
 pub(super) fn check(text: &str) -> Result<(), PlainLineError> {
     // Every line passes here. Without an early exit, the compiler checks many bytes with one instruction.
-    let may_have_blanks = text
-        .bytes()
-        .fold(false, |found, byte| found | (byte <= b' '));
+    let is_low = |byte: u8| byte <= b' ';
+    let may_have_blanks = text.bytes().fold(false, |found, byte| found | is_low(byte));
     if may_have_blanks && let Some((first, rest)) = text.split_once(is_blank) {
         return Err(what(text, first, rest.trim_start_matches(is_blank)));
     }

@@ -89,6 +89,7 @@ fn read_all(
             }
             ReadEvent::Input(..) => {}
             ReadEvent::MayPause => outbox.flush(),
+            ReadEvent::Hint(hint) => outbox.send(Message::Hint(hint)),
         }
         if outbox.closed {
             ControlFlow::Break(())

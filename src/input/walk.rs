@@ -1,5 +1,6 @@
 //! Reads sources from the first line to the last.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -12,6 +13,7 @@ use super::lines::{Line, Lines};
 use super::parse::{Defaults, LineParser};
 use super::shard::fingerprint;
 use super::source::Source;
+use super::source_hint::SourceWatch;
 use crate::model::error::plain;
 use crate::model::event::ListTotals;
 use crate::model::input::{Input, LineFile};
@@ -32,6 +34,8 @@ pub(super) enum ReadEvent<'a> {
     Input(Box<Input>, Line<'a>, Reread<'a>),
     /// All that one read returned is parsed; the next read may take long.
     MayPause,
+    /// A source looks like something else than a list, as this text says.
+    Hint(String),
 }
 
 /// How a line can be read again.
@@ -69,9 +73,11 @@ pub(super) fn walk(
             })
         });
         let is_in_memory = source.lines.is_some();
-        let mut lines = Lines::new(HashingReader {
+        let watch = RefCell::new(SourceWatch::default());
+        let mut lines = Lines::new(WatchedReader {
             bytes: source.bytes,
             digest: &mut digest,
+            watch: &watch,
         });
         let mut number = 0;
         loop {
@@ -81,7 +87,10 @@ pub(super) fn walk(
                     return;
                 }
                 number += 1;
+                let mut watch = watch.borrow_mut();
+                parser.is_binary = watch.is_binary();
                 if let Some(input) = parser.parse(&line, &source.name, number, inputs) {
+                    watch.saw_input(parser.suspicion);
                     list_fingerprint = list_fingerprint.wrapping_add(fingerprint(inputs));
                     inputs += 1;
                     let reread = match (&line, &file) {
@@ -92,6 +101,10 @@ pub(super) fn walk(
                     flow = on_event(ReadEvent::Input(input, line, reread));
                 }
             });
+            let hint = watch.borrow_mut().take_hint();
+            if let Some(hint) = hint.filter(|_| flow.is_continue() && !is_in_memory) {
+                flow = on_event(ReadEvent::Hint(hint.describe(&source.name)));
+            }
             if flow.is_continue() {
                 flow = on_event(ReadEvent::MayPause);
             }
@@ -115,15 +128,17 @@ pub(super) fn walk(
     }))
 }
 
-/// A reader that hashes what is read, if the hash was asked for.
-struct HashingReader<'a, R> {
+/// A reader that shows what is read to a watch, and hashes it if the hash was asked for.
+struct WatchedReader<'a, R> {
     bytes: R,
     digest: &'a mut Option<Sha256>,
+    watch: &'a RefCell<SourceWatch>,
 }
 
-impl<R: Read> Read for HashingReader<'_, R> {
+impl<R: Read> Read for WatchedReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer)?;
+        self.watch.borrow_mut().saw_bytes(&buffer[..read]);
         if let Some(digest) = self.digest {
             digest.update(&buffer[..read]);
         }

@@ -99,6 +99,8 @@ pub enum Event<'a> {
     },
     /// Lines of a source that cannot be read twice cannot be kept in a temporary file, for this reason.
     SpillFailed(String),
+    /// A source looks like something else than a list, as this text says. It is reported once for a source.
+    SourceHint(String),
     /// A source could not be read to its end. Nothing is read after it.
     SourceFailed(String),
     /// The run stops early.

@@ -128,6 +128,7 @@ impl Reporter {
             Event::SpillFailed(why) => self.warn(&format!(
                 "{why}: no more of the list is read while what was read waits for its hosts"
             )),
+            Event::SourceHint(hint) => self.warn(&hint),
             Event::SourceFailed(message) => self.error(&message),
             Event::Stopping { why, waiting_for } => self.announce_stop(why, waiting_for),
             Event::Pause => self.flush(),

@@ -162,148 +162,150 @@ fn what_a_line_says_beats_the_options() {
     assert_eq!(content_type.unwrap(), "application/x-www-form-urlencoded");
 }
 
-/// What is said about lines that hold something else than a URL, all of them `invalid_url`.
+/// Lines that hold something else than a URL, and what is said about them.
+const NOT_URLS: &[(&str, &str)] = &[
+    (
+        "http://img.example/a.jpg\ta red car",
+        "white space inside; for a table, use --input tsv or cut -f1",
+    ),
+    (
+        "img.example/a.jpg\ta red car",
+        "white space inside; for a table, use --input tsv or cut -f1",
+    ),
+    (
+        "http://h.example/p2 name2.txt",
+        "white space inside; write %20 for a space, or one URL a line",
+    ),
+    (
+        "h.example/p2 name2.txt",
+        "white space inside; write %20 for a space, or one URL a line",
+    ),
+    (
+        "http://a.example/1 http://a.example/2",
+        "white space inside; write one URL a line",
+    ),
+    (
+        "a.example/1 a.example/2",
+        "white space inside; write %20 for a space, or one URL a line",
+    ),
+    (
+        "http://a.example/c1  # note",
+        "white space inside; a comment stands on a line of its own",
+    ),
+    (
+        "a.example/c1  # note",
+        "white space inside; a comment stands on a line of its own",
+    ),
+    (
+        "http://a.example/\rhttp://b.example/",
+        "a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'",
+    ),
+    (
+        "a.example\rb.example",
+        "a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'",
+    ),
+    (
+        "1,example.com",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    (
+        "1,http://example.com/",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    (
+        "url,source",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    (
+        "example.com,example.net",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    ("url;source", "no host name contains ';'"),
+    ("out=dir/f.txt", "no host name contains '='"),
+    ("dir=/tmp", "no host name contains '='"),
+    (
+        "url=http://a.example/",
+        "no scheme before ://; write the URL alone",
+    ),
+    (
+        "127.0.0.1\tads.example.com",
+        "white space inside; of a hosts file, take the names: awk '{print $2}'",
+    ),
+    (
+        "mailto:a@b.example",
+        "looks like an e-mail address; before a user name, write https://",
+    ),
+    (
+        "a@b.example",
+        "looks like an e-mail address; before a user name, write https://",
+    ),
+    (
+        "u:p@a/x",
+        "looks like an e-mail address; before a user name, write https://",
+    ),
+    ("\"http://a.example/\"", "begins with \"; remove the quotes"),
+    ("\"a.example\"", "begins with \"; remove the quotes"),
+    ("'http://a.example/'", "begins with '; remove the quotes"),
+    ("<http://a.example/>", "begins with <; write the URL alone"),
+    ("<a.example>", "begins with <; write the URL alone"),
+    (
+        "<loc>http://a.example/</loc>",
+        "begins with <; write the URL alone",
+    ),
+    (
+        "- http://a.example/",
+        "begins with -; remove the list marker",
+    ),
+    ("- a.example", "begins with -; remove the list marker"),
+    ("* Mosfet", "begins with *; remove the list marker"),
+    ("*.example.com", "begins with *; remove the list marker"),
+    (
+        "Label: http://a.example/",
+        "begins with other text; write the URL alone",
+    ),
+    ("[", "begins with [; write the URL alone"),
+    ("['http://a/']", "begins with [; write the URL alone"),
+    (
+        "[text](http://a.example/)",
+        "begins with [; write the URL alone",
+    ),
+    ("}", "begins with }; write the URL alone"),
+    ("./page.html", "begins with .; write the URL alone"),
+    ("http:/h", "'http:' must be followed by //"),
+    ("http:\\\\h", "'http:' must be followed by //"),
+    ("http:///h", "no host before the path"),
+    ("https//a.example/", "a colon is missing after 'https'"),
+    (
+        "http://https://a.example/",
+        "it has two schemes; remove one",
+    ),
+    ("http://", "the host is empty"),
+    (":8080", "the host is empty"),
+    ("%zz", "the host is not a valid name"),
+    ("http://%zz/", "the host is not a valid name"),
+    (
+        "[fe80::1%eth0]/",
+        "an IPv6 address with a zone (%) cannot be fetched",
+    ),
+    (
+        "http://[fe80::1%25eth0]/",
+        "an IPv6 address with a zone (%) cannot be fetched",
+    ),
+    ("http://[bad/", "the host is not a valid IPv6 address"),
+    ("http://1.2.3.256/", "the host is not a valid IPv4 address"),
+    ("a.example:http", "the port is not a number up to 65535"),
+    (
+        "http://a.example:65536/",
+        "the port is not a number up to 65535",
+    ),
+    ("a(b)", "no host name contains '('"),
+    ("http://a<b/", "the host contains '<'"),
+    ("h\0t\0", "the host contains a control character"),
+];
+
 #[test]
 fn a_line_that_means_something_else_says_what_to_write() {
-    for (line, reason) in [
-        (
-            "http://img.example/a.jpg\ta red car",
-            "white space inside; for a table, use --input tsv or cut -f1",
-        ),
-        (
-            "img.example/a.jpg\ta red car",
-            "white space inside; for a table, use --input tsv or cut -f1",
-        ),
-        (
-            "http://h.example/p2 name2.txt",
-            "white space inside; write %20 for a space, or one URL a line",
-        ),
-        (
-            "h.example/p2 name2.txt",
-            "white space inside; write %20 for a space, or one URL a line",
-        ),
-        (
-            "http://a.example/1 http://a.example/2",
-            "white space inside; write one URL a line",
-        ),
-        (
-            "a.example/1 a.example/2",
-            "white space inside; write %20 for a space, or one URL a line",
-        ),
-        (
-            "http://a.example/c1  # note",
-            "white space inside; a comment stands on a line of its own",
-        ),
-        (
-            "a.example/c1  # note",
-            "white space inside; a comment stands on a line of its own",
-        ),
-        (
-            "http://a.example/\rhttp://b.example/",
-            "a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'",
-        ),
-        (
-            "a.example\rb.example",
-            "a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'",
-        ),
-        (
-            "1,example.com",
-            "no host name contains ','; for a table, use --input csv",
-        ),
-        (
-            "1,http://example.com/",
-            "no host name contains ','; for a table, use --input csv",
-        ),
-        (
-            "url,source",
-            "no host name contains ','; for a table, use --input csv",
-        ),
-        (
-            "example.com,example.net",
-            "no host name contains ','; for a table, use --input csv",
-        ),
-        ("url;source", "no host name contains ';'"),
-        ("out=dir/f.txt", "no host name contains '='"),
-        ("dir=/tmp", "no host name contains '='"),
-        (
-            "url=http://a.example/",
-            "no scheme before ://; write the URL alone",
-        ),
-        (
-            "127.0.0.1\tads.example.com",
-            "white space inside; of a hosts file, take the names: awk '{print $2}'",
-        ),
-        (
-            "mailto:a@b.example",
-            "looks like an e-mail address; before a user name, write https://",
-        ),
-        (
-            "a@b.example",
-            "looks like an e-mail address; before a user name, write https://",
-        ),
-        (
-            "u:p@a/x",
-            "looks like an e-mail address; before a user name, write https://",
-        ),
-        ("\"http://a.example/\"", "begins with \"; remove the quotes"),
-        ("\"a.example\"", "begins with \"; remove the quotes"),
-        ("'http://a.example/'", "begins with '; remove the quotes"),
-        ("<http://a.example/>", "begins with <; write the URL alone"),
-        ("<a.example>", "begins with <; write the URL alone"),
-        (
-            "<loc>http://a.example/</loc>",
-            "begins with <; write the URL alone",
-        ),
-        (
-            "- http://a.example/",
-            "begins with -; remove the list marker",
-        ),
-        ("- a.example", "begins with -; remove the list marker"),
-        ("* Mosfet", "begins with *; remove the list marker"),
-        ("*.example.com", "begins with *; remove the list marker"),
-        (
-            "Label: http://a.example/",
-            "begins with other text; write the URL alone",
-        ),
-        ("[", "begins with [; write the URL alone"),
-        ("['http://a/']", "begins with [; write the URL alone"),
-        (
-            "[text](http://a.example/)",
-            "begins with [; write the URL alone",
-        ),
-        ("}", "begins with }; write the URL alone"),
-        ("./page.html", "begins with .; write the URL alone"),
-        ("http:/h", "'http:' must be followed by //"),
-        ("http:\\\\h", "'http:' must be followed by //"),
-        ("http:///h", "no host before the path"),
-        ("https//a.example/", "a colon is missing after 'https'"),
-        (
-            "http://https://a.example/",
-            "it has two schemes; remove one",
-        ),
-        ("http://", "the host is empty"),
-        (":8080", "the host is empty"),
-        ("%zz", "the host is not a valid name"),
-        ("http://%zz/", "the host is not a valid name"),
-        (
-            "[fe80::1%eth0]/",
-            "an IPv6 address with a zone (%) cannot be fetched",
-        ),
-        (
-            "http://[fe80::1%25eth0]/",
-            "an IPv6 address with a zone (%) cannot be fetched",
-        ),
-        ("http://[bad/", "the host is not a valid IPv6 address"),
-        ("http://1.2.3.256/", "the host is not a valid IPv4 address"),
-        ("a.example:http", "the port is not a number up to 65535"),
-        (
-            "http://a.example:65536/",
-            "the port is not a number up to 65535",
-        ),
-        ("a(b)", "no host name contains '('"),
-        ("http://a<b/", "the host contains '<'"),
-        ("h\0t\0", "the host contains a control character"),
-    ] {
+    for (line, reason) in NOT_URLS {
         let failure = parsed(line).unwrap().request.unwrap_err();
         assert_eq!(failure.kind, Kind::InvalidUrl, "{line:?}");
         let expected = format!("list:7: not a URL: {reason}");

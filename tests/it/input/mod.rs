@@ -1,6 +1,7 @@
 //! What is read from a list, and which URLs its lines are.
 
 mod dry_run;
+mod hints;
 mod json;
 mod lines;
 mod urls;
