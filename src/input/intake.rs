@@ -208,6 +208,7 @@ pub(crate) mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let file = Arc::new(LineFile {
             source: Arc::from("list"),
+            columns: None,
             file: Arc::new(file),
             is_temporary,
         });
@@ -231,7 +232,7 @@ pub(crate) mod tests {
         let source = Arc::from("list");
         let batch = (0..).zip(lines).filter_map(|(index, line)| {
             let line = Line::Whole(line.as_bytes());
-            let mut input = parser.parse(&line, &source, index + 1, index)?;
+            let mut input = parser.parse(&line, &source, None, index + 1, index)?;
             input.position = index;
             Some(input)
         });

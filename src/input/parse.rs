@@ -1,6 +1,7 @@
 //! Parses a line into an [`Input`].
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use url::Url;
 use super::lines::{Line, MAX_LINE};
 use super::plain_line::{self, PlainLineError};
 use super::source_hint::SourceHint;
+use super::table::{Cells, is_blank};
 use super::url_error::UrlError;
 use super::urls::{Scheme, UrlParser};
+use crate::model::columns::{Column, Columns};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
@@ -62,10 +65,10 @@ impl From<Bytes> for Content {
     }
 }
 
-/// An input line in JSON.
-#[derive(Deserialize)]
+/// What a line in JSON says, or a row of a table.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct JsonLine<'a> {
+struct Keys<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     method: Option<String>,
@@ -84,6 +87,10 @@ enum LineError {
     Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
+    #[error("a quote is not closed, or its row is longer than {MAX_LINE} bytes")]
+    OpenQuote,
+    #[error("the row has {cells}, and the table has {columns} columns; quote a cell with a delimiter in it", cells = count_cells(*.cells))]
+    Ragged { cells: usize, columns: usize },
     #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
     NotUtf8(#[from] Utf8Error),
     #[error("{0}")]
@@ -96,6 +103,8 @@ enum LineError {
     Plain(#[from] PlainLineError),
     #[error("'url' is empty")]
     NoUrl,
+    #[error("the user name and the password are masked as ***; write them out")]
+    Masked,
     #[error("the scheme is http, which --https-only forbids")]
     NotHttps,
 }
@@ -103,10 +112,14 @@ enum LineError {
 impl LineError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Binary | Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => {
-                Kind::InvalidInput
-            }
-            Self::Url(_) | Self::Plain(_) | Self::NoUrl => Kind::InvalidUrl,
+            Self::Binary
+            | Self::TooLong
+            | Self::OpenQuote
+            | Self::Ragged { .. }
+            | Self::NotUtf8(_)
+            | Self::Json(_)
+            | Self::Key(_) => Kind::InvalidInput,
+            Self::Url(_) | Self::Plain(_) | Self::NoUrl | Self::Masked => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
     }
@@ -131,6 +144,7 @@ impl Defaults {
 pub(super) struct LineParser<'a> {
     defaults: &'a Defaults,
     urls: UrlParser,
+    cells: Cells,
     /// Whether the source is no text, so that none of its lines means anything.
     pub(super) is_binary: bool,
     /// What the last line says about its source, if it is not a request.
@@ -142,20 +156,27 @@ impl<'a> LineParser<'a> {
         Self {
             defaults,
             urls: UrlParser::new(defaults.scheme),
+            cells: Cells::default(),
             is_binary: false,
             suspicion: None,
         }
     }
 
-    /// Parses `line`, the `number`th of `source`; `None` if it is blank or a comment.
+    /// Parses `line`, the `number`th of `source`, or a row that begins there if it has `columns`; `None` if it is
+    /// blank or a comment.
     pub(super) fn parse(
         &mut self,
         line: &Line<'_>,
         source: &Arc<str>,
+        columns: Option<&Columns>,
         number: u64,
         index: u64,
     ) -> Option<Box<Input>> {
-        if !line.is_input() {
+        let is_input = match columns {
+            None => line.is_input(),
+            Some(columns) => !is_blank(line.bytes(), columns.delimiter),
+        };
+        if !is_input {
             return None;
         }
         let mut input = Box::new(Input {
@@ -174,13 +195,12 @@ impl<'a> LineParser<'a> {
         let parsed = match line {
             _ if self.is_binary => Err(LineError::Binary),
             Line::TooLong(_) => Err(LineError::TooLong),
-            Line::Whole(bytes) => decode(bytes).and_then(|text| {
-                if text.is_empty() {
-                    Ok(None)
-                } else if text.starts_with('{') {
-                    self.parse_json(text, &mut input).map(Some)
+            Line::OpenQuote(_) => Err(LineError::OpenQuote),
+            Line::Whole(bytes) => str::from_utf8(bytes).map_err(Into::into).and_then(|text| {
+                if let Some(columns) = columns {
+                    self.parse_row(text, columns, &mut input).map(Some)
                 } else {
-                    self.parse_url(text, &mut input).map(Some)
+                    self.parse_line(text.trim(), &mut input)
                 }
             }),
         };
@@ -189,7 +209,11 @@ impl<'a> LineParser<'a> {
             Ok(Some(request)) => Ok(request),
             Err(invalid) => {
                 if input.display_url.is_empty() {
-                    input.display_url = display_line(line);
+                    input.display_url = match columns {
+                        // Its headers and its content may be secret.
+                        Some(_) => "…".to_owned(),
+                        None => display_line(line),
+                    };
                 }
                 self.suspicion = match &invalid {
                     LineError::Plain(error) => SourceHint::of_plain_line(error),
@@ -203,6 +227,20 @@ impl<'a> LineParser<'a> {
         Some(input)
     }
 
+    fn parse_line(
+        &mut self,
+        text: &str,
+        input: &mut Input,
+    ) -> Result<Option<Arc<Request>>, LineError> {
+        if text.is_empty() {
+            Ok(None)
+        } else if text.starts_with('{') {
+            self.parse_json(text, input).map(Some)
+        } else {
+            self.parse_url(text, input).map(Some)
+        }
+    }
+
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
         plain_line::check(text)?;
         let url = self.urls.parse(text)?;
@@ -211,7 +249,7 @@ impl<'a> LineParser<'a> {
     }
 
     fn parse_json(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
-        let object: JsonLine<'_> =
+        let object: Keys<'_> =
             serde_json::from_str(text).map_err(|error| LineError::json(&error, text))?;
         input.display_url = display_text(&object.url);
         input.id.clone_from(&object.id);
@@ -219,18 +257,80 @@ impl<'a> LineParser<'a> {
             check_depth(meta.get())?;
         }
         input.meta.clone_from(&object.meta);
-        let text = object.url.trim();
+        self.parse_keys(object, input)
+    }
+
+    /// Parses a row of a table. An empty cell says nothing.
+    fn parse_row(
+        &mut self,
+        row: &str,
+        columns: &Columns,
+        input: &mut Input,
+    ) -> Result<Arc<Request>, LineError> {
+        self.cells.split(row.as_bytes(), columns.delimiter);
+        let (cells, columns) = (self.cells.len(), &columns.columns);
+        if cells != columns.len() {
+            let columns = columns.len();
+            return Err(LineError::Ragged { cells, columns });
+        }
+        let (mut keys, mut meta, mut headers) = (Keys::default(), String::new(), None);
+        let cells = columns.iter().zip(self.cells.iter());
+        for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+            match column {
+                Column::Url => keys.url = cell.to_owned().into(),
+                Column::Method => keys.method = Some(cell.to_owned()),
+                Column::Headers => headers = Some(cell),
+                Column::Body => keys.body = Some(cell.to_owned()),
+                Column::Id => keys.id = Some(cell.into()),
+                Column::Name => keys.name = Some(cell.to_owned()),
+                Column::Sha256 => keys.sha256 = Some(cell.to_owned()),
+                Column::Meta(name) => push_entry(&mut meta, name, cell),
+            }
+        }
+        input.display_url = display_text(&keys.url);
+        input.id.clone_from(&keys.id);
+        if !meta.is_empty() {
+            meta.push('}');
+            input.meta = RawValue::from_string(meta).ok();
+        }
+        keys.headers = headers.map(parse_headers_cell).transpose()?;
+        self.parse_keys(keys, input)
+    }
+
+    fn parse_keys(&mut self, keys: Keys<'_>, input: &mut Input) -> Result<Arc<Request>, LineError> {
+        let text = keys.url.trim();
         if text.is_empty() {
             return Err(LineError::NoUrl);
         }
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
-        build_request(url, Some(object), self.defaults)
+        build_request(url, Some(keys), self.defaults)
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<&str, LineError> {
-    Ok(str::from_utf8(bytes)?.trim())
+/// Adds an entry to the text of a JSON object that is not closed yet, or begins one.
+fn push_entry(object: &mut String, name: &str, text: &str) {
+    object.push(if object.is_empty() { '{' } else { ',' });
+    let (name, text) = (serde_json::Value::from(name), serde_json::Value::from(text));
+    let _ = write!(object, "{name}:{text}");
+}
+
+fn parse_headers_cell(cell: &str) -> Result<serde_json::Map<String, serde_json::Value>, LineError> {
+    serde_json::from_str(cell).map_err(|error: serde_json::Error| {
+        let why = if error.is_data() {
+            "the value is not a JSON object".to_owned()
+        } else {
+            json_words(&error)
+        };
+        LineError::Key(format!("'headers': {why}"))
+    })
+}
+
+fn count_cells(cells: usize) -> String {
+    match cells {
+        1 => "1 cell".to_owned(),
+        _ => format!("{cells} cells"),
+    }
 }
 
 /// Returns the beginning of a text from a bad line, as its record shows it: without what may be userinfo.
@@ -255,7 +355,7 @@ fn display_line(line: &Line<'_>) -> String {
         });
     }
     match line {
-        Line::Whole(_) => display_text(&text),
+        Line::Whole(_) | Line::OpenQuote(_) => display_text(&text),
         Line::TooLong(_) => mask_cut_text(text.trim())
             .chars()
             .take(MAX_DISPLAYED)
@@ -295,11 +395,15 @@ fn check_depth(json: &str) -> Result<(), LineError> {
 
 fn build_request(
     mut url: Url,
-    object: Option<JsonLine<'_>>,
+    object: Option<Keys<'_>>,
     defaults: &Defaults,
 ) -> Result<Arc<Request>, LineError> {
     if defaults.https_only && url.scheme() != "https" {
         return Err(LineError::NotHttps);
+    }
+    // As records show it.
+    if url.username() == "***" && url.password().is_none() {
+        return Err(LineError::Masked);
     }
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {

@@ -248,6 +248,11 @@ impl SourceWatch {
         }
     }
 
+    /// Returns the first bytes that were read.
+    pub(super) fn start(&self) -> &[u8] {
+        &self.start
+    }
+
     /// Whether the source is no text.
     pub(super) fn is_binary(&self) -> bool {
         self.hint.is_some_and(SourceHint::is_binary)

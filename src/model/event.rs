@@ -129,13 +129,22 @@ pub struct ListTotals {
     pub sha256: Option<[u8; 32]>,
 }
 
+/// Why a source could not be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenSource {
+    /// The system reported an error.
+    Unreadable,
+    /// It is not the table that `--input` asks for.
+    NotATable,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunEnd {
     /// The totals of the list, if every source was read to its end.
     pub list: Option<ListTotals>,
-    /// Whether a source could not be read to its end.
-    pub broken: bool,
+    /// Why a source could not be read to its end, if one could not.
+    pub broken: Option<BrokenSource>,
     /// Whether requests in flight were aborted.
     pub aborted: bool,
     /// Why the run stopped early, if it did.

@@ -300,7 +300,7 @@ mod tests {
         reporter.report(Event::RecordDue(Box::new(failed())));
         let ended = RunEnd {
             list: None,
-            broken: false,
+            broken: None,
             aborted: stopped.is_some_and(Stop::is_signal),
             stopped,
         };

@@ -9,6 +9,7 @@ use humantime::format_duration;
 use super::error::{RunError, output_ended};
 use crate::config::Config;
 use crate::engine::EngineOptions;
+use crate::input::ReadError;
 use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
 use crate::model::error::Failure;
 use crate::model::exit::Exit;
@@ -61,7 +62,10 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
         tell,
         |hint| print_message(&format!("warning: {hint}")),
     )
-    .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
+    .map_err(|broken| match broken {
+        ReadError::Io(source, error) => RunError::Output(source.to_string(), error),
+        ReadError::NotATable(why) => RunError::NotATable(why),
+    })?;
     if unshown > 0 {
         print_message(&format!("… and {unshown} more that are invalid"));
     }

@@ -8,7 +8,7 @@ use super::*;
 fn parsed(line: &str) -> Option<Box<Input>> {
     let defaults = Defaults::for_tests();
     let source = Arc::from("list");
-    LineParser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
+    LineParser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, None, 7, 0)
 }
 
 #[test]

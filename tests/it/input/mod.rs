@@ -4,4 +4,5 @@ mod dry_run;
 mod hints;
 mod json;
 mod lines;
+mod tables;
 mod urls;
