@@ -47,6 +47,12 @@ fn is_blank(c: char) -> bool {
     matches!(c, '\t'..='\r' | ' ')
 }
 
+/// Whether `text` may be the name of a host.
+fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || "-._".contains(c);
+    text.starts_with(char::is_alphanumeric) && text.chars().all(is_part)
+}
+
 /// Returns what `text` is, which consists of `first`, white space, and `rest`.
 fn what(text: &str, first: &str, rest: &str) -> PlainLineError {
     if text.contains('\r') {
@@ -58,7 +64,7 @@ fn what(text: &str, first: &str, rest: &str) -> PlainLineError {
     let second = rest.split(is_blank).next().unwrap_or_default();
     if first.contains("://") && second.contains("://") {
         PlainLineError::TwoUrls
-    } else if first.parse::<IpAddr>().is_ok() && !rest.contains("://") {
+    } else if first.parse::<IpAddr>().is_ok() && is_name(second) {
         PlainLineError::HostsFile
     } else if text.contains('\t') {
         PlainLineError::Tab
@@ -111,6 +117,7 @@ mod tests {
                 Some(PlainLineError::HostsFile),
             ),
             ("0.0.0.0 ads.example.com", Some(PlainLineError::HostsFile)),
+            ("192.0.2.1 - - [x]", Some(PlainLineError::Space)),
             ("::1 localhost", Some(PlainLineError::HostsFile)),
             ("Label: http://a.example/", Some(PlainLineError::OtherText)),
             ("1. http://a.example/", Some(PlainLineError::OtherText)),

@@ -36,6 +36,8 @@ pub(super) enum UrlError {
     Host(char),
     #[error("not a URL: the host is not a valid name")]
     Name,
+    #[error("not a URL: no port after the colon")]
+    NoPort,
     #[error("not a URL: the port is not a number up to 65535")]
     Port,
     #[error("not a URL: the host is not a valid IPv4 address")]
@@ -78,6 +80,10 @@ pub(super) fn host_error(host: &str) -> Option<UrlError> {
     let is_wrong = |&c: &char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._%:[]".contains(c);
     if host.contains('@') {
         return Some(UrlError::Address);
+    }
+    // Another scheme, or a drive of Windows.
+    if host.len() > 1 && host.ends_with(':') {
+        return Some(UrlError::NoPort);
     }
     match host.chars().find(is_wrong)? {
         ',' => Some(UrlError::Comma),

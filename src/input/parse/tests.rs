@@ -298,6 +298,8 @@ const NOT_URLS: &[(&str, &str)] = &[
         "http://a.example:65536/",
         "the port is not a number up to 65535",
     ),
+    ("C:\\Users\\list.html", "no port after the colon"),
+    ("file:/tmp/x", "no port after the colon"),
     ("a(b)", "no host name contains '('"),
     ("http://a<b/", "the host contains '<'"),
     ("h\0t\0", "the host contains a control character"),

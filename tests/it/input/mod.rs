@@ -1,5 +1,6 @@
 //! What is read from a list, and which URLs its lines are.
 
+mod corpus;
 mod dry_run;
 mod hints;
 mod json;
