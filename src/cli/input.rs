@@ -14,6 +14,18 @@ pub struct InputArgs {
     /// read from standard input.
     #[arg(value_name = "SOURCE", help_heading = None)]
     pub sources: Vec<String>,
+    /// What a file or standard input holds: lines, or a table as csv or tsv
+    ///
+    /// A table begins with a header. The column url is required; columns named method, headers, body, id, name and
+    /// sha256 are what these keys of a JSON line are; all others become the meta of the record. Cells may be quoted.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        default_value = "lines",
+        hide_short_help = true
+    )]
+    pub input: InputFormatName,
     /// Scheme for lines that have none: https or http
     #[arg(
         long,
@@ -50,6 +62,17 @@ pub struct InputArgs {
         hide_short_help = true
     )]
     pub dry_run: bool,
+}
+
+/// A value of `--input`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InputFormatName {
+    /// A URL or a JSON object on each line
+    Lines,
+    /// A table with commas between the cells
+    Csv,
+    /// A table with tabs between the cells
+    Tsv,
 }
 
 /// A value of `--default-scheme`.

@@ -23,7 +23,7 @@ mod values;
 pub use command::Cli;
 pub use concurrency::ConcurrencyArgs;
 pub use connection::ConnectionArgs;
-pub use input::{InputArgs, SchemeName, ShardBy};
+pub use input::{InputArgs, InputFormatName, SchemeName, ShardBy};
 pub use refusal::describe;
 pub use request::RequestArgs;
 pub use result::{FormatName, ResultArgs};

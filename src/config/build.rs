@@ -79,7 +79,7 @@ impl Config {
                 capture,
                 verbosity: report::verbosity(&cli.run),
             },
-            sources: crate::input::open(&names)?,
+            sources: crate::input::open(&names, input::format(&cli.input))?,
             save: save::save(&cli.save, cli.concurrency.jobs)?,
             run,
         })

@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal as _};
 
 use super::error::UsageError;
-use crate::cli::{InputArgs, SchemeName, ShardBy};
-use crate::input::{Scheme, ShardFilter, ShardKey};
+use crate::cli::{InputArgs, InputFormatName, SchemeName, ShardBy};
+use crate::input::{ListFormat, Scheme, ShardFilter, ShardKey};
 
 /// Returns the names of the sources: standard input if there is none.
 pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
@@ -12,6 +12,15 @@ pub(super) fn names(args: &InputArgs) -> Result<Vec<String>, UsageError> {
         [] if io::stdin().is_terminal() => Err(UsageError::NoSource),
         [] => Ok(vec!["-".to_owned()]),
         names => Ok(names.to_vec()),
+    }
+}
+
+/// Returns what the sources hold.
+pub(super) fn format(args: &InputArgs) -> ListFormat {
+    match args.input {
+        InputFormatName::Lines => ListFormat::Lines,
+        InputFormatName::Csv => ListFormat::Csv,
+        InputFormatName::Tsv => ListFormat::Tsv,
     }
 }
 

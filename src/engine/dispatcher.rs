@@ -24,7 +24,7 @@ use super::transport::Transport;
 use crate::http::{AttemptState, ExchangeResult};
 use crate::input::{Intake, Totals};
 use crate::model::error::{Failure, Kind, Phase};
-use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::event::{BrokenSource, Event, RunEnd, Stop};
 use crate::model::outcome::{Outcome, Verdict};
 
 /// The number of jobs that are handled before signals and the deadline are looked at again.
@@ -58,7 +58,7 @@ pub async fn run<T: Transport>(
         input_order: options.ordered.then(InputOrder::default),
         stopped: None,
         end_reported: false,
-        source_failed: false,
+        broken: None,
         on_event,
     };
     let mut finished_jobs = pin!(
@@ -85,7 +85,7 @@ pub async fn run<T: Transport>(
     }
     RunEnd {
         list: schedule.borrow().totals().and_then(Totals::list),
-        broken: dispatcher.source_failed,
+        broken: dispatcher.broken,
         aborted: abort.is_cancelled(),
         stopped: dispatcher.stopped,
     }
@@ -130,7 +130,7 @@ struct Dispatcher<'a, G, F> {
     input_order: Option<InputOrder>,
     stopped: Option<Stop>,
     end_reported: bool,
-    source_failed: bool,
+    broken: Option<BrokenSource>,
     on_event: F,
 }
 
@@ -343,19 +343,23 @@ where
     }
 
     fn end_batch(&mut self) {
-        let (error, totals, inputs) = {
+        let (hints, error, totals, inputs) = {
             let mut schedule = self.schedule.borrow_mut();
             (
+                schedule.take_source_hints(),
                 schedule.take_read_error(),
                 schedule.totals(),
                 schedule.inputs_taken(),
             )
         };
+        for hint in hints {
+            (self.on_event)(Event::SourceHint(hint));
+        }
         if let Some(why) = self.schedule.borrow_mut().take_spill_error() {
             (self.on_event)(Event::SpillFailed(why));
         }
         if let Some(error) = error {
-            self.source_failed = true;
+            self.broken = Some(error.broken_source());
             (self.on_event)(Event::SourceFailed(error.to_string()));
         }
         if totals.and_then(Totals::list).is_some()

@@ -436,6 +436,11 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
         self.intake.take_spill_error()
     }
 
+    /// Takes what sources look like that are no lists.
+    pub(super) fn take_source_hints(&mut self) -> Vec<String> {
+        self.intake.take_hints()
+    }
+
     /// Takes the error of a source that could not be read to its end.
     pub(super) fn take_read_error(&mut self) -> Option<ReadError> {
         self.read_error.take()

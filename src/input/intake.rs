@@ -16,6 +16,7 @@ use crate::model::input::Input;
 /// A message from the reader.
 pub(super) enum Message {
     Batch(VecDeque<Box<Input>>),
+    Hint(String),
     Failed(ReadError),
     End(ListTotals),
 }
@@ -29,6 +30,8 @@ pub struct Intake {
     keep_switch: Arc<KeepSwitch>,
     /// The error of keeping lines was taken.
     error_taken: bool,
+    /// What sources look like that are no lists.
+    hints: Vec<String>,
     recall: Recall,
 }
 
@@ -73,6 +76,7 @@ impl Intake {
             may_pause,
             keep_switch,
             error_taken: false,
+            hints: Vec::new(),
             recall,
         }
     }
@@ -102,6 +106,7 @@ impl Intake {
             }
             match std::task::ready!(self.receiver.poll_recv(cx)) {
                 Some(Message::Batch(batch)) => self.batch = batch,
+                Some(Message::Hint(hint)) => self.hints.push(hint),
                 Some(Message::End(list)) => self.state = IntakeState::Ended(Totals::Complete(list)),
                 Some(Message::Failed(error)) => {
                     self.state = IntakeState::Ended(Totals::Cut);
@@ -121,6 +126,7 @@ impl Intake {
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Batch(batch) => read.extend(batch),
+                Message::Hint(hint) => self.hints.push(hint),
                 Message::End(list) => self.state = IntakeState::Ended(Totals::Complete(list)),
                 Message::Failed(error) => broken = Some(error),
             }
@@ -146,6 +152,11 @@ impl Intake {
         let error = self.keep_switch.error()?;
         self.error_taken = true;
         Some(error.to_owned())
+    }
+
+    /// Takes what was found out about sources that look like something else than a list, once for each source.
+    pub fn take_hints(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.hints)
     }
 
     /// Asks for parked inputs again; `tag` comes back with them. They come even after
@@ -197,6 +208,7 @@ pub(crate) mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let file = Arc::new(LineFile {
             source: Arc::from("list"),
+            columns: None,
             file: Arc::new(file),
             is_temporary,
         });
@@ -220,7 +232,7 @@ pub(crate) mod tests {
         let source = Arc::from("list");
         let batch = (0..).zip(lines).filter_map(|(index, line)| {
             let line = Line::Whole(line.as_bytes());
-            let mut input = parser.parse(&line, &source, index + 1, index)?;
+            let mut input = parser.parse(&line, &source, None, index + 1, index)?;
             input.position = index;
             Some(input)
         });
@@ -230,6 +242,7 @@ pub(crate) mod tests {
             receiver: mpsc::channel(1).1,
             keep_switch: Arc::default(),
             error_taken: false,
+            hints: Vec::new(),
             recall: Recall::new(defaults.clone(), ThreadUse::Never),
             batch,
             state: IntakeState::Ended(Totals::Complete(ListTotals {

@@ -11,15 +11,29 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 const READ_SIZE: usize = 64 * 1024;
 
 /// The number of bytes that are kept of a line longer than [`MAX_LINE`], for the record.
-const KEPT_PREFIX: usize = 1024;
+pub(super) const KEPT_PREFIX: usize = 1024;
 
-/// One line, without its line end.
+/// A byte order mark.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Where a line stands in its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinePosition {
+    /// The position of its first byte, which means nothing for a line that is too long.
+    pub(super) offset: u64,
+    /// Its number, counted from 1; for a row of a table, of its first line.
+    pub(super) number: u64,
+}
+
+/// One line, or a row of a table, without its line end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     /// The whole line.
     Whole(&'a [u8]),
     /// The beginning of a line that is longer than [`MAX_LINE`].
     TooLong(&'a [u8]),
+    /// The first line of a row of a table with a quote that is not closed in time.
+    OpenQuote(&'a [u8]),
 }
 
 impl Line<'_> {
@@ -31,7 +45,7 @@ impl Line<'_> {
 
     /// Returns the line, as far as it was kept.
     pub(super) fn bytes(&self) -> &[u8] {
-        let (Self::Whole(bytes) | Self::TooLong(bytes)) = self;
+        let (Self::Whole(bytes) | Self::TooLong(bytes) | Self::OpenQuote(bytes)) = self;
         bytes
     }
 }
@@ -45,6 +59,28 @@ fn trim_start(bytes: &[u8]) -> &[u8] {
     &bytes[valid.len() - valid.trim_start().len()..]
 }
 
+/// Reads once, and adds what was read to `buffer`. Returns the number of bytes, 0 at the end.
+///
+/// # Errors
+///
+/// The source cannot be read.
+pub(super) fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let old = buffer.len();
+    buffer.resize(old + READ_SIZE, 0);
+    let read = loop {
+        match reader.read(&mut buffer[old..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // Standard input is shared: another process may have made it non-blocking.
+                wait_readable(io::stdin())?;
+            }
+            other => break other,
+        }
+    };
+    buffer.truncate(old + *read.as_ref().unwrap_or(&0));
+    read
+}
+
 /// Splits the bytes of a reader into lines.
 pub(super) struct Lines<R> {
     reader: R,
@@ -54,6 +90,8 @@ pub(super) struct Lines<R> {
     started: bool,
     /// The number of bytes that were read from the source.
     consumed: u64,
+    /// The number of lines that were returned.
+    returned: u64,
 }
 
 impl<R: Read> Lines<R> {
@@ -65,37 +103,28 @@ impl<R: Read> Lines<R> {
             overlong: false,
             started: false,
             consumed: 0,
+            returned: 0,
         }
     }
 
     /// Reads once, and calls `line` with every line that is complete by then; at the end of
-    /// the source also with a last line without a line end. With it comes the position of its
-    /// first byte in the source, which means nothing for a line that is too long. Returns false
-    /// at the end.
+    /// the source also with a last line without a line end. Returns false at the end.
     ///
     /// # Errors
     ///
     /// The source cannot be read. `line` may have been called before.
-    pub(super) fn read(&mut self, mut line: impl FnMut(Line<'_>, u64)) -> io::Result<bool> {
+    pub(super) fn read(
+        &mut self,
+        mut line: impl FnMut(Line<'_>, LinePosition),
+    ) -> io::Result<bool> {
         let old = self.buffer.len();
-        self.buffer.resize(old + READ_SIZE, 0);
-        let read = loop {
-            match self.reader.read(&mut self.buffer[old..]) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // Standard input is shared: another process may have made it non-blocking.
-                    wait_readable(io::stdin())?;
-                }
-                other => break other,
-            }
-        };
-        self.buffer.truncate(old + *read.as_ref().unwrap_or(&0));
-        let read = read?;
+        let read = fill(&mut self.reader, &mut self.buffer)?;
         if read == 0 {
             if !self.buffer.is_empty() {
                 self.skip_bom();
                 if !self.buffer.is_empty() {
-                    line(to_line(&self.buffer, self.overlong), self.offset(0));
+                    let position = self.next_position(0);
+                    line(to_line(&self.buffer, self.overlong), position);
                 }
                 self.buffer.clear();
             }
@@ -106,23 +135,27 @@ impl<R: Read> Lines<R> {
         Ok(true)
     }
 
-    /// Returns the position in the source of a byte in the buffer.
-    fn offset(&self, index: usize) -> u64 {
-        // From the end, because bytes are removed from the beginning.
-        self.consumed - (self.buffer.len() - index) as u64
+    /// Returns the position of the next line, which begins at `index` in the buffer.
+    fn next_position(&mut self, index: usize) -> LinePosition {
+        self.returned += 1;
+        LinePosition {
+            // From the end, because bytes are removed from the beginning.
+            offset: self.consumed - (self.buffer.len() - index) as u64,
+            number: self.returned,
+        }
     }
 
-    fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>, u64)) {
+    fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>, LinePosition)) {
         let mut from = unsearched;
-        if !self.started && (self.buffer.len() >= 3 || self.buffer.contains(&b'\n')) {
+        if !self.started && (self.buffer.len() >= BOM.len() || self.buffer.contains(&b'\n')) {
             self.skip_bom();
             from = 0;
         }
         let mut start = 0;
         while let Some(length) = memchr::memchr(b'\n', &self.buffer[from..]) {
             let end = from + length;
-            let offset = self.offset(start);
-            line(to_line(&self.buffer[start..end], self.overlong), offset);
+            let position = self.next_position(start);
+            line(to_line(&self.buffer[start..end], self.overlong), position);
             self.overlong = false;
             start = end + 1;
             from = start;
@@ -138,13 +171,14 @@ impl<R: Read> Lines<R> {
 
     /// Removes a byte order mark at the beginning of the source.
     fn skip_bom(&mut self) {
-        if !std::mem::replace(&mut self.started, true) && self.buffer.starts_with(b"\xef\xbb\xbf") {
-            self.buffer.drain(..3);
+        if !std::mem::replace(&mut self.started, true) && self.buffer.starts_with(BOM) {
+            self.buffer.drain(..BOM.len());
         }
     }
 }
 
-fn to_line(line: &[u8], overlong: bool) -> Line<'_> {
+/// Returns the line without its line end, or the beginning of one that is too long.
+pub(super) fn to_line(line: &[u8], overlong: bool) -> Line<'_> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if overlong || line.len() > MAX_LINE {
         let line = trim_start(line);
@@ -156,12 +190,12 @@ fn to_line(line: &[u8], overlong: bool) -> Line<'_> {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Returns one chunk per call.
-    struct ChunkedReader(std::vec::IntoIter<Vec<u8>>);
+    pub(in crate::input) struct ChunkedReader(pub(in crate::input) std::vec::IntoIter<Vec<u8>>);
 
     impl Read for ChunkedReader {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -178,9 +212,9 @@ mod tests {
         let mut all = Vec::new();
         let copy = |line: Line<'_>| match line {
             Line::Whole(line) => Ok(line.to_vec()),
-            Line::TooLong(line) => Err(line.len()),
+            Line::TooLong(line) | Line::OpenQuote(line) => Err(line.len()),
         };
-        let mut take = |line: Line<'_>, offset| {
+        let mut take = |line: Line<'_>, LinePosition { offset, number }| {
             if let Line::Whole(line) = line {
                 let rest = &source[usize::try_from(offset).unwrap()..];
                 assert!(rest.starts_with(line), "{offset}");
@@ -190,6 +224,7 @@ mod tests {
                 assert!(is_end, "{offset}");
             }
             all.push(copy(line));
+            assert_eq!(number, all.len() as u64);
         };
         while lines.read(&mut take).unwrap() {}
         all

@@ -1,6 +1,7 @@
 //! Parses a line into an [`Input`].
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::str::Utf8Error;
 use std::sync::Arc;
 
@@ -13,7 +14,12 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::lines::{Line, MAX_LINE};
-use super::urls::{Scheme, UrlError, UrlParser};
+use super::plain_line::{self, PlainLineError};
+use super::source_hint::SourceHint;
+use super::table::{Cells, is_blank};
+use super::url_error::UrlError;
+use super::urls::{Scheme, UrlParser};
+use crate::model::columns::{Column, Columns};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
 use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
@@ -59,10 +65,10 @@ impl From<Bytes> for Content {
     }
 }
 
-/// An input line in JSON.
-#[derive(Deserialize)]
+/// What a line in JSON says, or a row of a table.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct JsonLine<'a> {
+struct Keys<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     method: Option<String>,
@@ -77,8 +83,14 @@ struct JsonLine<'a> {
 /// Why a line cannot be turned into a request.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
+    #[error("the source is compressed or UTF-16, not a list of URLs")]
+    Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
+    #[error("a quote is not closed, or its row is longer than {MAX_LINE} bytes")]
+    OpenQuote,
+    #[error("the row has {cells}, and the table has {columns} columns; quote a cell with a delimiter in it", cells = count_cells(*.cells))]
+    Ragged { cells: usize, columns: usize },
     #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
     NotUtf8(#[from] Utf8Error),
     #[error("{0}")]
@@ -87,8 +99,12 @@ enum LineError {
     Key(String),
     #[error(transparent)]
     Url(#[from] UrlError),
+    #[error(transparent)]
+    Plain(#[from] PlainLineError),
     #[error("'url' is empty")]
     NoUrl,
+    #[error("the user name and the password are masked as ***; write them out")]
+    Masked,
     #[error("the scheme is http, which --https-only forbids")]
     NotHttps,
 }
@@ -96,8 +112,14 @@ enum LineError {
 impl LineError {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooLong | Self::NotUtf8(_) | Self::Json(_) | Self::Key(_) => Kind::InvalidInput,
-            Self::Url(_) | Self::NoUrl => Kind::InvalidUrl,
+            Self::Binary
+            | Self::TooLong
+            | Self::OpenQuote
+            | Self::Ragged { .. }
+            | Self::NotUtf8(_)
+            | Self::Json(_)
+            | Self::Key(_) => Kind::InvalidInput,
+            Self::Url(_) | Self::Plain(_) | Self::NoUrl | Self::Masked => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
         }
     }
@@ -122,6 +144,11 @@ impl Defaults {
 pub(super) struct LineParser<'a> {
     defaults: &'a Defaults,
     urls: UrlParser,
+    cells: Cells,
+    /// Whether the source is no text, so that none of its lines means anything.
+    pub(super) is_binary: bool,
+    /// What the last line says about its source, if it is not a request.
+    pub(super) suspicion: Option<SourceHint>,
 }
 
 impl<'a> LineParser<'a> {
@@ -129,18 +156,27 @@ impl<'a> LineParser<'a> {
         Self {
             defaults,
             urls: UrlParser::new(defaults.scheme),
+            cells: Cells::default(),
+            is_binary: false,
+            suspicion: None,
         }
     }
 
-    /// Parses `line`, the `number`th of `source`; `None` if it is blank or a comment.
+    /// Parses `line`, the `number`th of `source`, or a row that begins there if it has `columns`; `None` if it is
+    /// blank or a comment.
     pub(super) fn parse(
         &mut self,
         line: &Line<'_>,
         source: &Arc<str>,
+        columns: Option<&Columns>,
         number: u64,
         index: u64,
     ) -> Option<Box<Input>> {
-        if !line.is_input() {
+        let is_input = match columns {
+            None => line.is_input(),
+            Some(columns) => !is_blank(line.bytes(), columns.delimiter),
+        };
+        if !is_input {
             return None;
         }
         let mut input = Box::new(Input {
@@ -155,15 +191,16 @@ impl<'a> LineParser<'a> {
             decision: Decision::Send,
             place: None,
         });
+        self.suspicion = None;
         let parsed = match line {
+            _ if self.is_binary => Err(LineError::Binary),
             Line::TooLong(_) => Err(LineError::TooLong),
-            Line::Whole(bytes) => decode(bytes).and_then(|text| {
-                if text.is_empty() {
-                    Ok(None)
-                } else if text.starts_with('{') {
-                    self.parse_json(text, &mut input).map(Some)
+            Line::OpenQuote(_) => Err(LineError::OpenQuote),
+            Line::Whole(bytes) => str::from_utf8(bytes).map_err(Into::into).and_then(|text| {
+                if let Some(columns) = columns {
+                    self.parse_row(text, columns, &mut input).map(Some)
                 } else {
-                    self.parse_url(text, &mut input).map(Some)
+                    self.parse_line(text.trim(), &mut input)
                 }
             }),
         };
@@ -172,8 +209,17 @@ impl<'a> LineParser<'a> {
             Ok(Some(request)) => Ok(request),
             Err(invalid) => {
                 if input.display_url.is_empty() {
-                    input.display_url = display_line(line);
+                    input.display_url = match columns {
+                        // Its headers and its content may be secret.
+                        Some(_) => "…".to_owned(),
+                        None => display_line(line),
+                    };
                 }
+                self.suspicion = match &invalid {
+                    LineError::Plain(error) => SourceHint::of_plain_line(error),
+                    LineError::Url(error) => SourceHint::of_url(error),
+                    _ => None,
+                };
                 let message = format!("{source}:{number}: {invalid}");
                 Err(Failure::new(invalid.kind(), Phase::Input, message))
             }
@@ -181,14 +227,29 @@ impl<'a> LineParser<'a> {
         Some(input)
     }
 
+    fn parse_line(
+        &mut self,
+        text: &str,
+        input: &mut Input,
+    ) -> Result<Option<Arc<Request>>, LineError> {
+        if text.is_empty() {
+            Ok(None)
+        } else if text.starts_with('{') {
+            self.parse_json(text, input).map(Some)
+        } else {
+            self.parse_url(text, input).map(Some)
+        }
+    }
+
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
+        plain_line::check(text)?;
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
         build_request(url, None, self.defaults)
     }
 
     fn parse_json(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
-        let object: JsonLine<'_> =
+        let object: Keys<'_> =
             serde_json::from_str(text).map_err(|error| LineError::json(&error, text))?;
         input.display_url = display_text(&object.url);
         input.id.clone_from(&object.id);
@@ -196,18 +257,80 @@ impl<'a> LineParser<'a> {
             check_depth(meta.get())?;
         }
         input.meta.clone_from(&object.meta);
-        let text = object.url.trim();
+        self.parse_keys(object, input)
+    }
+
+    /// Parses a row of a table. An empty cell says nothing.
+    fn parse_row(
+        &mut self,
+        row: &str,
+        columns: &Columns,
+        input: &mut Input,
+    ) -> Result<Arc<Request>, LineError> {
+        self.cells.split(row.as_bytes(), columns.delimiter);
+        let (cells, columns) = (self.cells.len(), &columns.columns);
+        if cells != columns.len() {
+            let columns = columns.len();
+            return Err(LineError::Ragged { cells, columns });
+        }
+        let (mut keys, mut meta, mut headers) = (Keys::default(), String::new(), None);
+        let cells = columns.iter().zip(self.cells.iter());
+        for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+            match column {
+                Column::Url => keys.url = cell.to_owned().into(),
+                Column::Method => keys.method = Some(cell.to_owned()),
+                Column::Headers => headers = Some(cell),
+                Column::Body => keys.body = Some(cell.to_owned()),
+                Column::Id => keys.id = Some(cell.into()),
+                Column::Name => keys.name = Some(cell.to_owned()),
+                Column::Sha256 => keys.sha256 = Some(cell.to_owned()),
+                Column::Meta(name) => push_entry(&mut meta, name, cell),
+            }
+        }
+        input.display_url = display_text(&keys.url);
+        input.id.clone_from(&keys.id);
+        if !meta.is_empty() {
+            meta.push('}');
+            input.meta = RawValue::from_string(meta).ok();
+        }
+        keys.headers = headers.map(parse_headers_cell).transpose()?;
+        self.parse_keys(keys, input)
+    }
+
+    fn parse_keys(&mut self, keys: Keys<'_>, input: &mut Input) -> Result<Arc<Request>, LineError> {
+        let text = keys.url.trim();
         if text.is_empty() {
             return Err(LineError::NoUrl);
         }
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
-        build_request(url, Some(object), self.defaults)
+        build_request(url, Some(keys), self.defaults)
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<&str, LineError> {
-    Ok(str::from_utf8(bytes)?.trim())
+/// Adds an entry to the text of a JSON object that is not closed yet, or begins one.
+fn push_entry(object: &mut String, name: &str, text: &str) {
+    object.push(if object.is_empty() { '{' } else { ',' });
+    let (name, text) = (serde_json::Value::from(name), serde_json::Value::from(text));
+    let _ = write!(object, "{name}:{text}");
+}
+
+fn parse_headers_cell(cell: &str) -> Result<serde_json::Map<String, serde_json::Value>, LineError> {
+    serde_json::from_str(cell).map_err(|error: serde_json::Error| {
+        let why = if error.is_data() {
+            "the value is not a JSON object".to_owned()
+        } else {
+            json_words(&error)
+        };
+        LineError::Key(format!("'headers': {why}"))
+    })
+}
+
+fn count_cells(cells: usize) -> String {
+    match cells {
+        1 => "1 cell".to_owned(),
+        _ => format!("{cells} cells"),
+    }
 }
 
 /// Returns the beginning of a text from a bad line, as its record shows it: without what may be userinfo.
@@ -232,7 +355,7 @@ fn display_line(line: &Line<'_>) -> String {
         });
     }
     match line {
-        Line::Whole(_) => display_text(&text),
+        Line::Whole(_) | Line::OpenQuote(_) => display_text(&text),
         Line::TooLong(_) => mask_cut_text(text.trim())
             .chars()
             .take(MAX_DISPLAYED)
@@ -272,11 +395,15 @@ fn check_depth(json: &str) -> Result<(), LineError> {
 
 fn build_request(
     mut url: Url,
-    object: Option<JsonLine<'_>>,
+    object: Option<Keys<'_>>,
     defaults: &Defaults,
 ) -> Result<Arc<Request>, LineError> {
     if defaults.https_only && url.scheme() != "https" {
         return Err(LineError::NotHttps);
+    }
+    // As records show it.
+    if url.username() == "***" && url.password().is_none() {
+        return Err(LineError::Masked);
     }
     let userinfo = take_userinfo(&mut url);
     let mut request = Request {
@@ -387,7 +514,12 @@ impl LineError {
                 "headers" => (value.is_object() || value.is_null(), "an object"),
                 _ => return None,
             };
-            (!is_right).then(|| format!("'{key}': the value is not {right}"))
+            let advice = match value {
+                serde_json::Value::Null => "",
+                _ if right == "a string" => "; write it in quotes",
+                _ => "",
+            };
+            (!is_right).then(|| format!("'{key}': the value is not {right}{advice}"))
         });
         let is_type = error.is_data() && error.to_string().starts_with("invalid type");
         Self::Json(
@@ -399,142 +531,4 @@ impl LineError {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn parsed(line: &str) -> Option<Box<Input>> {
-        let defaults = Defaults::for_tests();
-        let source = Arc::from("list");
-        LineParser::new(&defaults).parse(&Line::Whole(line.as_bytes()), &source, 7, 0)
-    }
-
-    #[test]
-    fn what_is_asked_and_what_is_shown() {
-        for (line, url, shown) in [
-            ("http://a/x", "http://a/x", "http://a/x"),
-            ("  http://a/x\t", "http://a/x", "http://a/x"),
-            ("a.example/x", "https://a.example/x", "a.example/x"),
-            (
-                "localhost:8080",
-                "https://localhost:8080/",
-                "localhost:8080",
-            ),
-            ("HTTP://A/", "http://a/", "HTTP://A/"),
-            ("http://u:p@a/x", "http://a/x", "http://***@a/x"),
-            ("u:p@a/x", "https://a/x", "https://***@a/x"),
-            ("ht\ttp://u:p@a/", "http://a/", "http://***@a/"),
-            (r#"{"url": "http://u@a/"}"#, "http://a/", "http://***@a/"),
-        ] {
-            let input = parsed(line).unwrap();
-            assert_eq!(input.request.unwrap().url.as_str(), url, "{line:?}");
-            assert_eq!(input.display_url, shown, "{line:?}");
-        }
-    }
-
-    #[test]
-    fn a_bad_line_names_what_is_wrong_with_it() {
-        for (line, reason) in [
-            (
-                "file:///x",
-                "the scheme is 'file'; only http and https can be fetched",
-            ),
-            ("foo bar", "not a URL: the host contains a space"),
-            ("http://a b/", "not a URL: the host contains a space"),
-            ("http://x #c", "not a URL: the host contains a space"),
-            ("<a href=x>", "not a URL: the host contains '<'"),
-            ("['http://a/']", "a URL cannot begin with ["),
-            (r#"{"url": ""}"#, "'url' is empty"),
-            (
-                r#"{"url": "http://a/"} x"#,
-                "not a JSON object: text after the closing }, column 22",
-            ),
-            (
-                "{url: 1}",
-                "not a JSON object: keys need double quotes, column 2",
-            ),
-        ] {
-            let failure = parsed(line).unwrap().request.unwrap_err();
-            assert_eq!(failure.message, format!("list:7: {reason}"), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_request_says_why_and_shows_no_secret() {
-        for (line, kind, shown, reason) in [
-            ("http://", Kind::InvalidUrl, "http://", "empty host"),
-            ("http:///x", Kind::InvalidUrl, "http:///x", "no host"),
-            ("/x", Kind::InvalidUrl, "/x", "no host"),
-            ("ftp://a/", Kind::InvalidUrl, "ftp://a/", "'ftp'"),
-            ("http:a", Kind::InvalidUrl, "http:a", "followed by //"),
-            (
-                "http://u:p@a:b/",
-                Kind::InvalidUrl,
-                "http://***@a:b/",
-                "port",
-            ),
-            ("{", Kind::InvalidInput, "{…}", "is not closed"),
-            (
-                r#"{"url": 1}"#,
-                Kind::InvalidInput,
-                "{…}",
-                "'url': the value is not a string",
-            ),
-            (
-                r#"{"id": "x"}"#,
-                Kind::InvalidInput,
-                "{…}",
-                "the key 'url' is missing",
-            ),
-            (
-                r#"{"url": "http://u:p@a/", "headers": {"x": "secret"}, "nope": 1}"#,
-                Kind::InvalidInput,
-                "http://***@a/",
-                "unknown key 'nope'",
-            ),
-            (
-                r#"{"url": "http://a/", "sha256": "x"}"#,
-                Kind::InvalidInput,
-                "http://a/",
-                "64 hexadecimal",
-            ),
-            (
-                r#"{"url": "http://a/", "headers": {"Content-Length": "5"}}"#,
-                Kind::InvalidInput,
-                "http://a/",
-                "Content-Length cannot be set; leave it out",
-            ),
-        ] {
-            let input = parsed(line).unwrap();
-            let failure = input.request.unwrap_err();
-            assert_eq!(
-                (failure.kind, input.display_url.as_str()),
-                (kind, shown),
-                "{line}"
-            );
-            let message = &failure.message;
-            assert!(
-                message.starts_with("list:7: ") && message.contains(reason),
-                "{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn blank_lines_and_comments_are_no_inputs() {
-        for line in ["", " \t", "# http://a/", "  #", "\u{3000}"] {
-            assert!(parsed(line).is_none(), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_line_says_beats_the_options() {
-        let line = r#"{"url": "http://u:p@a/", "headers": {"authorization": "x"}, "body": "b"}"#;
-        let request = parsed(line).unwrap().request.unwrap();
-        assert_eq!(request.method, Method::POST);
-        assert_eq!(request.authorization, None);
-        assert_eq!(request.headers[AUTHORIZATION], "x");
-        let content_type = request.body.as_ref().unwrap().content_type.clone();
-        assert_eq!(content_type.unwrap(), "application/x-www-form-urlencoded");
-    }
-}
+mod tests;

@@ -89,6 +89,7 @@ fn read_all(
             }
             ReadEvent::Input(..) => {}
             ReadEvent::MayPause => outbox.flush(),
+            ReadEvent::Hint(hint) => outbox.send(Message::Hint(hint)),
         }
         if outbox.closed {
             ControlFlow::Break(())
@@ -124,7 +125,7 @@ impl Outbox<'_> {
         if input.is_to_send() {
             input.place = match reread {
                 Reread::At(file, offset) => place(file, offset, line.bytes()),
-                Reread::Copy => self.spill.keep(&input.source, line.bytes()),
+                Reread::Copy(columns) => self.spill.keep(&input.source, columns, line.bytes()),
                 Reread::Never => None,
             };
         }
@@ -173,6 +174,7 @@ mod tests {
 
     use super::super::parked::ParkedInput;
     use super::super::shard::{Shard, ShardKey};
+    use super::super::table::ListFormat;
     use super::*;
     use crate::model::input::{Decision, Skip};
     use crate::model::saved_file::{Existing, SaveTarget};
@@ -193,6 +195,7 @@ mod tests {
         Source {
             name: name.into(),
             bytes: Box::new(bytes),
+            format: ListFormat::Lines,
             regular: None,
             file: None,
             lines: None,
@@ -298,12 +301,37 @@ mod tests {
             })
     }
 
+    /// A table with rows of every kind.
+    fn table() -> impl Strategy<Value = String> {
+        let cell = prop_oneof!["[a-c é]{0,4}", "\"([a-c,\r\n]|\"\"){0,9}\""];
+        let url = "(http://)?(u:p@)?[a-d]\\.example/[a-cé?# ]{0,20}";
+        let row = (
+            cell,
+            url,
+            prop::sample::select(vec!["", "GET", "PUT", "x y"]),
+        )
+            .prop_map(|(cell, url, method)| format!("{cell},{url},{method}"));
+        let row = prop_oneof![9 => row, 1 => "(|,,|a,b|\"open,http://a\\.example/,)"];
+        let ended = (row, prop::sample::select(vec!["\n", "\r\n", "\n\n"]));
+        prop::collection::vec(ended, 0..100).prop_map(|rows| {
+            let rows = rows.into_iter().flat_map(|(row, end)| [row, end.into()]);
+            format!("\u{feff}note,url,method\r\n{}", rows.collect::<String>())
+        })
+    }
+
+    fn list_or_table() -> impl Strategy<Value = (String, ListFormat)> {
+        prop_oneof![
+            list().prop_map(|list| (list, ListFormat::Lines)),
+            table().prop_map(|table| (table, ListFormat::Csv)),
+        ]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn parked_inputs_come_back_as_they_were(
-            lists in prop::collection::vec((list(), any::<bool>()), 1..4),
+            lists in prop::collection::vec((list_or_table(), any::<bool>()), 1..4),
             shards in 1_u32..3,
             has_thread in any::<bool>(),
             seed in any::<u64>(),
@@ -312,16 +340,17 @@ mod tests {
                 shard: Some(Shard { number: 0, count: shards }),
                 ..EVERY_SHARD
             };
-            let mut sources: Vec<_> = lists.iter().map(|(list, is_regular)| {
+            let mut sources: Vec<_> = lists.iter().map(|((list, format), is_regular)| {
                 if !is_regular {
-                    return stream("-", Cursor::new(list.clone()));
+                    return Source { format: *format, ..stream("-", Cursor::new(list.clone())) };
                 }
                 let file = tempfile::NamedTempFile::new().unwrap();
                 file.as_file().write_all(list.as_bytes()).unwrap();
-                Source::of_file("list", file.reopen().unwrap())
+                Source::of_file("list", file.reopen().unwrap(), *format)
             }).collect();
             // One list twice.
-            sources.push(stream("again", Cursor::new(lists[0].0.clone())));
+            let (list, format) = lists[0].0.clone();
+            sources.push(Source { format, ..stream("again", Cursor::new(list)) });
             let threads = if has_thread { ThreadUse::IfPossible } else { ThreadUse::Never };
             let mut intake = read_now(sources, filter, threads, decide);
             let runtime = runtime();
@@ -416,7 +445,7 @@ mod tests {
     fn what_is_parked_of_a_file_is_read_from_it() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"\n http://a/1 \nhttp://a/2").unwrap();
-        let sources = vec![Source::of_file("list", file)];
+        let sources = vec![Source::of_file("list", file, ListFormat::Lines)];
         let mut intake = read_now(sources, EVERY_SHARD, ThreadUse::Never, |_| ());
         let inputs = take_all(&mut intake, &runtime()).into_iter();
         let parked: Vec<_> = inputs

@@ -209,7 +209,9 @@ impl<'a> LineReader<'a> {
         let line = self.window.line(&parked.place);
         let input = line.and_then(|line| {
             let line = Line::Whole(line);
-            let input = self.parser.parse(&line, source, parked.line, parked.index);
+            let columns = parked.place.file.columns.as_deref();
+            let (number, index) = (parked.line, parked.index);
+            let input = self.parser.parse(&line, source, columns, number, index);
             input.ok_or(RecallError::Changed)
         });
         let mut input = match input {
@@ -336,6 +338,7 @@ mod tests {
     fn line_file(file: File) -> Arc<LineFile> {
         Arc::new(LineFile {
             source: "list".into(),
+            columns: None,
             file: Arc::new(file),
             is_temporary: false,
         })

@@ -5,6 +5,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::lines::LinePosition;
+use super::rows::Rows;
+use super::source_hint::SourceWatch;
+use super::table::{ListFormat, header, is_blank};
 use crate::model::error::plain;
 use crate::model::mask::mask_text;
 use crate::sys::read_at;
@@ -18,6 +22,8 @@ pub struct Source {
     pub name: Arc<str>,
     /// The content.
     pub bytes: Box<dyn Read + Send>,
+    /// What it holds.
+    pub format: ListFormat,
     /// The path, if it is a regular file, which can be read twice.
     pub regular: Option<Box<Path>>,
     /// The open file, if it is a regular one, whose lines can be read again.
@@ -33,7 +39,7 @@ impl Source {
     }
 
     /// Creates a source that reads `file`, which is a regular one.
-    pub(super) fn of_file(name: &str, file: File) -> Self {
+    pub(super) fn of_file(name: &str, file: File, format: ListFormat) -> Self {
         let file = Arc::new(file);
         Self {
             name: name.into(),
@@ -41,6 +47,7 @@ impl Source {
                 file: file.clone(),
                 position: 0,
             }),
+            format,
             regular: Some(Path::new(name).into()),
             file: Some(file),
             lines: None,
@@ -93,15 +100,18 @@ pub enum SourceError {
     /// Standard input was named twice.
     #[error("-: standard input can be read only once")]
     StdinTwice,
+    /// The source is not the table that `--input` asks for; the text names it.
+    #[error("{0}")]
+    NotATable(String),
 }
 
-/// Opens `names`: each is a URL (it contains `://`), `-`, or a file. Consecutive URLs become one
+/// Opens `names`: each is a URL (it contains `://`), `-`, or a file in `format`. Consecutive URLs become one
 /// source, `args`.
 ///
 /// # Errors
 ///
-/// A source cannot be opened; the first one is reported.
-pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
+/// A source cannot be opened, or a regular file is not a table as `format` says; the first one is reported.
+pub fn open(names: &[String], format: ListFormat) -> Result<Vec<Source>, SourceError> {
     let mut sources = Vec::new();
     let mut names = names.iter().peekable();
     let mut stdin_taken = false;
@@ -117,6 +127,7 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
             sources.push(Source {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
+                format: ListFormat::Lines,
                 regular: None,
                 file: None,
                 lines: Some(count),
@@ -128,18 +139,19 @@ pub fn open(names: &[String]) -> Result<Vec<Source>, SourceError> {
             sources.push(Source {
                 name: "-".into(),
                 bytes: Box::new(io::stdin()),
+                format,
                 regular: None,
                 file: None,
                 lines: None,
             });
         } else {
-            sources.push(open_file(name)?);
+            sources.push(open_file(name, format)?);
         }
     }
     Ok(sources)
 }
 
-fn open_file(name: &str) -> Result<Source, SourceError> {
+fn open_file(name: &str, format: ListFormat) -> Result<Source, SourceError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => SourceError::Missing(mask_text(name)),
         _ => SourceError::Io(mask_text(name), error),
@@ -153,10 +165,39 @@ fn open_file(name: &str) -> Result<Source, SourceError> {
         return Ok(Source {
             name: name.into(),
             bytes: Box::new(file),
+            format,
             regular: None,
             file: None,
             lines: None,
         });
     }
-    Ok(Source::of_file(name, file))
+    let source = Source::of_file(name, file, format);
+    if let (Some(delimiter), Some(file)) = (format.delimiter(), &source.file) {
+        check_header(name, file.clone(), delimiter)?;
+    }
+    Ok(source)
+}
+
+/// Checks that a table begins with a header, unless there is nothing in it. What cannot be read is reported when the
+/// table is read.
+fn check_header(name: &str, file: Arc<File>, delimiter: u8) -> Result<(), SourceError> {
+    let mut watch = SourceWatch::default();
+    let mut rows = Rows::new(FileReader { file, position: 0 }, delimiter);
+    let mut found = None;
+    loop {
+        let read = rows.read(|row, LinePosition { number, .. }| {
+            watch.saw_bytes(row.bytes());
+            if found.is_none() && !is_blank(row.bytes(), delimiter) {
+                found = Some((number, header(&row, delimiter)));
+            }
+        });
+        match (found, read) {
+            (Some((_, Ok(_))), _) | (None, Ok(false) | Err(_)) => return Ok(()),
+            (Some((number, Err(error))), _) => {
+                let why = error.describe(name, number, watch.start());
+                return Err(SourceError::NotATable(why));
+            }
+            (None, Ok(true)) => found = None,
+        }
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::place::place;
+use crate::model::columns::Columns;
 use crate::model::error::plain;
 use crate::model::input::{LineFile, Place};
 use crate::sys::write_at;
@@ -114,20 +115,25 @@ impl Spill {
         }
     }
 
-    /// Keeps `line` of `source`, if lines are to be kept and there is room. The place can be read
+    /// Keeps `line` of `source`, a row if it has `columns`, if lines are to be kept and there is room. The place can be read
     /// once [`write`](Self::write) has succeeded.
-    pub(super) fn keep(&mut self, source: &Arc<str>, line: &[u8]) -> Option<Place> {
+    pub(super) fn keep(
+        &mut self,
+        source: &Arc<str>,
+        columns: Option<&Arc<Columns>>,
+        line: &[u8],
+    ) -> Option<Place> {
         let switched = self.switch.switched.load(Ordering::Relaxed);
         if !is_on(switched) {
             return None;
         }
         // What is not written yet belongs to the current file.
         if self.unwritten.is_empty() {
-            self.prepare(switched, source);
+            self.prepare(switched, source, columns);
         }
         let file = self.current.as_mut()?;
         if !Arc::ptr_eq(&file.lines.source, source) {
-            file.lines = line_file(source, file.lines.file.clone());
+            file.lines = line_file(source, columns, file.lines.file.clone());
         }
         let place = place(&file.lines, file.length, line)?;
         file.length += u64::from(place.length);
@@ -136,7 +142,7 @@ impl Spill {
     }
 
     /// Makes ready a file that takes lines of `source`, if there can be one.
-    fn prepare(&mut self, switched: u32, source: &Arc<str>) {
+    fn prepare(&mut self, switched: u32, source: &Arc<str>, columns: Option<&Arc<Columns>>) {
         if self.switched != switched {
             self.switched = switched;
             self.is_broken = false;
@@ -156,7 +162,7 @@ impl Spill {
         }
         match (self.limits.create)() {
             Ok(file) => {
-                let lines = line_file(source, Arc::new(file));
+                let lines = line_file(source, columns, Arc::new(file));
                 self.current = Some(SpillFile { lines, length: 0 });
             }
             Err(error) => self.fail(&error),
@@ -203,9 +209,10 @@ impl Spill {
     }
 }
 
-fn line_file(source: &Arc<str>, file: Arc<File>) -> Arc<LineFile> {
+fn line_file(source: &Arc<str>, columns: Option<&Arc<Columns>>, file: Arc<File>) -> Arc<LineFile> {
     Arc::new(LineFile {
         source: source.clone(),
+        columns: columns.cloned(),
         file,
         is_temporary: true,
     })
@@ -234,7 +241,7 @@ mod tests {
 
     /// Keeps a line and writes it.
     fn keep(spill: &mut Spill, source: &Arc<str>, line: &str) -> Option<Place> {
-        let place = spill.keep(source, line.as_bytes());
+        let place = spill.keep(source, None, line.as_bytes());
         assert!(spill.write());
         place
     }
@@ -251,12 +258,12 @@ mod tests {
     fn lines_are_written_before_the_batch_is_handed_over_and_not_one_by_one() {
         let (switch, mut spill) = spill(tempfile::tempfile);
         let (one, other) = (source("one"), source("other"));
-        assert!(spill.keep(&one, b"a").is_none());
+        assert!(spill.keep(&one, None, b"a").is_none());
         switch.set(true);
         let places = [
-            spill.keep(&one, b"abc").unwrap(),
-            spill.keep(&one, b"d").unwrap(),
-            spill.keep(&other, b"ef").unwrap(),
+            spill.keep(&one, None, b"abc").unwrap(),
+            spill.keep(&one, None, b"d").unwrap(),
+            spill.keep(&other, None, b"ef").unwrap(),
         ];
         let length = |place: &Place| place.file.file.metadata().unwrap().len();
         assert!(places.iter().all(|place| length(place) == 0));
@@ -330,9 +337,9 @@ mod tests {
         let (switch, mut spill) = spill(|| File::open(std::env::current_exe()?));
         let source = source("-");
         switch.set(true);
-        assert!(spill.keep(&source, b"abc").is_some());
+        assert!(spill.keep(&source, None, b"abc").is_some());
         assert!(!spill.write());
-        assert!(spill.keep(&source, b"abc").is_none());
+        assert!(spill.keep(&source, None, b"abc").is_none());
         assert!(spill.write());
         let error = switch.error().unwrap();
         assert!(error.contains("; set TMPDIR"), "{error}");

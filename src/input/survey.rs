@@ -39,7 +39,8 @@ pub struct Survey {
 }
 
 /// Counts the inputs of `sources` by shard. Calls `on_invalid` with each input of
-/// `shard` that contains no valid request, and with its failure.
+/// `shard` that contains no valid request, and with its failure; and `on_hint` with what a source looks like that is
+/// no list.
 ///
 /// # Errors
 ///
@@ -50,6 +51,7 @@ pub fn survey(
     shard: Shard,
     by: ShardKey,
     mut on_invalid: impl FnMut(&Input, &Failure),
+    mut on_hint: impl FnMut(&str),
 ) -> Result<Survey, ReadError> {
     let mut survey = Survey {
         inputs: 0,
@@ -59,6 +61,9 @@ pub fn survey(
         servers: HostCounts::default(),
     };
     walk(sources, defaults, false, |event| {
+        if let ReadEvent::Hint(hint) = &event {
+            on_hint(hint);
+        }
         if let ReadEvent::Input(input, line, _) = event {
             let number = shard_of(&input, &line, by, shard.count);
             let load = &mut survey.shards[number as usize];

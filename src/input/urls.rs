@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::url_error::{UrlError, host_error, start_error};
 use crate::model::request::MAX_URL;
 
 /// The scheme of lines that have none.
@@ -11,61 +12,6 @@ pub enum Scheme {
     Https,
     /// `http://`
     Http,
-}
-
-/// Why a text is not a URL that can be fetched.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UrlError {
-    #[error("not a URL: {0}")]
-    Syntax(#[from] url::ParseError),
-    #[error("a URL cannot begin with {0}")]
-    Start(char),
-    #[error("not a URL: no scheme before ://")]
-    NoScheme,
-    #[error("not a URL: '{0}' must be followed by //")]
-    Slashes(&'static str),
-    #[error("not a URL: no host before the path")]
-    NoHost,
-    #[error("the URL is longer than {MAX_URL} bytes once encoded")]
-    TooLong,
-    #[error("not a URL: the host contains {0}")]
-    Host(String),
-    #[error("the scheme is '{0}'; only http and https can be fetched")]
-    Scheme(String),
-}
-
-impl UrlError {
-    /// The error of parsing `text`, which contains `://`. It quotes no more than one character,
-    /// because the text may contain a password.
-    fn of_whole(error: url::ParseError, text: &str) -> Self {
-        match (error, text.chars().next()) {
-            (url::ParseError::RelativeUrlWithoutBase, Some(first)) => {
-                if first.is_alphabetic() {
-                    Self::NoScheme
-                } else {
-                    Self::Start(first)
-                }
-            }
-            _ => Self::of_host(error, text),
-        }
-    }
-
-    /// The error of parsing `text`: names the first character that a host cannot contain, if that is the reason.
-    fn of_host(error: url::ParseError, text: &str) -> Self {
-        let is_of_host = matches!(
-            error,
-            url::ParseError::IdnaError | url::ParseError::InvalidDomainCharacter
-        );
-        let rest = after_scheme(text).unwrap_or(text);
-        let authority = &rest[..rest.len() - after_authority(rest).len()];
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let is_wrong = |&c: &char| !c.is_alphanumeric() && !"-._~%:[]".contains(c);
-        match host.chars().find(is_wrong) {
-            Some(' ') if is_of_host => Self::Host("a space".to_owned()),
-            Some(c) if is_of_host && (c.is_ascii_graphic()) => Self::Host(format!("'{c}'")),
-            _ => error.into(),
-        }
-    }
 }
 
 /// Parses URLs. If a URL begins as the previous one did, up to its path, only the rest is
@@ -96,7 +42,7 @@ impl UrlParser {
         let start = &text[..text.len() - path.len()];
         let url = match &self.previous {
             Some((previous_start, base)) if previous_start == start && is_path_only(path) => {
-                base.join(path)?
+                base.join(path).map_err(|error| UrlError::new(error, ""))?
             }
             _ => self.parse_whole(text, after_scheme, start)?,
         };
@@ -112,6 +58,9 @@ impl UrlParser {
         after_scheme: Option<&str>,
         start: &str,
     ) -> Result<Url, UrlError> {
+        if let Some(error) = start_error(text) {
+            return Err(error);
+        }
         // If there is no authority, the parser would take the path for one.
         if after_scheme.unwrap_or(text).starts_with(['/', '\\']) {
             return Err(match foreign_scheme(text, after_scheme) {
@@ -119,23 +68,9 @@ impl UrlParser {
                 None => UrlError::NoHost,
             });
         }
-        let url = if after_scheme.is_some() {
-            Url::parse(text).map_err(|error| UrlError::of_whole(error, text))?
-        } else {
-            for scheme in ["http:", "https:"] {
-                if text
-                    .get(..scheme.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-                {
-                    return Err(UrlError::Slashes(scheme));
-                }
-            }
-            let scheme = match self.scheme {
-                Scheme::Https => "https://",
-                Scheme::Http => "http://",
-            };
-            Url::parse(&format!("{scheme}{text}"))
-                .map_err(|error| UrlError::of_host(error, text))?
+        let url = match after_scheme {
+            Some(rest) => parse_with_scheme(text, rest)?,
+            None => self.parse_without_scheme(text, start)?,
         };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(url.scheme().to_owned()));
@@ -145,6 +80,55 @@ impl UrlParser {
         self.previous = (!is_cut).then(|| (start.to_owned(), url.clone()));
         Ok(url)
     }
+
+    /// Parses `text`, which has no scheme and this `authority`.
+    fn parse_without_scheme(&self, text: &str, authority: &str) -> Result<Url, UrlError> {
+        for scheme in ["http:", "https:"] {
+            if starts_with_ignoring_case(text, scheme) {
+                return Err(UrlError::Slashes(scheme));
+            }
+        }
+        if is_web_scheme(authority) {
+            return Err(UrlError::Colon(authority.to_ascii_lowercase()));
+        }
+        if let Some(error) = host_error(authority) {
+            return Err(error);
+        }
+        let scheme = match self.scheme {
+            Scheme::Https => "https://",
+            Scheme::Http => "http://",
+        };
+        Url::parse(&format!("{scheme}{text}")).map_err(|error| UrlError::new(error, authority))
+    }
+}
+
+/// Parses `text`, which has `rest` after its scheme.
+fn parse_with_scheme(text: &str, rest: &str) -> Result<Url, UrlError> {
+    let authority = &rest[..rest.len() - after_authority(rest).len()];
+    let host = authority.strip_suffix(':').unwrap_or_default();
+    if is_web_scheme(host) {
+        return Err(UrlError::TwoSchemes);
+    }
+    Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase
+            if text[..text.len() - rest.len()].contains(',') =>
+        {
+            UrlError::Comma
+        }
+        url::ParseError::RelativeUrlWithoutBase => UrlError::NoScheme,
+        error => UrlError::new(error, authority),
+    })
+}
+
+fn is_web_scheme(text: &str) -> bool {
+    ["http", "https"]
+        .iter()
+        .any(|scheme| text.eq_ignore_ascii_case(scheme))
+}
+
+fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
+    text.get(..start.len())
+        .is_some_and(|text| text.eq_ignore_ascii_case(start))
 }
 
 /// Returns what follows the `://` after a scheme. A `://` in a path or a query does not count.

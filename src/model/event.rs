@@ -99,6 +99,8 @@ pub enum Event<'a> {
     },
     /// Lines of a source that cannot be read twice cannot be kept in a temporary file, for this reason.
     SpillFailed(String),
+    /// A source looks like something else than a list, as this text says. It is reported once for a source.
+    SourceHint(String),
     /// A source could not be read to its end. Nothing is read after it.
     SourceFailed(String),
     /// The run stops early.
@@ -127,13 +129,22 @@ pub struct ListTotals {
     pub sha256: Option<[u8; 32]>,
 }
 
+/// Why a source could not be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenSource {
+    /// The system reported an error.
+    Unreadable,
+    /// It is not the table that `--input` asks for.
+    NotATable,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunEnd {
     /// The totals of the list, if every source was read to its end.
     pub list: Option<ListTotals>,
-    /// Whether a source could not be read to its end.
-    pub broken: bool,
+    /// Why a source could not be read to its end, if one could not.
+    pub broken: Option<BrokenSource>,
     /// Whether requests in flight were aborted.
     pub aborted: bool,
     /// Why the run stopped early, if it did.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::columns::Columns;
 use super::error::Failure;
 use super::request::Request;
 
@@ -17,13 +18,13 @@ pub struct Input {
     pub position: u64,
     /// The source of the line: a file name, `-` or `args`.
     pub source: Arc<str>,
-    /// The 1-based line number in the source.
+    /// The 1-based line number in the source; of a row of a table, that of its first line.
     pub line: u64,
     /// The URL as records show it: as it stands on the line, with its userinfo masked.
     pub display_url: String,
-    /// The `id` of a JSON line.
+    /// The `id` of a JSON line or of a row of a table.
     pub id: Option<Box<str>>,
-    /// The `meta` of a JSON line, copied to the record unchanged.
+    /// The `meta` of a JSON line, copied to the record unchanged, or the other columns of a row.
     pub meta: Option<Box<RawValue>>,
     /// The request, or why the line holds none.
     pub request: Result<Arc<Request>, Failure>,
@@ -54,11 +55,13 @@ pub struct Place {
     pub check: u32,
 }
 
-/// A file that lines of a source can be read from again.
+/// A file that lines of a source, or rows of a table, can be read from again.
 #[derive(Debug)]
 pub struct LineFile {
     /// The name of the source in records: a file name, or `-`.
     pub source: Arc<str>,
+    /// The columns, if the source is a table.
+    pub columns: Option<Arc<Columns>>,
     /// The open file.
     pub file: Arc<File>,
     /// Whether it is a temporary file, which holds lines of a source that can be read only once.

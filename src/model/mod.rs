@@ -4,6 +4,7 @@ pub mod authority;
 pub mod body_sink;
 pub mod capture;
 pub mod captured_body;
+pub mod columns;
 pub mod error;
 pub mod event;
 pub mod exit;

@@ -128,6 +128,7 @@ impl Reporter {
             Event::SpillFailed(why) => self.warn(&format!(
                 "{why}: no more of the list is read while what was read waits for its hosts"
             )),
+            Event::SourceHint(hint) => self.warn(&hint),
             Event::SourceFailed(message) => self.error(&message),
             Event::Stopping { why, waiting_for } => self.announce_stop(why, waiting_for),
             Event::Pause => self.flush(),
@@ -299,7 +300,7 @@ mod tests {
         reporter.report(Event::RecordDue(Box::new(failed())));
         let ended = RunEnd {
             list: None,
-            broken: false,
+            broken: None,
             aborted: stopped.is_some_and(Stop::is_signal),
             stopped,
         };

@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::{LocalBoxStream, StreamExt as _};
 
 use super::error::{RunError, output_ended};
-use crate::model::event::{Event, RunEnd, Stop};
+use crate::model::event::{BrokenSource, Event, RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::report::{PrinterHandle, Reporter, Summary};
 use crate::{engine, http, input, report};
@@ -42,7 +42,7 @@ pub(super) struct FinishedRun {
 impl FinishedRun {
     /// Whether the whole list was read and every input has its outcome.
     pub(super) fn is_complete(&self) -> bool {
-        self.ended.stopped.is_none() && !self.ended.broken
+        self.ended.stopped.is_none() && self.ended.broken.is_none()
     }
 
     /// Returns the exit code. `exit_zero` hides failed URLs (`--exit-zero`).
@@ -50,7 +50,8 @@ impl FinishedRun {
         match (self.ended.stopped, self.summary.exit()) {
             (Some(Stop::Interrupted), _) => Exit::Interrupted,
             (Some(Stop::Terminated), _) => Exit::Terminated,
-            _ if self.ended.broken => Exit::CannotGoOn,
+            _ if self.ended.broken == Some(BrokenSource::NotATable) => Exit::Usage,
+            _ if self.ended.broken.is_some() => Exit::CannotGoOn,
             // A run that stopped early keeps its exit code.
             (None, Exit::SomeFailed) if exit_zero => Exit::Success,
             (Some(_), Exit::Success) if self.ended.list.is_none() => Exit::SomeFailed,

@@ -8,6 +8,7 @@ use humantime::format_duration;
 use super::error::{RunError, write_to_stdout};
 use crate::config::Config;
 use crate::engine::EngineOptions;
+use crate::input::ReadError;
 use crate::input::{Shard, ShardKey, ShardLoad, Survey, survey};
 use crate::model::error::Failure;
 use crate::model::exit::Exit;
@@ -23,6 +24,9 @@ const HEAVIEST: usize = 10;
 /// How many of the heaviest hosts are shown without shards.
 const HEAVIEST_SERVERS: usize = 5;
 
+/// How many invalid inputs are shown.
+const SHOWN_INVALID: u64 = 5;
+
 /// The time of a request that the effect of `--max-per-host` is told for, as there are no measured ones.
 const ASSUMED_LATENCY: Duration = Duration::from_millis(100);
 
@@ -34,7 +38,14 @@ const ASSUMED_LATENCY: Duration = Duration::from_millis(100);
 pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
     let shard_filter = config.shard_filter;
     let shard = shard_filter.shard.unwrap_or(Shard::ALL);
+    let mut unshown = 0;
+    let mut shown = 0;
     let tell = |input: &Input, failure: &Failure| {
+        if shown == SHOWN_INVALID {
+            unshown += 1;
+            return;
+        }
+        shown += 1;
         let place = format!("{}:{}: ", input.source, input.line);
         let why = failure
             .message
@@ -48,8 +59,15 @@ pub(crate) fn run(config: Config) -> Result<Exit, RunError> {
         shard,
         shard_filter.by,
         tell,
+        |hint| print_message(&format!("warning: {hint}")),
     )
-    .map_err(|broken| RunError::Output(broken.source_name.to_string(), broken.error))?;
+    .map_err(|broken| match broken {
+        ReadError::Io(source, error) => RunError::Output(source.to_string(), error),
+        ReadError::NotATable(why) => RunError::NotATable(why),
+    })?;
+    if unshown > 0 {
+        print_message(&format!("… and {unshown} more that are invalid"));
+    }
     let Survey {
         inputs, invalid, ..
     } = survey;

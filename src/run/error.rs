@@ -42,6 +42,9 @@ pub enum RunError {
     /// The records cannot be written to this output.
     #[error("{0}: {reason}", reason = plain(.1))]
     Output(String, io::Error),
+    /// A source is not the table that `--input` asks for; the text names it.
+    #[error("{0}")]
+    NotATable(String),
     /// A summary cannot be merged.
     #[error(transparent)]
     Merge(#[from] MergeError),
@@ -69,6 +72,7 @@ impl RunError {
             | Self::Client(_)
             | Self::Folder(_)
             | Self::Journal(_)
+            | Self::NotATable(_)
             | Self::Merge(_) => Exit::Usage,
         }
     }

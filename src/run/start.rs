@@ -216,7 +216,7 @@ fn http_workers(
 fn count(sources: &[input::Source], total: &InputCount) {
     let files: Option<Vec<_>> = sources
         .iter()
-        .map(|source| source.regular.clone())
+        .map(|source| Some((source.regular.clone()?, source.format)))
         .collect();
     let (Some(files), total) = (files, total.clone()) else {
         return;
@@ -224,7 +224,7 @@ fn count(sources: &[input::Source], total: &InputCount) {
     // Where a source cannot be read, or no thread can be started, the progress bar stays a spinner. Reading the list
     // itself reports what is wrong.
     let count = move || {
-        if let Ok(inputs) = input::count(files.iter().map(AsRef::as_ref)) {
+        if let Ok(inputs) = input::count(files.iter().map(|(file, format)| (&**file, *format))) {
             total.store(inputs, Ordering::Relaxed);
         }
     };

@@ -192,6 +192,8 @@ fn every_command_runs() {
         for list in ["urls.txt", "more.txt", "health.txt", "images.txt"] {
             reader.write(list, &server.list(3));
         }
+        let table = format!("caption\turl\na red car\t{}\n", server.url("/car.jpg"));
+        reader.write("images.tsv", &table);
         for command in document.commands() {
             if command.split(' ').any(|word| ENGINES.contains(&word)) {
                 continue;

@@ -97,7 +97,7 @@ fn output(format: Format) -> String {
     }
     let ended = RunEnd {
         list: None,
-        broken: false,
+        broken: None,
         aborted: false,
         stopped: None,
     };

@@ -469,6 +469,7 @@ fn help_lists_every_option() {
     let out = Fetch::new().arg("--help").run().exits(0);
     for name in [
         "--default-scheme",
+        "--input",
         "--shard ",
         "--shard-by",
         "--dry-run",

@@ -38,6 +38,35 @@ fn a_dry_run_whose_reader_left_ends_quietly() {
 }
 
 #[test]
+fn a_dry_run_shows_the_first_invalid_lines_and_counts_the_others() {
+    let list: String = (0..8).map(|n| format!("a.example,{n}\n")).collect();
+    for (bad, more) in [(5, ""), (8, "fetch: … and 3 more that are invalid\n")] {
+        let list: String = list
+            .lines()
+            .take(bad)
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let out = Fetch::new()
+            .args(["--dry-run", "-"])
+            .stdin(list)
+            .run()
+            .exits(1);
+        let invalid: String = (1..=5)
+            .map(|line| {
+                format!("fetch: -:{line}: invalid_url: not a URL: no host name contains ','; for a table, use --input csv\n")
+            })
+            .collect();
+        let hint = "fetch: warning: -: looks like a table, not like a list of URLs; \
+                    with a header that names the column url, try: --input csv\n";
+        assert_eq!(out.stderr(), format!("{invalid}{hint}{more}"));
+        assert_eq!(
+            out.lines()[0],
+            format!("{bad} inputs, 0 to fetch, {bad} invalid")
+        );
+    }
+}
+
+#[test]
 fn one_input_is_counted_in_the_singular() {
     for (list, counted) in [
         ("http://a/\n", "1 input, 1 to fetch, 0 invalid\n"),

@@ -1,0 +1,261 @@
+//! Splits bytes into the rows of a table (RFC 4180) in bounded memory, and returns each row as soon as it is complete.
+
+use std::io::{self, Read};
+
+use super::lines::{BOM, KEPT_PREFIX, Line, LinePosition, MAX_LINE, fill, to_line};
+
+/// Splits the bytes of a reader into rows, which end at line ends outside quotes.
+///
+/// A quote that is not closed would swallow the rest of the table. If a row is longer than a line may be, or the table
+/// ends in it, only its first line is given up, and the next one begins a row.
+pub(super) struct Rows<R> {
+    reader: R,
+    delimiter: u8,
+    /// The row that is not complete, from its beginning, and what follows it.
+    buffer: Vec<u8>,
+    /// Up to where `buffer` was scanned, and what was found there.
+    scanned: usize,
+    state: CellState,
+    /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
+    overlong: bool,
+    started: bool,
+    /// The number of bytes that were read from the source.
+    consumed: u64,
+    /// The number of lines before the row.
+    lines_before: u64,
+}
+
+/// Where in a cell a byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CellState {
+    /// At its beginning, where a quote opens.
+    Start,
+    /// In a part without quotes.
+    Plain,
+    /// In quotes.
+    Quoted,
+    /// After a quote in quotes: it closes them, or another one follows and both stand for one quote.
+    AfterQuote,
+}
+
+impl CellState {
+    /// Returns the state after `byte`, which is not a line end, except in quotes.
+    fn after(self, byte: u8, delimiter: u8) -> Self {
+        match (self, byte) {
+            (Self::Quoted, b'"') => Self::AfterQuote,
+            (Self::Start | Self::AfterQuote, b'"') | (Self::Quoted, _) => Self::Quoted,
+            (_, byte) if byte == delimiter => Self::Start,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl<R: Read> Rows<R> {
+    /// Splits the bytes of `reader` into rows of cells with `delimiter` between them.
+    pub(super) fn new(reader: R, delimiter: u8) -> Self {
+        Self {
+            reader,
+            delimiter,
+            buffer: Vec::new(),
+            scanned: 0,
+            state: CellState::Start,
+            overlong: false,
+            started: false,
+            consumed: 0,
+            lines_before: 0,
+        }
+    }
+
+    /// Reads once, and calls `row` with every row that is complete by then; at the end of the source also with a last
+    /// row without a line end. The position is that of its first byte. Returns false at the end.
+    ///
+    /// # Errors
+    ///
+    /// The source cannot be read. `row` may have been called before.
+    pub(super) fn read(&mut self, mut row: impl FnMut(Line<'_>, LinePosition)) -> io::Result<bool> {
+        let read = fill(&mut self.reader, &mut self.buffer)?;
+        self.consumed += read as u64;
+        let is_end = read == 0;
+        if !self.started && (is_end || self.buffer.len() >= BOM.len()) {
+            self.started = true;
+            if self.buffer.starts_with(BOM) {
+                self.buffer.drain(..BOM.len());
+            }
+        }
+        if self.started {
+            self.split_rows(is_end, &mut row);
+        }
+        Ok(!is_end)
+    }
+
+    fn split_rows(&mut self, is_end: bool, row: &mut impl FnMut(Line<'_>, LinePosition)) {
+        let mut start = 0;
+        loop {
+            let end = self.find_end();
+            let length = end.unwrap_or(self.buffer.len()) - start;
+            // A CR before the line end does not count.
+            let is_too_long = self.overlong || length > MAX_LINE + 1;
+            let is_open = end.is_none() && is_end && self.state == CellState::Quoted;
+            let (line, next) = if is_too_long || is_open {
+                let line_end = memchr::memchr(b'\n', &self.buffer[start..]).map(|at| start + at);
+                match line_end {
+                    None if !is_end => {
+                        self.keep_prefix(start);
+                        return;
+                    }
+                    _ if length == 0 => break,
+                    _ => {}
+                }
+                let end = line_end.unwrap_or(self.buffer.len());
+                let line = match to_line(&self.buffer[start..end], self.overlong) {
+                    Line::Whole(line) => Line::OpenQuote(line),
+                    line => line,
+                };
+                (line, line_end.map_or(end, |end| end + 1))
+            } else if let Some(end) = end {
+                (to_line(&self.buffer[start..end], false), end + 1)
+            } else if is_end && length > 0 {
+                let end = self.buffer.len();
+                (to_line(&self.buffer[start..end], false), end)
+            } else {
+                break;
+            };
+            let position = LinePosition {
+                // From the end, because bytes are removed from the beginning.
+                offset: self.consumed - (self.buffer.len() - start) as u64,
+                number: self.lines_before + 1,
+            };
+            row(line, position);
+            self.lines_before +=
+                memchr::memchr_iter(b'\n', &self.buffer[start..next]).count() as u64;
+            self.overlong = false;
+            self.state = CellState::Start;
+            (start, self.scanned) = (next, next);
+        }
+        self.buffer.drain(..start);
+        self.scanned -= start;
+    }
+
+    /// Returns the position of the line end that ends the row, and scans up to it.
+    fn find_end(&mut self) -> Option<usize> {
+        let mut state = self.state;
+        let rest = &self.buffer[self.scanned..];
+        let end = rest.iter().position(|&byte| {
+            let is_end = byte == b'\n' && state != CellState::Quoted;
+            if !is_end {
+                state = state.after(byte, self.delimiter);
+            }
+            is_end
+        });
+        self.state = state;
+        let end = end.map(|length| self.scanned + length);
+        self.scanned = end.unwrap_or(self.buffer.len());
+        end
+    }
+
+    /// Keeps only the beginning of a line that is too long.
+    fn keep_prefix(&mut self, start: usize) {
+        self.overlong = true;
+        self.buffer.drain(..start);
+        self.buffer.truncate(KEPT_PREFIX);
+        self.scanned = self.buffer.len();
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::lines::tests::ChunkedReader;
+    use super::*;
+
+    /// The rows of `pieces`, each with the number of its line. Checks that each row is where its position says.
+    fn rows(pieces: Vec<Vec<u8>>) -> Vec<(u64, String)> {
+        let source = pieces.concat();
+        let mut rows = Rows::new(ChunkedReader(pieces.into_iter()), b',');
+        let mut all = Vec::new();
+        let mut take = |row: Line<'_>, at: LinePosition| {
+            let bytes = row.bytes();
+            let kind = match row {
+                Line::Whole(_) => "",
+                Line::OpenQuote(_) => "open: ",
+                Line::TooLong(_) => "long: ",
+            };
+            if !matches!(row, Line::TooLong(_)) {
+                let offset = usize::try_from(at.offset).unwrap();
+                assert!(source[offset..].starts_with(bytes), "{at:?}");
+                let before = memchr::memchr_iter(b'\n', &source[..offset]).count();
+                assert_eq!(at.number, before as u64 + 1);
+            }
+            let text = String::from_utf8_lossy(bytes);
+            let text = if text.len() > 100 { "…" } else { &*text };
+            all.push((at.number, format!("{kind}{text}")));
+        };
+        while rows.read(&mut take).unwrap() {}
+        all
+    }
+
+    #[test]
+    fn rows_end_at_line_ends_outside_quotes() {
+        let long = "x".repeat(MAX_LINE);
+        for (text, expected) in [
+            ("", vec![]),
+            ("a,b", vec![(1, "a,b")]),
+            ("a,b\n\nc,d\n", vec![(1, "a,b"), (2, ""), (3, "c,d")]),
+            ("\u{feff}a\r\nb\r\n", vec![(1, "a"), (2, "b")]),
+            ("\"a\nb\",c\nd", vec![(1, "\"a\nb\",c"), (3, "d")]),
+            ("\"a\"\"\nb\",c\nd", vec![(1, "\"a\"\"\nb\",c"), (3, "d")]),
+            ("a\"\nb,\"\"\nc", vec![(1, "a\""), (2, "b,\"\""), (3, "c")]),
+            ("\"a\"b\"\nc", vec![(1, "\"a\"b\""), (2, "c")]),
+            // A quote that is not closed costs its line only.
+            ("a,\"b\nc\nd", vec![(1, "open: a,\"b"), (2, "c"), (3, "d")]),
+            ("a\n\"b", vec![(1, "a"), (2, "open: \"b")]),
+            ("\"a\n\"b\"\n\"c", vec![(1, "\"a\n\"b\""), (3, "open: \"c")]),
+            (
+                &format!("\"a\n{long}\nc"),
+                vec![(1, "open: \"a"), (2, "…"), (3, "c")],
+            ),
+            (
+                &format!("\"a\n{long}\"\nc"),
+                vec![(1, "open: \"a"), (2, "long: …"), (3, "c")],
+            ),
+            (&format!("{long}x\nc"), vec![(1, "long: …"), (2, "c")]),
+            (
+                &format!("\"{long}{long}{long}\",b\nc"),
+                vec![(1, "long: …"), (2, "c")],
+            ),
+            (&format!("\"{long}{long}{long}"), vec![(1, "long: …")]),
+        ] {
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(n, row)| (n, row.to_owned()))
+                .collect();
+            // Each piece costs the time of a read.
+            let smallest = if text.len() > 1_000 { 1_000 } else { 1 };
+            for size in [smallest, 7 * smallest, 64 * 1024] {
+                let pieces = text.as_bytes().chunks(size).map(<[u8]>::to_vec).collect();
+                let shown: String = text.chars().take(20).collect();
+                assert_eq!(rows(pieces), expected, "{shown:?}, {size} at a time");
+            }
+        }
+    }
+
+    proptest! {
+        /// What the csv crate reads from a table whose quotes are closed, it reads from the rows one by one.
+        #[test]
+        fn rows_are_those_of_the_csv_crate(text in "(([ab]{0,3}|\"([ab,\n]|\"\"){0,4}\")(,|\n|\r\n)){0,12}", size in 1_usize..8) {
+            let pieces = text.as_bytes().chunks(size).map(<[u8]>::to_vec).collect();
+            let read = |text: &str| {
+                let mut reader = csv::ReaderBuilder::new();
+                let reader = reader.has_headers(false).flexible(true).from_reader(text.as_bytes());
+                reader.into_records().map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()
+            };
+            let one_by_one: Vec<_> = rows(pieces)
+                .into_iter()
+                .flat_map(|(_, row)| read(&row))
+                .collect();
+            prop_assert_eq!(one_by_one, read(&text));
+        }
+    }
+}
