@@ -4,6 +4,8 @@
 //! is in `--help` only. The first paragraph of an option is its line in `-h`, and ends without a full stop. Aliases
 //! are named in a later paragraph, because clap would add them to the line in `-h` too.
 
+use std::env;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
@@ -17,6 +19,7 @@ use super::retry::RetryArgs;
 use super::run::RunArgs;
 use super::save::SaveArgs;
 use super::time::TimeArgs;
+use super::words;
 
 /// The text after the options in `-h`.
 const AFTER_HELP: &str = "\
@@ -99,6 +102,21 @@ pub struct Cli {
     pub run: RunArgs,
 }
 
+/// A command line that is wrong, or asks for help.
+#[derive(Debug)]
+pub enum CommandLineError {
+    /// clap refuses it, or was asked for help.
+    Clap(clap::Error),
+    /// A word means something else than what was probably meant; this is what to say about it.
+    Words(String),
+}
+
+impl From<clap::Error> for CommandLineError {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
+}
+
 /// Options that `--merge` can be combined with.
 const WITH_MERGE: [&str; 2] = ["merge", "quiet"];
 
@@ -108,7 +126,23 @@ impl Cli {
     /// # Errors
     ///
     /// It is wrong, or help was asked for.
-    pub fn from_command_line() -> Result<Self, clap::Error> {
+    pub fn from_command_line() -> Result<Self, CommandLineError> {
+        let words: Vec<String> = env::args_os()
+            .skip(1)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        if let Some(mistake) = words::option_mistake(&words, Self::command) {
+            return Err(CommandLineError::Words(mistake));
+        }
+        let cli = Self::from_words()?;
+        let mut sources = cli.input.sources.iter();
+        match sources.find_map(|source| words::source_mistake(source)) {
+            Some(mistake) => Err(CommandLineError::Words(mistake)),
+            None => Ok(cli),
+        }
+    }
+
+    fn from_words() -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches()?;
         if let Some(other) = beside_merge(&matches) {
             let mut error = clap::Error::new(ErrorKind::ArgumentConflict);
