@@ -113,8 +113,12 @@ impl RunTotals<'_> {
             elapsed,
         } = *self;
         let counts = &summary.counts;
+        let word = match summary.exit() {
+            Exit::Success => "OK",
+            _ => "FAILED",
+        };
         let mut text = format!(
-            "OK {}/{} in {:.2}s\n",
+            "{word} {}/{} in {:.2}s\n",
             counts.ok + counts.skipped,
             counts.inputs,
             elapsed.as_secs_f64()

@@ -46,7 +46,7 @@ fn a_terminal_gets_colour_and_columns() {
         .map(|line| line.find("http://").unwrap())
         .collect();
     assert_eq!(at[0], at[1], "columns: {shown:#?}");
-    assert!(shown[2].starts_with("OK 1/2 in "), "{shown:#?}");
+    assert!(shown[2].starts_with("FAILED 1/2 in "), "{shown:#?}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn bar_shows(fetch: Fetch, text: &str) -> (Server, Vec<String>) {
     run.screen.wait_for(text);
     gate.open();
     let out = run.wait().exits(1);
-    let (_, end) = out.screen().split_once("OK 19/20").unwrap();
+    let (_, end) = out.screen().split_once("FAILED 19/20").unwrap();
     assert!(!end.contains("/20"), "drawn once more: {end:?}");
     (server, rendered(out.screen()))
 }
@@ -166,7 +166,7 @@ fn a_bar_on_a_terminal_tears_no_line_and_is_gone_at_the_end() {
     };
     assert_eq!(screen.iter().filter(is_whole).count(), 20, "{screen:#?}");
     assert!(
-        screen[20].starts_with("OK 19/20 in ") && screen[21] == "failed: 500 x1",
+        screen[20].starts_with("FAILED 19/20 in ") && screen[21] == "failed: 500 x1",
         "{screen:#?}"
     );
     assert!(
@@ -184,7 +184,7 @@ fn a_bar_shows_while_results_go_to_a_file() {
         Fetch::new().stdout_to("out.txt"),
     ] {
         let (_, screen) = bar_shows(fetch.stderr_terminal().env("TERM", "xterm"), "2/20");
-        assert!(screen[0].starts_with("OK 19/20 in "), "{screen:#?}");
+        assert!(screen[0].starts_with("FAILED 19/20 in "), "{screen:#?}");
         assert!(screen[3..].iter().all(String::is_empty), "{screen:#?}");
     }
 }
