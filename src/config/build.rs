@@ -48,6 +48,7 @@ impl Config {
         let read = [
             request::files(&cli.request),
             connection::files(&cli.connection),
+            report::files(&cli.result),
         ]
         .concat();
         let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read);
@@ -80,7 +81,7 @@ impl Config {
                 verbosity: report::verbosity(&cli.run),
             },
             sources: crate::input::open(&names)?,
-            save: save::save(&cli.save, cli.concurrency.jobs)?,
+            save: save::save(&cli.save, cli.concurrency.jobs, &names)?,
             run,
         })
     }

@@ -84,7 +84,8 @@ async fn fetch(
         journal,
     };
     let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
-    for warning in warnings.into_iter().chain(planner.warning()) {
+    let folder = config.save.and_then(|save| save.warning);
+    for warning in warnings.into_iter().chain(planner.warning()).chain(folder) {
         reporter.warn(&warning);
     }
     let run = ActiveRun {
