@@ -89,4 +89,6 @@ pub enum Skip {
     Recorded,
     /// Its file already exists.
     Exists,
+    /// With a journal: an earlier line of the list is the same input.
+    Repeated,
 }

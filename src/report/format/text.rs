@@ -98,6 +98,7 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
         let _ = match why {
             Skip::Recorded => write!(to, " already done (journal)"),
             Skip::Exists => write!(to, " file exists"),
+            Skip::Repeated => write!(to, " same as an earlier line"),
         };
     }
     if let Some(url) = destination(outcome) {
