@@ -80,7 +80,7 @@ const ROWS: &[Row] = &[
     row(&["-mc", "--match-code", "-match-code", "--filter-code", "-filter-code"], "httpx, ffuf", "write --accept LIST for the statuses that are ok"),
     row(&["-N", "--no-buffer", "--line-buffered"], "curl; wget -N", "every record is written at once; downloading only what is newer is done by wget -N"),
     row(&["--stderr", "--append-output", "-a"], "curl, wget", "write 2> FILE in the shell"),
-    row(&["--libcurl", "--metalink", "--list-only", "--xattr", "--mail-from", "--mail-rcpt", "-Q", "--quote"], "curl", "fetch speaks HTTP only; use curl"),
+    row(&["--metalink", "--list-only", "--xattr", "--mail-from", "--mail-rcpt", "-Q", "--quote"], "curl", "fetch speaks HTTP only; use curl"),
     // The request
     row(&["-F", "--form", "--form-string"], "curl", "forms of parts are not built; use curl -F, or send a prepared body: -d @FILE -H 'Content-Type: multipart/form-data; boundary=B'"),
     row(&["--data-raw", "--data-ascii", "--data-binary", "--post-data", "--body-data", "--raw-body"], "curl, wget", "write -d TEXT or -d @FILE; the bytes of a file are sent as they are"),

@@ -12,7 +12,8 @@ pub struct RunArgs {
     /// Write the records to this file
     ///
     /// Standard output then stays empty. The file appears when the run is over. If it already exists, nothing is fetched and
-    /// the exit code is 0; remove the file to run again.
+    /// the exit code is that of the run that made it; remove the file to run again. It is an error if the list or the
+    /// options are not those of that run.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
     /// Print records and errors only

@@ -1,10 +1,14 @@
 //! Options of the run as a whole.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 use super::terminal::is_dumb;
-use crate::cli::{RunArgs, SaveArgs};
+use crate::cli::{Cli, RunArgs, SaveArgs};
+use crate::model::text::hex;
 use crate::sys::{StreamKind, stream_kind};
 
 /// The files and the output of a run.
@@ -17,6 +21,8 @@ pub struct RunOptions {
     pub results: Option<PathBuf>,
     /// The file for the summary.
     pub summary_file: Option<PathBuf>,
+    /// The options that the records depend on, for the mark of the results.
+    pub record_options: BTreeMap<String, String>,
     /// The journal, which is read first and then appended to.
     pub journal: Option<PathBuf>,
     /// Files that options have read, and that must not be overwritten.
@@ -31,12 +37,29 @@ pub struct RunOptions {
     pub exit_zero: bool,
 }
 
+impl RunOptions {
+    /// Whether the digest of the list is needed: summaries are merged with it, and results are known by it.
+    pub(super) fn needs_digest(&self) -> bool {
+        self.summary_file.is_some() || self.results.is_some()
+    }
+}
+
+/// Returns the options that the records depend on. `content` is what `--data` says; of it only a checksum is kept.
+pub(super) fn record_options(cli: &Cli, content: Option<&[u8]>) -> BTreeMap<String, String> {
+    let mut options = cli.given.clone();
+    if let Some(content) = content {
+        options.insert("--data".to_owned(), hex(&Sha256::digest(content)));
+    }
+    options
+}
+
 /// Returns the options of the run. `read` are the files that other options have read.
 pub(super) fn run(
     args: &RunArgs,
     save: &SaveArgs,
     dry_run: bool,
     read: Vec<PathBuf>,
+    record_options: BTreeMap<String, String>,
 ) -> RunOptions {
     // The program behind a pipe may use the same terminal, as in `| less`; a bar would spoil its screen.
     let piped = matches!(
@@ -53,6 +76,7 @@ pub(super) fn run(
     RunOptions {
         dry_run,
         results: args.results.clone(),
+        record_options,
         summary_file: args.summary_file.clone(),
         journal: save.journal.clone(),
         read,

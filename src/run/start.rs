@@ -14,7 +14,7 @@ use futures::stream::StreamExt as _;
 
 use super::drive::ActiveRun;
 use super::error::RunError;
-use super::output_files::OutputFiles;
+use super::output_files::{self, OutputFiles};
 use super::planner::{Files, Planner};
 use super::{dry_run, signals};
 use crate::config::Config;
@@ -64,14 +64,18 @@ async fn fetch(
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
     sys::survive_file_size_limit()?;
-    let Some(output_files) = OutputFiles::create(&config.run, config.shard_filter)? else {
-        return Ok(Exit::Success);
-    };
+    if let Some(exit) = output_files::existing(&config.run, &mut config.sources)? {
+        return Ok(exit);
+    }
+    // Before the files and the journal, which may be in it.
+    let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
+    let folder = folder.transpose()?;
+    let output_files = OutputFiles::create(&config.run, config.shard_filter)?;
     let Restored {
         journal,
         mut planner,
         store,
-    } = Restored::open(&config, disk)?;
+    } = Restored::open(&config, folder, disk)?;
     let (workers, warnings) = http_workers(&mut config, &fit, store)?;
     let total = InputCount::default();
     if config.run.bar && config.shard_filter.shard.is_none() {
@@ -118,14 +122,15 @@ struct Restored {
 }
 
 impl Restored {
-    fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
+    fn open(
+        config: &Config,
+        folder: Option<Folder>,
+        disk: Option<save::Disk>,
+    ) -> Result<Self, RunError> {
         let mut names = config.save.as_ref().map(|save| {
             let companion = save.options.resume.then_some(save::PART);
             Names::new(save.names.clone(), companion)
         });
-        // Opened before the journal, which may be in it.
-        let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
-        let folder = folder.transpose()?;
         let reserve = |name: &str| {
             if let Some(names) = names.as_mut().filter(|_| save::is_legal(name)) {
                 names.reserve(name);

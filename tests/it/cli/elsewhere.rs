@@ -159,8 +159,8 @@ fn an_option_of_another_tool_is_told_what_to_write_here() {
             "unknown option --stderr (curl, wget); write 2> FILE in the shell",
         ),
         (
-            "--libcurl",
-            "unknown option --libcurl (curl); fetch speaks HTTP only; use curl",
+            "--metalink",
+            "unknown option --metalink (curl); fetch speaks HTTP only; use curl",
         ),
         (
             "-F",

@@ -118,7 +118,7 @@ fn files_written_at_the_end_of_the_run_are_reserved() {
         server.assert_untouched();
         let summary: Value = serde_json::from_slice(&folder.read("summary")).unwrap();
         assert_eq!(summary["error"], 2);
-        assert_eq!(folder.tree(), ["results", "summary"]);
+        assert_eq!(folder.tree(), [".results.run.json", "results", "summary"]);
     }
 }
 
