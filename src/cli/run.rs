@@ -23,7 +23,10 @@ pub struct RunArgs {
     /// Aliases: -s, --silent.
     #[arg(short, long, short_alias = 's', alias = "silent")]
     pub quiet: bool,
-    /// Do not show a progress bar
+    /// Do not show progress
+    ///
+    /// A terminal shows a bar. Where standard error is something else, such as a log, there is a line a minute. SIGUSR1 (and
+    /// Ctrl-T, where the system has it) prints such a line at once.
     #[arg(long, hide_short_help = true)]
     pub no_progress: bool,
     /// When to color the text format: auto, always or never

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::terminal::is_dumb;
 use crate::cli::{Cli, RunArgs, SaveArgs};
 use crate::model::text::hex;
+use crate::report::ProgressStyle;
 use crate::sys::{StreamKind, stream_kind};
 
 /// The files and the output of a run.
@@ -29,8 +30,8 @@ pub struct RunOptions {
     pub read: Vec<PathBuf>,
     /// Whether files are synced to the disk before a record is printed.
     pub fsync: bool,
-    /// Whether there is a progress bar.
-    pub bar: bool,
+    /// How the progress is shown.
+    pub progress: ProgressStyle,
     /// Whether records and progress bar share a terminal.
     pub shared: bool,
     /// Whether the exit code is 0 even if some URL is not ok.
@@ -67,12 +68,13 @@ pub(super) fn run(
         StreamKind::Pipe | StreamKind::Socket
     );
     let alone = args.results.is_some() || !piped;
-    let bar = !args.quiet
-        && !args.no_progress
-        && !dry_run
-        && !is_dumb()
-        && alone
-        && io::stderr().is_terminal();
+    let progress = match io::stderr().is_terminal() {
+        _ if args.quiet || args.no_progress || dry_run => ProgressStyle::Hidden,
+        true if alone && !is_dumb() => ProgressStyle::Bar,
+        true => ProgressStyle::Hidden,
+        false => ProgressStyle::Lines,
+    };
+    let bar = progress == ProgressStyle::Bar;
     RunOptions {
         dry_run,
         results: args.results.clone(),
@@ -81,7 +83,7 @@ pub(super) fn run(
         journal: save.journal.clone(),
         read,
         fsync: save.fsync,
-        bar,
+        progress,
         shared: bar && args.results.is_none() && io::stdout().is_terminal(),
         exit_zero: args.exit_zero,
     }

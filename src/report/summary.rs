@@ -228,10 +228,10 @@ impl Summary {
         let worst: Vec<_> = worst
             .map(|(host, count)| format!("{host} x{count}"))
             .collect();
-        let more = if down.len() > WORST_HOSTS {
-            ", …"
-        } else {
-            ""
+        let more = match down.len().saturating_sub(WORST_HOSTS) {
+            0 => String::new(),
+            1 => ", and 1 more host".to_owned(),
+            more => format!(", and {more} more hosts"),
         };
         format!("{}{more}", worst.join(", "))
     }

@@ -69,9 +69,10 @@ pub(crate) fn existing(
         ),
         _ => format!("{path}: already exists, nothing to do{failures}"),
     });
-    Ok(Some(match mark.has_failures && !run.exit_zero {
-        true => Exit::SomeFailed,
-        false => Exit::Success,
+    Ok(Some(if mark.has_failures && !run.exit_zero {
+        Exit::SomeFailed
+    } else {
+        Exit::Success
     }))
 }
 

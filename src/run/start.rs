@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::model::body_sink::BodyStore;
 use crate::model::exit::Exit;
 use crate::model::input::Input;
-use crate::report::{InputCount, Journal, Outputs, Reporter};
+use crate::report::{InputCount, Journal, Outputs, ProgressStyle, Reporter};
 use crate::save::{Folder, Names, Store, Threads};
 use crate::sys::{self, FileIdentity};
 use crate::{http, input, save};
@@ -78,12 +78,13 @@ async fn fetch(
     } = Restored::open(&config, folder, disk)?;
     let (workers, warnings) = http_workers(&mut config, &fit, store)?;
     let total = InputCount::default();
-    if config.run.bar && config.shard_filter.shard.is_none() {
+    if config.run.progress != ProgressStyle::Hidden && config.shard_filter.shard.is_none() {
         count(&config.sources, &total);
     }
     let streams = Outputs {
         lines: output_files.lines()?,
-        bar: config.run.bar,
+        progress: config.run.progress,
+        live: config.engine.live.clone(),
         shared: config.run.shared,
         journal,
     };
@@ -96,6 +97,7 @@ async fn fetch(
         started: Instant::now(),
         printed,
         stops: signals::stops()?.boxed_local(),
+        status: sys::status_requests()?.boxed_local(),
         reader_left: signals::reader_left(output_files.use_stdout()).boxed_local(),
         output: output_files.output_name(),
     };
@@ -213,24 +215,34 @@ fn http_workers(
         share_hosts: !config.engine.per_host.is_limited(),
     };
     let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
-    let workers = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
+    let workers = http::Workers::new(
+        config.http.clone(),
+        fit.pool,
+        store,
+        runtimes,
+        config.engine.live.clone(),
+    )?;
     Ok((workers, insecure.into_iter().chain(too_many).collect()))
 }
 
-/// Counts the inputs of `sources` on a thread of its own, if all of them can be read twice.
+/// Counts the inputs of `sources`: on a thread of its own, if all of them are files that can be read twice, or URLs.
 fn count(sources: &[input::Source], total: &InputCount) {
-    let files: Option<Vec<_>> = sources
-        .iter()
-        .map(|source| source.regular.clone())
-        .collect();
+    let urls: usize = sources.iter().filter_map(|source| source.lines).sum();
+    let files = sources.iter().filter(|source| source.lines.is_none());
+    let files: Option<Vec<_>> = files.map(|source| source.regular.clone()).collect();
     let (Some(files), total) = (files, total.clone()) else {
         return;
     };
+    let urls = urls as u64;
+    if files.is_empty() {
+        total.store(urls, Ordering::Relaxed);
+        return;
+    }
     // Where a source cannot be read, or no thread can be started, the progress bar stays a spinner. Reading the list
     // itself reports what is wrong.
     let count = move || {
         if let Ok(inputs) = input::count(files.iter().map(AsRef::as_ref)) {
-            total.store(inputs, Ordering::Relaxed);
+            total.store(inputs + urls, Ordering::Relaxed);
         }
     };
     drop(thread::Builder::new().name("counter".into()).spawn(count));
