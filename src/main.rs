@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use fetch::cli::{Cli, describe};
+use fetch::cli::{Cli, CommandLineError, describe};
 use fetch::config::Config;
 use fetch::model::exit::Exit;
 use fetch::report::print_message;
@@ -23,10 +23,12 @@ fn main() -> ExitCode {
 }
 
 /// Prints help where it was asked for, else what is wrong, in one line.
-fn refuse(error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
+fn refuse(error: &CommandLineError) -> Exit {
+    if let CommandLineError::Clap(help) = error
+        && !help.use_stderr()
+    {
         // Help that nobody reads is no error.
-        let _ = error.print();
+        let _ = help.print();
         return Exit::Success;
     }
     print_message(&describe(error));

@@ -4,6 +4,9 @@
 //! is in `--help` only. The first paragraph of an option is its line in `-h`, and ends without a full stop. Aliases
 //! are named in a later paragraph, because clap would add them to the line in `-h` too.
 
+use std::collections::BTreeMap;
+use std::env;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
@@ -17,6 +20,7 @@ use super::retry::RetryArgs;
 use super::run::RunArgs;
 use super::save::SaveArgs;
 use super::time::TimeArgs;
+use super::words;
 
 /// The text after the options in `-h`.
 const AFTER_HELP: &str = "\
@@ -97,6 +101,71 @@ pub struct Cli {
     /// The output and the exit of the run as a whole.
     #[command(flatten)]
     pub run: RunArgs,
+    /// The options on the command line that the records depend on, and that hold no secret.
+    #[arg(skip)]
+    pub given: BTreeMap<String, String>,
+}
+
+/// The options that decide what is in the records. Those that may hold a secret are left out, since the values are
+/// written to a file, and so are those that only decide when and how requests are sent.
+const SHAPE_RECORDS: [&str; 21] = [
+    "default_scheme",
+    "shard",
+    "shard_by",
+    "method",
+    "head",
+    "max_redirs",
+    "compressed",
+    "max_filesize",
+    "block_private",
+    "https_only",
+    "format",
+    "json",
+    "write_out",
+    "accept",
+    "slow",
+    "keep_headers",
+    "body",
+    "sha256",
+    "output_dir",
+    "name",
+    "existing",
+];
+
+/// Returns these options with their values as they were written.
+fn given(matches: &ArgMatches) -> BTreeMap<String, String> {
+    let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let command = Cli::command();
+    let given = command.get_arguments().filter(|arg| {
+        let id = arg.get_id().as_str();
+        SHAPE_RECORDS.contains(&id) && is_given(id)
+    });
+    given
+        .filter_map(|arg| {
+            let values = matches.get_raw(arg.get_id().as_str())?;
+            let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+            let (option, value) = match arg.get_long()? {
+                "json" => ("format", "jsonl".to_owned()),
+                long => (long, values.join(" ")),
+            };
+            Some((format!("--{option}"), value))
+        })
+        .collect()
+}
+
+/// A command line that is wrong, or asks for help.
+#[derive(Debug)]
+pub enum CommandLineError {
+    /// clap refuses it, or was asked for help.
+    Clap(clap::Error),
+    /// A word means something else than what was probably meant; this is what to say about it.
+    Words(String),
+}
+
+impl From<clap::Error> for CommandLineError {
+    fn from(error: clap::Error) -> Self {
+        Self::Clap(error)
+    }
 }
 
 /// Options that `--merge` can be combined with.
@@ -108,7 +177,23 @@ impl Cli {
     /// # Errors
     ///
     /// It is wrong, or help was asked for.
-    pub fn from_command_line() -> Result<Self, clap::Error> {
+    pub fn from_command_line() -> Result<Self, CommandLineError> {
+        let words: Vec<String> = env::args_os()
+            .skip(1)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        if let Some(mistake) = words::option_mistake(&words, Self::command) {
+            return Err(CommandLineError::Words(mistake));
+        }
+        let cli = Self::from_words()?;
+        let mut sources = cli.input.sources.iter();
+        match sources.find_map(|source| words::source_mistake(source)) {
+            Some(mistake) => Err(CommandLineError::Words(mistake)),
+            None => Ok(cli),
+        }
+    }
+
+    fn from_words() -> Result<Self, clap::Error> {
         let matches = Self::command().try_get_matches()?;
         if let Some(other) = beside_merge(&matches) {
             let mut error = clap::Error::new(ErrorKind::ArgumentConflict);
@@ -120,7 +205,9 @@ impl Cli {
             }
             return Err(error);
         }
-        Self::from_arg_matches(&matches)
+        let mut cli = Self::from_arg_matches(&matches)?;
+        cli.given = given(&matches);
+        Ok(cli)
     }
 }
 
@@ -149,5 +236,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_options_that_shape_records_exist() {
+        let command = Cli::command();
+        for id in SHAPE_RECORDS {
+            assert!(
+                command.get_arguments().any(|arg| arg.get_id() == id),
+                "{id}"
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The command line, as clap parses it. Each heading of the help is one struct of options in a file of
 //! its own; [`command`] puts them together, [`values`] parses durations, rates and sizes, and [`refusal`] words what
-//! is wrong.
+//! is wrong, with the table of other tools' options in [`elsewhere`].
 
 #![expect(
     clippy::doc_markdown,
@@ -10,6 +10,7 @@
 mod command;
 mod concurrency;
 mod connection;
+mod elsewhere;
 mod input;
 mod refusal;
 mod request;
@@ -19,8 +20,9 @@ mod run;
 mod save;
 mod time;
 mod values;
+mod words;
 
-pub use command::Cli;
+pub use command::{Cli, CommandLineError};
 pub use concurrency::ConcurrencyArgs;
 pub use connection::ConnectionArgs;
 pub use input::{InputArgs, InputFormatName, SchemeName, ShardBy};

@@ -5,20 +5,32 @@ use std::error::Error as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory as _};
 
-use super::command::Cli;
+use super::command::{Cli, CommandLineError};
+use super::elsewhere;
 
 /// Describes `error` as `option: why; what to do`, without the values of other options, which may be secret.
 #[must_use]
-pub fn describe(error: &clap::Error) -> String {
+pub fn describe(error: &CommandLineError) -> String {
+    match error {
+        CommandLineError::Words(mistake) => mistake.clone(),
+        CommandLineError::Clap(error) => describe_clap(error),
+    }
+}
+
+fn describe_clap(error: &clap::Error) -> String {
     let option = named(error, ContextKind::InvalidArg);
     let value = text(error, ContextKind::InvalidValue);
     match error.kind() {
-        ErrorKind::UnknownArgument => match similar(error) {
-            Some(similar) => format!("unknown option {option}; did you mean {similar}?"),
-            None => format!("unknown option {option}; see fetch --help"),
-        },
+        ErrorKind::UnknownArgument => elsewhere::advice(option).unwrap_or_else(|| {
+            let similar = similar(error).map(|similar| format!("did you mean {similar}?"));
+            let what = similar.unwrap_or_else(|| "see fetch --help".to_owned());
+            format!("unknown option {option}; {what}")
+        }),
         ErrorKind::InvalidValue => match (value, choices(error)) {
-            ("", None) => format!("{option}: the value is missing; see fetch --help"),
+            ("", None) => {
+                let written = text(error, ContextKind::InvalidArg).replace(['<', '>'], "");
+                format!("{option}: the value is missing; write {written}")
+            }
             ("", Some(choices)) => format!("{option}: the value is missing; write {choices}"),
             (value, choices) => {
                 let choices = choices.unwrap_or_else(|| "another value".to_owned());
@@ -85,10 +97,10 @@ fn similar(error: &clap::Error) -> Option<String> {
     Some(format!("--{long}"))
 }
 
-/// Whether `written` stands for `option`: at most two letters differ, or one is the beginning of the other. clap also
+/// Whether `written` stands for `option`: at most two letters differ, and less than half of a short word. clap also
 /// suggests options that only share letters.
 fn is_misspelling(written: &str, option: &str) -> bool {
-    option.starts_with(written) || written.starts_with(option) || distance(written, option) <= 2
+    distance(written, option) <= 2.min(written.len() / 2)
 }
 
 /// Returns how many letters have to be inserted, removed or replaced to turn `one` into `other` (Levenshtein).
@@ -115,7 +127,6 @@ mod tests {
         for (written, option) in [
             ("jbos", "jobs"),
             ("max-retrie", "max-retries"),
-            ("output", "output-dir"),
             ("timeouts", "timeout"),
         ] {
             assert!(is_misspelling(written, option), "{written}");
@@ -123,6 +134,7 @@ mod tests {
         for (written, option) in [
             ("connect-to", "connect-timeout"),
             ("output-document", "output-dir"),
+            ("get", "key"),
         ] {
             assert!(!is_misspelling(written, option), "{written}");
         }

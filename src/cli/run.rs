@@ -12,7 +12,8 @@ pub struct RunArgs {
     /// Write the records to this file
     ///
     /// Standard output then stays empty. The file appears when the run is over. If it already exists, nothing is fetched and
-    /// the exit code is 0; remove the file to run again.
+    /// the exit code is that of the run that made it; remove the file to run again. It is an error if the list or the
+    /// options are not those of that run.
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
     /// Print records and errors only
@@ -22,7 +23,10 @@ pub struct RunArgs {
     /// Aliases: -s, --silent.
     #[arg(short, long, short_alias = 's', alias = "silent")]
     pub quiet: bool,
-    /// Do not show a progress bar
+    /// Do not show progress
+    ///
+    /// A terminal shows a bar. Where standard error is something else, such as a log, there is a line a minute. SIGUSR1 (and
+    /// Ctrl-T, where the system has it) prints such a line at once.
     #[arg(long, hide_short_help = true)]
     pub no_progress: bool,
     /// When to color the text format: auto, always or never

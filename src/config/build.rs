@@ -48,9 +48,12 @@ impl Config {
         let read = [
             request::files(&cli.request),
             connection::files(&cli.connection),
+            report::files(&cli.result),
         ]
         .concat();
-        let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read);
+        let content = request::content(&cli.request, &names)?;
+        let record_options = run::record_options(cli, content.as_deref());
+        let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read, record_options);
         checks::check_files(&run, &names)?;
         Ok(Self {
             defaults: Defaults {
@@ -59,9 +62,9 @@ impl Config {
                 method: request::method(&cli.request)?,
                 headers: Arc::new(headers.given),
                 authorization: request::authorization(&cli.request)?,
-                content: request::content(&cli.request, &names)?.map(Into::into),
+                content: content.map(Into::into),
             },
-            shard_filter: input::filter(&cli.input, cli.run.summary_file.is_some()),
+            shard_filter: input::filter(&cli.input, run.needs_digest()),
             http: HttpOptions {
                 headers: Arc::new(headers.own),
                 max_redirects: cli.request.max_redirs,
@@ -80,7 +83,7 @@ impl Config {
                 verbosity: report::verbosity(&cli.run),
             },
             sources: crate::input::open(&names, input::format(&cli.input))?,
-            save: save::save(&cli.save, cli.concurrency.jobs)?,
+            save: save::save(&cli.save, cli.concurrency.jobs, &names)?,
             run,
         })
     }

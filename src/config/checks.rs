@@ -61,13 +61,23 @@ fn canonical_path(path: &Path) -> Option<PathBuf> {
     })
 }
 
+/// Whether two paths, one of which leads to no file yet, would lead to one file where case does not count. Whether the
+/// file system is one of those is not known before both exist.
+fn has_same_place(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let path = canonical_path(path)?;
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        Some((path.parent()?.to_owned(), name))
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
 /// Checks that the run does not overwrite a file that it also reads or writes for another purpose.
 pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), UsageError> {
     let file = FileIdentity::at;
-    let same = |one: &Path, other: &Path| {
-        one == other
-            || canonical_path(one).is_some_and(|one| canonical_path(other) == Some(one))
-            || file(one).is_some_and(|one| file(other) == Some(one))
+    let same = |one: &Path, other: &Path| match (file(one), file(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other || has_same_place(one, other),
     };
     for (option, file, instead) in [
         (
@@ -90,7 +100,8 @@ pub(super) fn check_files(run: &RunOptions, sources: &[String]) -> Result<(), Us
             return Err(UsageError::NotAStream(option, instead));
         }
     }
-    let mut others: Vec<&Path> = sources.iter().map(Path::new).collect();
+    let read = run.read.iter().map(PathBuf::as_path);
+    let mut others: Vec<&Path> = sources.iter().map(Path::new).chain(read).collect();
     for (option, file) in [
         ("--results", &run.results),
         ("--summary-file", &run.summary_file),

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::cli::{ConcurrencyArgs, ResultArgs, RetryArgs};
 use crate::engine::{EngineOptions, HostLimits, RetryPolicy};
+use crate::model::live::LiveCounts;
 
 /// Returns the options of the engine.
 pub(super) fn options(
@@ -33,5 +34,6 @@ pub(super) fn options(
         deadline: args.deadline.and_then(|limit| limit.0),
         accept: result.accept.clone(),
         slow: result.slow.0,
+        live: LiveCounts::default(),
     }
 }

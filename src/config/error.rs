@@ -49,6 +49,9 @@ pub enum UsageError {
         "--data: {0}: the list is read from standard input already; put one of the two into a file"
     )]
     StdinTwice(String),
+    /// The template would be read from standard input.
+    #[error("--write-out: @-: standard input is the list; put the template into a file")]
+    TemplateFromStdin,
     /// The name of an output file is `-`.
     #[error("{0}: -: is not standard output here; {1}")]
     NotAStream(&'static str, &'static str),

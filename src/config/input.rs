@@ -32,7 +32,7 @@ pub(super) fn scheme(args: &InputArgs) -> Scheme {
     }
 }
 
-/// Returns the filter of the shard. `digest` asks for the digest of the list, with which summaries are merged.
+/// Returns the filter of the shard. `digest` asks for the digest of the list.
 pub(super) fn filter(args: &InputArgs, digest: bool) -> ShardFilter {
     ShardFilter {
         shard: args.shard,

@@ -1,11 +1,15 @@
 //! Options of the output: what a record contains, and how it is printed.
 
+use std::borrow::Cow;
+use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 
 use super::error::UsageError;
 use super::terminal::{is_dumb, is_set};
 use crate::cli::{FormatName, ResultArgs, RunArgs, SaveArgs, When};
 use crate::model::capture::Capture;
+use crate::model::mask::mask_text;
 use crate::report::{Format, Separator, Template, TextStyle, Verbosity};
 
 /// Returns which parts of a response are kept for its record.
@@ -22,10 +26,15 @@ pub(super) fn capture(args: &ResultArgs, save: &SaveArgs, format: &Format) -> Ca
 
 /// Returns the format of the records.
 pub(super) fn format(args: &ResultArgs, run: &RunArgs) -> Result<Format, UsageError> {
-    if let Some(template) = &args.write_out {
-        return Ok(Format::Template(template.parse()?));
-    }
     let on_terminal = run.results.is_none() && io::stdout().is_terminal();
+    if let Some(text) = &args.write_out {
+        let template: Template = template(text)?.parse()?;
+        return Ok(Format::Template(if on_terminal {
+            template.on_terminal()
+        } else {
+            template
+        }));
+    }
     Ok(match args.format {
         _ if args.json => Format::Jsonl,
         FormatName::Jsonl => Format::Jsonl,
@@ -40,6 +49,31 @@ pub(super) fn format(args: &ResultArgs, run: &RunArgs) -> Result<Format, UsageEr
             aligned: on_terminal,
         }),
     })
+}
+
+/// Returns the text of `--write-out`, from a file where it begins with `@`.
+fn template(text: &str) -> Result<Cow<'_, str>, UsageError> {
+    match text.strip_prefix('@') {
+        None => Ok(text.into()),
+        Some("") => Err(UsageError::FileName("--write-out")),
+        Some("-") => Err(UsageError::TemplateFromStdin),
+        Some(file) => fs::read_to_string(file)
+            .map(Cow::from)
+            .map_err(|error| UsageError::File {
+                option: "--write-out",
+                file: mask_text(file),
+                error,
+            }),
+    }
+}
+
+/// Returns the file that `--write-out` has read.
+pub(super) fn files(args: &ResultArgs) -> Vec<PathBuf> {
+    let file = args
+        .write_out
+        .as_deref()
+        .and_then(|text| text.strip_prefix('@'));
+    file.map(PathBuf::from).into_iter().collect()
 }
 
 /// Returns how much is printed on standard error.

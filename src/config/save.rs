@@ -1,11 +1,12 @@
 //! Options of saved bodies.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::UsageError;
 use crate::cli::{ExistingName, SaveArgs};
 use crate::save::{IfExists, NameTemplate, SaveOptions};
+use crate::sys::folder_of;
 
 /// Memory for bodies on their way to the disk. Each request in flight has two buffers: one that is being written and
 /// one that is being filled.
@@ -22,17 +23,30 @@ pub struct SaveConfig {
     pub if_exists: IfExists,
     /// How the files are written.
     pub options: SaveOptions,
+    /// What to warn about: the name of the folder may be meant for the file.
+    pub warning: Option<String>,
 }
 
-/// Returns how bodies are saved, or `None` without `--output-dir`.
-pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<SaveConfig>, UsageError> {
+/// Returns how bodies are saved, or `None` without `--output-dir`. `sources` are those of the list.
+pub(super) fn save(
+    args: &SaveArgs,
+    jobs: NonZeroUsize,
+    sources: &[String],
+) -> Result<Option<SaveConfig>, UsageError> {
     let Some(folder) = args.output_dir.clone() else {
         if args.fsync && args.journal.is_none() {
             return Err(UsageError::NothingToSync);
         }
         return Ok(None);
     };
+    if folder.as_os_str() == "-" {
+        return Err(UsageError::NotAStream(
+            "--output-dir",
+            "write -w '%{body}' to print a body, or ./- for a directory of this name",
+        ));
+    }
     Ok(Some(SaveConfig {
+        warning: file_warning(&folder, sources),
         folder,
         names: args.name.as_deref().unwrap_or("{basename}").parse()?,
         if_exists: match args.existing {
@@ -46,4 +60,19 @@ pub(super) fn save(args: &SaveArgs, jobs: NonZeroUsize) -> Result<Option<SaveCon
             write_size: (BUFFERS / (2 * jobs.get())).clamp(16 * 1024, 256 * 1024),
         },
     }))
+}
+
+/// Returns a warning where `folder` looks like the name of the one file that will be saved, as after `-o` of curl.
+fn file_warning(folder: &Path, sources: &[String]) -> Option<String> {
+    let is_one_url = matches!(sources, [source] if source.contains("://"));
+    let extension = folder.extension()?.to_str()?;
+    let is_name = extension.contains(|letter: char| letter.is_ascii_alphabetic());
+    let name = folder.file_name()?.to_str()?;
+    (is_one_url && is_name && !folder.exists()).then(|| {
+        format!(
+            "--output-dir: {folder} is made as a directory; for a file of this name, write -o {parent} --name {name}",
+            folder = folder.display(),
+            parent = folder_of(folder).display(),
+        )
+    })
 }

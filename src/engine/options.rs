@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::live::LiveCounts;
 use crate::model::status_set::StatusSet;
 
 /// The options of the engine.
@@ -27,6 +28,8 @@ pub struct EngineOptions {
     pub accept: StatusSet,
     /// The duration over which an attempt is marked as slow.
     pub slow: Option<Duration>,
+    /// Where it is noted what is in flight and what waits.
+    pub live: LiveCounts,
 }
 
 /// The limits of the requests to one host.

@@ -19,6 +19,7 @@ use super::waiting::{Among, Drained, WaitingJobs};
 use crate::input::{Intake, ParkedInput, ReadError, Recalled, Totals};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::hold_up::HoldUp;
+use crate::model::live::LiveCounts;
 
 /// The number of jobs that wait where some can be sent at once: what fair turns choose from.
 const CHOICE: usize = 256;
@@ -70,6 +71,7 @@ pub(super) struct Schedule<G> {
     idle_slots: Option<Patience>,
     /// What held the run up, to be told.
     hold_up: Option<HoldUp>,
+    live: LiveCounts,
 }
 
 /// Marks recalled inputs as cancelled; others are marked with their host.
@@ -128,6 +130,7 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
             read_error: None,
             idle_slots: Some(Patience::new(IDLE)),
             hold_up: None,
+            live: options.live.clone(),
         }
     }
 
@@ -135,6 +138,13 @@ impl<G: FnMut(&mut Context<'_>, usize) -> Poll<()>> Schedule<G> {
     /// `Pending` is woken by the intake, the gate or a timer. Where all of these are silent,
     /// jobs are in flight, and the caller polls again when one of them ends.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
+        let next = self.poll_job(cx);
+        let waiting = self.waiting.held_up(self.in_flight < self.jobs);
+        self.live.set_jobs(self.in_flight, waiting);
+        next
+    }
+
+    fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<Job>>> {
         self.waiting.poll_timers(cx);
         let has_room = (self.gate)(cx, self.in_flight).is_ready();
         let is_open = self.stopped || has_room && !self.waiting.is_backlogged();

@@ -138,6 +138,16 @@ impl WaitingJobs {
         self.len
     }
 
+    /// Returns how many inputs wait for something else than a slot: all of them while a slot `is_free`, and those that are
+    /// tried again.
+    pub(super) fn held_up(&self, is_free: bool) -> usize {
+        if is_free {
+            self.len + self.parked.len()
+        } else {
+            self.started
+        }
+    }
+
     /// Whether so many jobs that were started wait that no new ones can be sent: they cannot be parked.
     pub(super) fn is_backlogged(&self) -> bool {
         self.started >= LOOK_AHEAD

@@ -27,6 +27,7 @@ use crate::model::body_sink::{BodySink, ChecksumError};
 use crate::model::capture::Capture;
 use crate::model::captured_body::{BodyBudget, CapturedBody};
 use crate::model::error::Failure;
+use crate::model::live::LiveCounts;
 
 /// How many bytes are taken out of a decoder at a time.
 const DECODED: usize = 16 * 1024;
@@ -223,17 +224,25 @@ pub(super) struct ReceivedBody {
     /// Boxed, because few requests need it and every request in flight has room for one.
     hash: Option<Box<Sha256>>,
     limit: Option<SizeLimit>,
+    /// Counts every piece as it arrives.
+    live: LiveCounts,
     /// Where the body is saved.
     pub(super) sink: Option<Box<dyn BodySink>>,
 }
 
 impl ReceivedBody {
-    pub(super) fn new(keep: Capture, limit: Option<SizeLimit>, budget: &BodyBudget) -> Self {
+    pub(super) fn new(
+        keep: Capture,
+        limit: Option<SizeLimit>,
+        budget: &BodyBudget,
+        live: &LiveCounts,
+    ) -> Self {
         Self {
             size: 0,
             kept: keep.body.then(|| CapturedBody::new(budget)),
             hash: keep.sha256.then(Box::default),
             limit,
+            live: live.clone(),
             sink: None,
         }
     }
@@ -268,6 +277,7 @@ impl ReceivedBody {
         clock: &ExchangeClock,
     ) -> Result<Option<&mut dyn BodySink>, BodyError> {
         self.size += bytes.len() as u64;
+        self.live.add_received(bytes.len() as u64);
         if let Some(limit) = self.limit.filter(|limit| self.size > limit.bytes) {
             return Err(BodyError::TooLarge(limit));
         }

@@ -27,6 +27,7 @@ use super::send::Sender;
 use crate::model::body_sink::{BodySink, BodyStore, PartialBody, Representation};
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::live::LiveCounts;
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::{Request, is_repeatable};
@@ -93,12 +94,13 @@ pub(super) struct Client {
     sender: Sender,
     store: Option<Arc<dyn BodyStore>>,
     budget: BodyBudget,
+    live: LiveCounts,
     resends: ResendLimiter,
 }
 
 impl Client {
     /// Returns a client without connections. Bodies of requests with a save target go to `store`, and those that
-    /// are captured take from `budget`.
+    /// are captured take from `budget`. All of them are counted in `live`.
     ///
     /// # Errors
     ///
@@ -109,6 +111,7 @@ impl Client {
         store: Option<Arc<dyn BodyStore>>,
         shared: SharedParts,
         budget: BodyBudget,
+        live: LiveCounts,
     ) -> Result<Self, ClientError> {
         let sender = Sender::new(options.clone(), pool, shared)?;
         Ok(Self {
@@ -116,6 +119,7 @@ impl Client {
             sender,
             store,
             budget,
+            live,
             resends: ResendLimiter::default(),
         })
     }
@@ -196,7 +200,7 @@ impl Client {
         capture.sha256 |= request.sha256.is_some();
         let mut partial = PartialAnswer {
             answer: None,
-            received: ReceivedBody::new(capture, self.options.max_size, &self.budget),
+            received: ReceivedBody::new(capture, self.options.max_size, &self.budget, &self.live),
         };
         let stream = RefCell::default();
         let exchange = Exchange {

@@ -11,11 +11,17 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::options::Limits;
 use super::upload::Progress;
 use crate::model::error::{Failure, Kind, Phase};
+
+/// By how much a limit is noticed late where this process did not run: it was stopped (Ctrl-Z), or the machine slept.
+const LATE: Duration = Duration::from_millis(100);
+
+/// The time to read what arrived meanwhile, before a server is called silent.
+const CATCH_UP: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
     /// The clock of the exchange whose request is being polled.
@@ -198,6 +204,9 @@ impl ExchangeClock {
                 _ if Some(next) > waited => {
                     sleep_until(next).await;
                     waited = Some(next);
+                    if next.elapsed() > LATE {
+                        sleep(CATCH_UP).await;
+                    }
                 }
                 (Some(total), _) if Some(next) == end => {
                     return self.timeout(format!("not finished within {total:?} (--timeout)"));

@@ -62,14 +62,17 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     /// Returns the part of the record that the head of `response` fills.
     pub(super) fn answer(&self, response: &Response, ttfb: Duration) -> Answer {
-        let headers = response.headers();
+        let (status, headers) = (response.status(), response.headers());
+        let leads_to = redirect::is_redirect(status)
+            .then(|| redirect::target(&self.state.url, status, headers, false).ok());
         Answer {
-            status: response.status().as_u16(),
+            status: status.as_u16(),
             version: response.version(),
             remote_addr: response.remote_addr(),
             content_type: headers
                 .get(CONTENT_TYPE)
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            leads_to: leads_to.flatten().map(String::from),
             size: 0,
             sha256: None,
             headers: self
@@ -79,7 +82,7 @@ impl Exchange<'_> {
                 .then(|| Box::new(headers.clone())),
             body: None,
             ttfb,
-            retry_after: retry_after::delay(response.status(), headers, SystemTime::now),
+            retry_after: retry_after::delay(status, headers, SystemTime::now),
             saved: None,
         }
     }

@@ -37,6 +37,7 @@ use super::options::{HttpOptions, Versions};
 use crate::model::body_sink::BodyStore;
 use crate::model::captured_body::BodyBudget;
 use crate::model::error::{Failure, Kind, Phase};
+use crate::model::live::LiveCounts;
 use crate::model::origin::OriginId;
 use crate::model::outcome::Answer;
 use crate::model::request::Request;
@@ -87,6 +88,7 @@ struct ClientSetup {
     store: Option<Arc<dyn BodyStore>>,
     shared: SharedParts,
     budget: BodyBudget,
+    live: LiveCounts,
 }
 
 impl ClientSetup {
@@ -97,6 +99,7 @@ impl ClientSetup {
             self.store,
             self.shared,
             self.budget,
+            self.live,
         )
     }
 }
@@ -111,7 +114,7 @@ struct Assignment {
 
 impl Workers {
     /// Returns one client without connections, and the means to build more. Bodies of requests with
-    /// a save target go to `store`.
+    /// a save target go to `store`. What arrives is counted in `live`.
     ///
     /// # Errors
     ///
@@ -121,6 +124,7 @@ impl Workers {
         pool: PoolLimits,
         store: Option<Arc<dyn BodyStore>>,
         runtimes: RuntimeOptions,
+        live: LiveCounts,
     ) -> Result<Self, ClientError> {
         let windows = Windows::for_requests(runtimes.jobs);
         let setup = ClientSetup {
@@ -129,6 +133,7 @@ impl Workers {
             pool,
             store,
             budget: BodyBudget::default(),
+            live,
         };
         Ok(Self {
             first: setup.clone().client()?,

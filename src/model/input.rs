@@ -92,4 +92,6 @@ pub enum Skip {
     Recorded,
     /// Its file already exists.
     Exists,
+    /// With a journal: an earlier line of the list is the same input.
+    Repeated,
 }

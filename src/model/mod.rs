@@ -10,6 +10,7 @@ pub mod event;
 pub mod exit;
 pub mod hold_up;
 pub mod input;
+pub mod live;
 pub mod lock;
 pub mod mask;
 pub mod origin;

@@ -53,6 +53,8 @@ pub struct Answer {
     pub remote_addr: Option<SocketAddr>,
     /// The `Content-Type` header.
     pub content_type: Option<String>,
+    /// Where it leads, if it is a redirect.
+    pub leads_to: Option<String>,
     /// The size of the body in bytes, after decoding.
     pub size: u64,
     /// The SHA-256 of the body, if it was asked for.
@@ -79,6 +81,7 @@ impl Answer {
             version: Version::HTTP_11,
             remote_addr: None,
             content_type: None,
+            leads_to: None,
             size: 0,
             sha256: None,
             headers: None,

@@ -44,6 +44,12 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// As [`escape`], but leaves tabs, which a terminal shows as what they are.
+pub(super) fn escape_line(line: &str) -> String {
+    let pieces: Vec<_> = line.split('\t').map(escape).collect();
+    pieces.join("\t")
+}
+
 /// As [`escape`], and replaces white space by `%20`, so that awk sees one field.
 pub(super) fn escape_field(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_whitespace) {

@@ -5,6 +5,7 @@
 //! a record with the right hash is really that of an input is read from the file.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
@@ -113,6 +114,9 @@ pub struct JournalIndex {
     positions: Vec<(u64, RecordPosition)>,
     /// How many lines were ignored because they are not records.
     pub ignored: u64,
+    /// Hashes of the inputs of this run. Two hashes each, because an input that is mistaken for another is lost.
+    seen: HashSet<[u64; 2]>,
+    second_hasher: RandomState,
 }
 
 /// The result of earlier runs for one input.
@@ -128,18 +132,20 @@ impl JournalIndex {
     /// Finds the result of earlier runs for `input`.
     #[must_use]
     pub fn look_up(&self, input: &Input) -> PriorResult {
+        with_key(input, |key| self.find(key)).unwrap_or_default()
+    }
+
+    /// Whether an earlier input of this run is the same as `input`, which counts as one from now on.
+    pub fn is_repeated(&mut self, input: &Input) -> bool {
+        let hashes = with_key(input, |key| {
+            [self.hasher.hash_one(key), self.second_hasher.hash_one(key)]
+        });
+        hashes.is_some_and(|hashes| !self.seen.insert(hashes))
+    }
+
+    fn find(&self, key: &InputKey<'_>) -> PriorResult {
         let mut prior = PriorResult::default();
-        let Ok(request) = &input.request else {
-            return prior;
-        };
-        let sent = request.body.as_ref().map(|body| hex(&body.sha256));
-        let key = InputKey {
-            url: &input.display_url,
-            method: request.method.as_str(),
-            id: input.id.as_deref(),
-            request_sha256: sent.as_deref(),
-        };
-        let hash = self.hasher.hash_one(&key);
+        let hash = self.hasher.hash_one(key);
         let start = self.positions.partition_point(|(other, _)| *other > hash);
         let same_hash = self.positions[start..].iter();
         let mut is_last = true;
@@ -148,7 +154,7 @@ impl JournalIndex {
             let Ok(line) = read_line(&self.journal, position.offset()) else {
                 continue;
             };
-            let Some(entry) = parse(&line).filter(|entry| entry.key() == key) else {
+            let Some(entry) = parse(&line).filter(|entry| entry.key() == *key) else {
                 continue;
             };
             prior.done |= is_last && position.is_ok();
@@ -170,6 +176,18 @@ impl JournalIndex {
         });
         positions.shrink_to_fit();
     }
+}
+
+/// Calls `read` with what the journal recognizes `input` by, unless it holds no request.
+fn with_key<T>(input: &Input, read: impl FnOnce(&InputKey<'_>) -> T) -> Option<T> {
+    let request = input.request.as_ref().ok()?;
+    let sent = request.body.as_ref().map(|body| hex(&body.sha256));
+    Some(read(&InputKey {
+        url: &input.display_url,
+        method: request.method.as_str(),
+        id: input.id.as_deref(),
+        request_sha256: sent.as_deref(),
+    }))
 }
 
 fn parse(line: &[u8]) -> Option<JournalEntry<'_>> {
@@ -249,6 +267,8 @@ impl Journal {
             hasher: RandomState::new(),
             positions: Vec::new(),
             ignored: 0,
+            seen: HashSet::new(),
+            second_hasher: RandomState::new(),
         };
         let mut journal = Self {
             path: path.to_owned(),

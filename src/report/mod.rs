@@ -15,6 +15,7 @@ mod pending_files;
 mod printer;
 mod progress;
 mod reporter;
+mod status;
 mod summary;
 
 pub use format::choice::Format;
@@ -24,7 +25,9 @@ pub use format::text::TextStyle;
 pub use journal::{Journal, JournalError, JournalIndex, PriorResult};
 pub use options::{ReportOptions, Verbosity};
 pub use pending_files::UnrecordedFiles;
-pub use printer::{Gate, Outputs, PrintError, PrinterHandle, print_message, printer_result};
-pub use progress::InputCount;
+pub use printer::{
+    Gate, Outputs, PrintError, PrinterHandle, StatusLine, print_message, printer_result,
+};
+pub use progress::{InputCount, ProgressStyle};
 pub use reporter::Reporter;
 pub use summary::{Counts, ListInfo, ResultsFile, ShardInfo, Summary};

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
@@ -19,9 +20,10 @@ use tokio::sync::oneshot;
 use super::escape::escape;
 use super::journal::{Journal, JournalError};
 use super::pending_files::PendingFiles;
-use super::progress::{Bar, InputCount, REDRAW_INTERVAL};
+use super::progress::{InputCount, Progress, ProgressStyle, REDRAW_INTERVAL};
 use super::summary::Counts;
 use crate::model::captured_body::UnwrittenBody;
+use crate::model::live::LiveCounts;
 use crate::sys::{AsOpenFile, wait_writable};
 
 /// How many bytes may wait for the printer before no new input is taken.
@@ -35,8 +37,10 @@ const WRITE_PAUSE: Duration = Duration::from_millis(1);
 pub struct Outputs {
     /// Receives the records: standard output, or the file of `--results`.
     pub lines: File,
-    /// Whether a progress bar is drawn on standard error.
-    pub bar: bool,
+    /// How the progress is shown on standard error.
+    pub progress: ProgressStyle,
+    /// What the progress shows beside the counts.
+    pub live: LiveCounts,
     /// Whether the records go to the terminal that shows the bar.
     pub shared: bool,
     /// Receives each record before `lines` does.
@@ -60,6 +64,8 @@ pub(super) struct Batch {
     pub(super) pending_files: usize,
     /// The counts of the run so far.
     pub(super) counts: Counts,
+    /// Whether it only asks for a line about the progress.
+    asks_for_status: bool,
 }
 
 impl Batch {
@@ -115,12 +121,31 @@ impl Queue {
         self.backlog.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns what asks the printer for a line about the progress.
+    pub(super) fn status_line(&self) -> StatusLine {
+        StatusLine(self.sender.clone())
+    }
+
     /// Returns a gate for new requests; `jobs` as in [`Gate`].
     pub(super) fn gate(&self, jobs: Option<usize>) -> Gate {
         Gate {
             backlog: self.backlog.clone(),
             jobs,
         }
+    }
+}
+
+/// Asks for a line about the progress. The printer does not end before this is dropped.
+pub struct StatusLine(mpsc::Sender<Batch>);
+
+impl StatusLine {
+    /// Asks for a line now.
+    pub fn ask(&self) {
+        // If the printer has ended, so has the run.
+        let _ = self.0.send(Batch {
+            asks_for_status: true,
+            ..Batch::default()
+        });
     }
 }
 
@@ -195,9 +220,9 @@ pub(super) fn start(
     let (end, printed) = oneshot::channel();
     let backlog = Arc::<Backlog>::default();
     let mut thread = Printer {
-        bar: outputs.bar.then(Bar::new),
+        progress: Progress::new(outputs.progress, total, outputs.live.clone()),
+        is_asked: false,
         outputs,
-        total,
         pending_files,
         batches,
         backlog: backlog.clone(),
@@ -208,9 +233,7 @@ pub(super) fn start(
         .name("printer".into())
         .spawn(move || {
             let result = thread.run();
-            if let Some(bar) = thread.bar.take() {
-                bar.clear();
-            }
+            thread.progress.clear();
             let _ = end.send(result);
         })?;
     let queue = Queue {
@@ -224,8 +247,9 @@ pub(super) fn start(
 /// The state of the printer's thread.
 struct Printer {
     outputs: Outputs,
-    bar: Option<Bar>,
-    total: InputCount,
+    progress: Progress,
+    /// Whether a line about the progress was asked for.
+    is_asked: bool,
     pending_files: PendingFiles,
     batches: mpsc::Receiver<Batch>,
     backlog: Arc<Backlog>,
@@ -240,8 +264,10 @@ impl Printer {
         loop {
             let more = self.receive();
             self.append_to_journal()?;
-            if !more && let Some(bar) = self.bar.take() {
-                bar.clear();
+            if more {
+                self.show_progress();
+            } else {
+                self.progress.clear();
             }
             if self.is_due() || !more {
                 self.write()?;
@@ -252,10 +278,6 @@ impl Printer {
                     None => Ok(()),
                 };
             }
-            if let Some(bar) = &mut self.bar {
-                let total = self.total.load(Ordering::Relaxed);
-                bar.update(self.batch.counts, Some(total).filter(|&total| total > 0));
-            }
             // With a journal no sleep: the engine waits until results are recorded.
             if self.outputs.journal.is_none() {
                 thread::park_timeout(WRITE_PAUSE);
@@ -263,11 +285,20 @@ impl Printer {
         }
     }
 
+    fn show_progress(&mut self) {
+        let is_asked = mem::take(&mut self.is_asked);
+        if let Some(line) = self.progress.update(self.batch.counts, is_asked) {
+            let line = format!("fetch: {line}\n");
+            self.backlog.bytes.fetch_add(line.len(), Ordering::Relaxed);
+            self.batch.messages.extend_from_slice(line.as_bytes());
+        }
+    }
+
     /// Waits for a batch, then takes all that are ready. Returns false once the queue is closed
     /// and empty.
     fn receive(&mut self) -> bool {
-        let first = match &self.bar {
-            Some(_) => match self.batches.recv_timeout(REDRAW_INTERVAL) {
+        let first = match self.progress.patience() {
+            Some(patience) => match self.batches.recv_timeout(patience) {
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => None,
                 Ok(batch) => Some(batch),
@@ -289,7 +320,9 @@ impl Printer {
     }
 
     fn append(&mut self, batch: Batch) {
-        if self.batch.is_empty() {
+        if batch.asks_for_status {
+            self.is_asked = true;
+        } else if self.batch.is_empty() {
             self.batch = batch;
         } else {
             self.batch.lines.extend_from_slice(&batch.lines);
@@ -327,7 +360,7 @@ impl Printer {
         let hides_bar = self.outputs.shared || !self.batch.messages.is_empty();
         let last = self.last_write;
         let is_recent = last.is_some_and(|last| last.elapsed() < REDRAW_INTERVAL);
-        !(self.bar.is_some() && hides_bar && is_recent)
+        !(self.progress.bar().is_some() && hides_bar && is_recent)
     }
 
     fn write(&mut self) -> Result<(), PrintError> {
@@ -342,7 +375,7 @@ impl Printer {
             Ok(())
         };
         let hides_bar = self.outputs.shared || !messages.is_empty();
-        let written = match &self.bar {
+        let written = match self.progress.bar() {
             Some(bar) if hides_bar => bar.hide_during(write),
             _ => write(),
         };

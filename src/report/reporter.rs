@@ -10,8 +10,8 @@ use super::format::record::Record;
 use super::hold_up;
 use super::options::{ReportOptions, Verbosity};
 use super::pending_files::{PendingFiles, UnrecordedFiles};
-use super::printer::{self, Batch, Gate, MAX_BACKLOG, Outputs, PrinterHandle, Queue};
-use super::progress::InputCount;
+use super::printer::{self, Batch, Gate, MAX_BACKLOG, Outputs, PrinterHandle, Queue, StatusLine};
+use super::progress::{InputCount, ProgressStyle};
 use super::summary::{RunTotals, Summary};
 use crate::model::authority::Authority;
 use crate::model::capture::Capture;
@@ -47,7 +47,10 @@ impl Reporter {
         outputs: Outputs,
         total: InputCount,
     ) -> io::Result<(Self, PrinterHandle)> {
-        let (has_bar, has_journal) = (outputs.bar, outputs.journal.is_some());
+        let (has_bar, has_journal) = (
+            outputs.progress == ProgressStyle::Bar,
+            outputs.journal.is_some(),
+        );
         let pending_files = PendingFiles::default();
         let (queue, printed) = printer::start(outputs, total.clone(), pending_files.clone())?;
         let mut batch = Batch::default();
@@ -76,6 +79,12 @@ impl Reporter {
     #[must_use]
     pub fn gate(&self, jobs: usize) -> Gate {
         self.queue.gate(self.has_journal.then_some(jobs))
+    }
+
+    /// Returns what asks for a line about the progress. The report does not end before it is dropped.
+    #[must_use]
+    pub fn status_line(&self) -> StatusLine {
+        self.queue.status_line()
     }
 
     /// Returns a guard that, when dropped, removes the new files that have no record yet.
@@ -257,6 +266,7 @@ fn describe_attempt(input: &Input, attempt: &Attempt) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::model::live::LiveCounts;
     use crate::report::format::choice::Format;
     use crate::report::format::tests::{failed, ok};
     use std::io::{Read as _, Seek as _};
@@ -289,7 +299,8 @@ mod tests {
         };
         let outputs = Outputs {
             lines: lines.try_clone().unwrap(),
-            bar: false,
+            progress: ProgressStyle::Hidden,
+            live: LiveCounts::default(),
             shared: false,
             journal: None,
         };

@@ -113,8 +113,12 @@ impl RunTotals<'_> {
             elapsed,
         } = *self;
         let counts = &summary.counts;
+        let word = match summary.exit() {
+            Exit::Success => "OK",
+            _ => "FAILED",
+        };
         let mut text = format!(
-            "OK {}/{} in {:.2}s\n",
+            "{word} {}/{} in {:.2}s\n",
             counts.ok + counts.skipped,
             counts.inputs,
             elapsed.as_secs_f64()
@@ -224,10 +228,10 @@ impl Summary {
         let worst: Vec<_> = worst
             .map(|(host, count)| format!("{host} x{count}"))
             .collect();
-        let more = if down.len() > WORST_HOSTS {
-            ", …"
-        } else {
-            ""
+        let more = match down.len().saturating_sub(WORST_HOSTS) {
+            0 => String::new(),
+            1 => ", and 1 more host".to_owned(),
+            more => format!(", and {more} more hosts"),
         };
         format!("{}{more}", worst.join(", "))
     }

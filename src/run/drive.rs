@@ -8,6 +8,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::{LocalBoxStream, StreamExt as _};
 
 use super::error::{RunError, output_ended};
+use super::signals;
 use crate::model::event::{BrokenSource, Event, RunEnd, Stop};
 use crate::model::exit::Exit;
 use crate::report::{PrinterHandle, Reporter, Summary};
@@ -26,6 +27,8 @@ pub(super) struct ActiveRun<'a> {
     pub(super) printed: PrinterHandle,
     /// Yields each signal that asks the run to stop.
     pub(super) stops: LocalBoxStream<'a, Stop>,
+    /// Yields each signal that asks how far the run is.
+    pub(super) status: LocalBoxStream<'a, ()>,
     /// Resolves when the reader of standard output has left.
     pub(super) reader_left: LocalBoxFuture<'a, ()>,
     /// The name of the output in messages.
@@ -78,6 +81,7 @@ impl ActiveRun<'_> {
         let _unrecorded = reporter.unrecorded_files();
         let gate = reporter.gate(options.jobs);
         let gate = |cx: &mut Context<'_>, in_flight| gate.poll_open(cx, in_flight);
+        let line = reporter.status_line();
         let tell = |event: Event<'_>| reporter.report(event);
         let mut ended = tokio::select! {
             ended = engine::run(intake, workers, options, gate, &mut self.stops, tell) => ended,
@@ -86,6 +90,7 @@ impl ActiveRun<'_> {
                 return Ok(ControlFlow::Break(exit.unwrap_or(Exit::CannotGoOn)));
             }
             () = &mut self.reader_left => return Ok(ControlFlow::Break(Exit::ReaderLeft)),
+            never = signals::answer_status(&mut self.status, line) => match never {},
         };
         let elapsed = self.started.elapsed();
         let summary = reporter.finish(ended, elapsed);

@@ -166,7 +166,8 @@ fn about(error: u64) -> String {
 /// Returns the share of `inputs` in `all`, as text.
 fn share(inputs: u64, all: u64) -> String {
     // Thousandths as integers, because a float is not exact for large numbers.
-    let thousandths = u128::from(inputs) * 1000 / u128::from(all.max(1));
+    let (inputs, all) = (u128::from(inputs), u128::from(all.max(1)));
+    let thousandths = (inputs * 1000 + all / 2) / all;
     format!("{}.{}%", thousandths / 10, thousandths % 10)
 }
 
@@ -227,6 +228,19 @@ fn display(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_rounded() {
+        for (inputs, all, expected) in [
+            (13, 15, "86.7%"),
+            (1, 3, "33.3%"),
+            (1, 2000, "0.1%"),
+            (0, 0, "0.0%"),
+            (u64::MAX, u64::MAX, "100.0%"),
+        ] {
+            assert_eq!(share(inputs, all), expected);
+        }
+    }
 
     #[test]
     fn times_are_exact_and_shown_to_the_second() {

@@ -27,6 +27,14 @@ pub enum RunError {
         /// What the system reports.
         error: io::Error,
     },
+    /// The file of `--results` exists, and is not what this run would make.
+    #[error("--results: {}: already exists, {why}; remove it or name another file", .path.display())]
+    OtherResults {
+        /// The path of the file.
+        path: PathBuf,
+        /// Why it is not that.
+        why: String,
+    },
     /// No HTTP client can be built from the options.
     #[error(transparent)]
     Client(#[from] http::ClientError),
@@ -69,6 +77,7 @@ impl RunError {
             | Self::Descriptors(_)
             | Self::System(_) => Exit::CannotGoOn,
             Self::OutputFile { .. }
+            | Self::OtherResults { .. }
             | Self::Client(_)
             | Self::Folder(_)
             | Self::Journal(_)

@@ -11,6 +11,7 @@ mod error;
 pub mod merge;
 mod output_files;
 mod planner;
+mod run_mark;
 mod signals;
 mod start;
 

@@ -1,8 +1,10 @@
 //! The files of `--results` and `--summary-file`: written under a temporary name, and renamed when they
 //! are complete.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -10,8 +12,9 @@ use tempfile::NamedTempFile;
 
 use super::drive::FinishedRun;
 use super::error::{RunError, STDOUT};
+use super::run_mark::{RunMark, mark_name};
 use crate::config::RunOptions;
-use crate::input::{HASH, Shard, ShardFilter};
+use crate::input::{HASH, Shard, ShardFilter, Source};
 use crate::model::error::plain;
 use crate::model::exit::Exit;
 use crate::model::text::hex;
@@ -21,43 +24,93 @@ use crate::sys::{FileIdentity, create_temporary, duplicate_stdout, folder_of, sy
 /// The usual reason for incomplete results.
 const STOPPED_EARLY: &str = "the run stopped early";
 
+/// Returns how a run ends whose results exist already: as the run that made them. `None` if they do not exist.
+///
+/// # Errors
+///
+/// The results are those of another list, or of other options.
+pub(crate) fn existing(
+    run: &RunOptions,
+    sources: &mut Vec<Source>,
+) -> Result<Option<Exit>, RunError> {
+    let path = run.results.as_deref();
+    let Some(path) = path.filter(|path| path.is_file() && !is_standard_stream(path)) else {
+        return Ok(None);
+    };
+    let other = |why: String| RunError::OtherResults {
+        path: path.to_owned(),
+        why,
+    };
+    let Some(mark) = RunMark::read(path) else {
+        let mark = mark_name(path);
+        return Err(other(format!("and {mark} does not say by which run")));
+    };
+    if let Some(option) = mark.differing_option(&run.record_options) {
+        return Err(other(format!("and was made with another {option}")));
+    }
+    let list = mem::take(sources).into_iter();
+    let list = list.fold(Box::new(io::empty()) as Box<dyn Read>, |all, source| {
+        Box::new(all.chain(source.bytes))
+    });
+    let list = sha256(list).map_err(|error| RunError::Output("the list".to_owned(), error))?;
+    if mark.list != list {
+        return Err(other("and is of another list".to_owned()));
+    }
+    let path = path.display();
+    let failures = if mark.has_failures {
+        " (some URL was not ok)"
+    } else {
+        ""
+    };
+    print_message(&match &run.summary_file {
+        Some(summary) if !summary.exists() => format!(
+            "{path}: already exists, nothing to do{failures}; {} does not: to get both, remove {path} and run again",
+            summary.display()
+        ),
+        _ => format!("{path}: already exists, nothing to do{failures}"),
+    });
+    Ok(Some(if mark.has_failures && !run.exit_zero {
+        Exit::SomeFailed
+    } else {
+        Exit::Success
+    }))
+}
+
+/// Checks, before anything is created, that the records have somewhere to go.
+///
+/// # Errors
+///
+/// Standard output is closed, or too many files are open.
+pub(crate) fn check_stdout(run: &RunOptions) -> Result<(), RunError> {
+    if run.results.is_some() {
+        return Ok(());
+    }
+    let opened = duplicate_stdout().map(drop);
+    opened.map_err(|error| RunError::Output(STDOUT.to_owned(), error))
+}
+
 /// The output files of a run.
 pub(crate) struct OutputFiles {
     results: Option<OutputFile>,
     summary: Option<OutputFile>,
     shard_filter: ShardFilter,
+    /// What the mark of the results says about the options.
+    record_options: BTreeMap<String, String>,
 }
 
 impl OutputFiles {
-    /// Creates the temporary files before the first request. Returns `None` if the results exist already.
-    pub(crate) fn create(
-        run: &RunOptions,
-        shard_filter: ShardFilter,
-    ) -> Result<Option<Self>, RunError> {
-        if let Some(path) = run
-            .results
-            .as_deref()
-            .filter(|path| path.is_file() && !is_standard_stream(path))
-        {
-            let path = path.display();
-            print_message(&match &run.summary_file {
-                Some(summary) if !summary.exists() => format!(
-                    "{path}: already exists, nothing to do; {} does not: to get both, remove {path} and run again",
-                    summary.display()
-                ),
-                _ => format!("{path}: already exists, nothing to do"),
-            });
-            return Ok(None);
-        }
+    /// Creates the temporary files before the first request.
+    pub(crate) fn create(run: &RunOptions, shard_filter: ShardFilter) -> Result<Self, RunError> {
         let create = |option, path: Option<&PathBuf>| {
             path.map(|path| OutputFile::create(option, path))
                 .transpose()
         };
-        Ok(Some(Self {
+        Ok(Self {
             results: create("--results", run.results.as_ref())?,
             summary: create("--summary-file", run.summary_file.as_ref())?,
             shard_filter,
-        }))
+            record_options: run.record_options.clone(),
+        })
     }
 
     /// Returns the file that the records go to.
@@ -101,6 +154,7 @@ impl OutputFiles {
             results,
             summary,
             shard_filter,
+            record_options,
         } = self;
         let summarize = |results: Option<&OutputFile>| {
             let Some(summary) = summary else {
@@ -117,10 +171,13 @@ impl OutputFiles {
             }
             // Another run was faster, and its summary must stay.
             Some(results) if results.is_taken() => results.publish(),
-            Some(results) => match summarize(Some(&results)) {
+            Some(results) => match results
+                .mark(done, record_options)
+                .and_then(|()| summarize(Some(&results)))
+            {
                 Ok(()) => results.publish(),
                 Err(error) => results
-                    .keep("the summary could not be written")
+                    .keep("the summary or the mark of the run could not be written")
                     .and(Err(error)),
             },
         }
@@ -211,6 +268,19 @@ impl OutputFile {
             file: self.path.clone(),
             sha256: sum.map_err(failed)?,
         }))
+    }
+
+    /// Writes the mark of the results: nothing where they are a device or a pipe.
+    fn mark(&self, done: &FinishedRun, options: BTreeMap<String, String>) -> Result<(), RunError> {
+        let (OutputStorage::Temporary(_), Some(list)) = (&self.file, done.ended.list) else {
+            return Ok(());
+        };
+        let mark = RunMark {
+            list: list.sha256.map(|sum| hex(&sum)).unwrap_or_default(),
+            options,
+            has_failures: done.summary.exit() != Exit::Success,
+        };
+        mark.write(&self.path)
     }
 
     /// Whether something has taken its name meanwhile.

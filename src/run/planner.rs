@@ -36,6 +36,11 @@ impl Planner {
     /// Decides about `input`.
     pub(crate) fn decide(&mut self, input: &mut Input) {
         let prior = self.past.as_ref().map(|past| past.look_up(input));
+        let past = self.past.as_mut();
+        if past.is_some_and(|past| past.is_repeated(input)) {
+            input.decision = repeated(prior.unwrap_or_default());
+            return;
+        }
         let Ok(request) = &mut input.request else {
             return;
         };
@@ -106,6 +111,18 @@ impl Files {
         };
         request.save_target = Some(SaveTarget { name, existing });
         Ok(Decision::Send)
+    }
+}
+
+/// Returns the decision about an input that stands in the list a second time. The first one is fetched or skipped, and
+/// a run that is resumed would skip both; so a whole run leaves the same files.
+fn repeated(prior: PriorResult) -> Decision {
+    let file = prior.file.filter(|(name, _)| is_legal(name));
+    let file = file.map(|(name, _)| name.into());
+    if prior.done {
+        skip(Skip::Recorded, file)
+    } else {
+        skip(Skip::Repeated, None)
     }
 }
 

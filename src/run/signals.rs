@@ -1,10 +1,12 @@
 //! What ends a run from outside: signals, and a reader that leaves.
 
+use std::convert::Infallible;
 use std::{future, io};
 
 use futures::stream::{Stream, StreamExt as _};
 
 use crate::model::event::Stop;
+use crate::report::StatusLine;
 use crate::sys::{StopRequest, reader_closed, stop_requests};
 
 /// SIGINT and SIGTERM, whenever they arrive.
@@ -17,6 +19,17 @@ pub(crate) fn stops() -> io::Result<impl Stream<Item = Stop>> {
         StopRequest::Interrupt => Stop::Interrupted,
         StopRequest::Terminate => Stop::Terminated,
     }))
+}
+
+/// Asks for a line about the progress whenever a signal does.
+pub(super) async fn answer_status(
+    requests: &mut (impl Stream<Item = ()> + Unpin),
+    line: StatusLine,
+) -> Infallible {
+    while requests.next().await.is_some() {
+        line.ask();
+    }
+    future::pending().await
 }
 
 /// Completes when the reader of standard output has left, also while nothing is

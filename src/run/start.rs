@@ -14,14 +14,14 @@ use futures::stream::StreamExt as _;
 
 use super::drive::ActiveRun;
 use super::error::RunError;
-use super::output_files::OutputFiles;
+use super::output_files::{self, OutputFiles};
 use super::planner::{Files, Planner};
 use super::{dry_run, signals};
 use crate::config::Config;
 use crate::model::body_sink::BodyStore;
 use crate::model::exit::Exit;
 use crate::model::input::Input;
-use crate::report::{InputCount, Journal, Outputs, Reporter};
+use crate::report::{InputCount, Journal, Outputs, ProgressStyle, Reporter};
 use crate::save::{Folder, Names, Store, Threads};
 use crate::sys::{self, FileIdentity};
 use crate::{http, input, save};
@@ -64,34 +64,41 @@ async fn fetch(
     disk: Option<save::Disk>,
 ) -> Result<Exit, RunError> {
     sys::survive_file_size_limit()?;
-    let Some(output_files) = OutputFiles::create(&config.run, config.shard_filter)? else {
-        return Ok(Exit::Success);
-    };
-    let lines = output_files.lines()?;
+    output_files::check_stdout(&config.run)?;
+    if let Some(exit) = output_files::existing(&config.run, &mut config.sources)? {
+        return Ok(exit);
+    }
+    // Before the files and the journal, which may be in it.
+    let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
+    let folder = folder.transpose()?;
+    let output_files = OutputFiles::create(&config.run, config.shard_filter)?;
     let Restored {
         journal,
         mut planner,
         store,
-    } = Restored::open(&config, disk)?;
+    } = Restored::open(&config, folder, disk)?;
     let (workers, warnings) = http_workers(&mut config, &fit, store)?;
     let total = InputCount::default();
-    if config.run.bar && config.shard_filter.shard.is_none() {
+    if config.run.progress != ProgressStyle::Hidden && config.shard_filter.shard.is_none() {
         count(&config.sources, &total);
     }
     let streams = Outputs {
-        lines,
-        bar: config.run.bar,
+        lines: output_files.lines()?,
+        progress: config.run.progress,
+        live: config.engine.live.clone(),
         shared: config.run.shared,
         journal,
     };
     let (mut reporter, printed) = Reporter::start(config.report, streams, total)?;
-    for warning in warnings.into_iter().chain(planner.warning()) {
+    let folder = config.save.and_then(|save| save.warning);
+    for warning in warnings.into_iter().chain(planner.warning()).chain(folder) {
         reporter.warn(&warning);
     }
     let run = ActiveRun {
         started: Instant::now(),
         printed,
         stops: signals::stops()?.boxed_local(),
+        status: sys::status_requests()?.boxed_local(),
         reader_left: signals::reader_left(output_files.use_stdout()).boxed_local(),
         output: output_files.output_name(),
     };
@@ -118,14 +125,15 @@ struct Restored {
 }
 
 impl Restored {
-    fn open(config: &Config, disk: Option<save::Disk>) -> Result<Self, RunError> {
+    fn open(
+        config: &Config,
+        folder: Option<Folder>,
+        disk: Option<save::Disk>,
+    ) -> Result<Self, RunError> {
         let mut names = config.save.as_ref().map(|save| {
             let companion = save.options.resume.then_some(save::PART);
             Names::new(save.names.clone(), companion)
         });
-        // Opened before the journal, which may be in it.
-        let folder = config.save.as_ref().map(|save| Folder::open(&save.folder));
-        let folder = folder.transpose()?;
         let reserve = |name: &str| {
             if let Some(names) = names.as_mut().filter(|_| save::is_legal(name)) {
                 names.reserve(name);
@@ -208,24 +216,36 @@ fn http_workers(
         share_hosts: !config.engine.per_host.is_limited(),
     };
     let store = store.map(|store| Arc::new(store) as Arc<dyn BodyStore>);
-    let workers = http::Workers::new(config.http.clone(), fit.pool, store, runtimes)?;
+    let workers = http::Workers::new(
+        config.http.clone(),
+        fit.pool,
+        store,
+        runtimes,
+        config.engine.live.clone(),
+    )?;
     Ok((workers, insecure.into_iter().chain(too_many).collect()))
 }
 
-/// Counts the inputs of `sources` on a thread of its own, if all of them can be read twice.
+/// Counts the inputs of `sources`: on a thread of its own, if all of them are files that can be read twice, or URLs.
 fn count(sources: &[input::Source], total: &InputCount) {
-    let files: Option<Vec<_>> = sources
-        .iter()
+    let urls: usize = sources.iter().filter_map(|source| source.lines).sum();
+    let files = sources.iter().filter(|source| source.lines.is_none());
+    let files: Option<Vec<_>> = files
         .map(|source| Some((source.regular.clone()?, source.format)))
         .collect();
     let (Some(files), total) = (files, total.clone()) else {
         return;
     };
+    let urls = urls as u64;
+    if files.is_empty() {
+        total.store(urls, Ordering::Relaxed);
+        return;
+    }
     // Where a source cannot be read, or no thread can be started, the progress bar stays a spinner. Reading the list
     // itself reports what is wrong.
     let count = move || {
         if let Ok(inputs) = input::count(files.iter().map(|(file, format)| (&**file, *format))) {
-            total.store(inputs, Ordering::Relaxed);
+            total.store(inputs + urls, Ordering::Relaxed);
         }
     };
     drop(thread::Builder::new().name("counter".into()).spawn(count));

@@ -3,7 +3,7 @@
 //! The rest of the crate calls this module and never `rustix` or `std::os`; a test keeps it so.
 //! Standard types cross this border: files, paths, `&str` names, and [`std::io::Error`]s whose
 //! [`ErrorKind`](std::io::ErrorKind) says what happened. Each function documents which kinds its callers rely on.
-//! Three other types do as well: [`create_temporary`] returns a [`tempfile::NamedTempFile`], [`stop_requests`] a
+//! Three other types do as well: [`create_temporary`] returns a [`tempfile::NamedTempFile`], [`stop_requests`] and [`status_requests`] a
 //! [`futures::Stream`], and [`without_user_timeout`] takes and returns a [`reqwest::ClientBuilder`].
 //!
 //! To support another family of systems, add a file beside `unix/` and select it below. For Windows, `windows.rs`
@@ -24,6 +24,8 @@
 //! | [`wait_readable`], [`wait_writable`] | `poll(2)` | an error: no stream is ever non-blocking there |
 //! | [`reader_closed`] | `poll(2)` for `POLLERR` | pending for ever: a write tells |
 //! | [`stop_requests`] | `SIGINT`, `SIGTERM` | `tokio::signal::windows` |
+//! | [`status_requests`] | `SIGUSR1`, `SIGINFO` | pending for ever |
+//! | [`terminal_columns`] | `TIOCGWINSZ` | `GetConsoleScreenBufferInfo` |
 //! | [`survive_file_size_limit`] | a handler for `SIGXFSZ` | nothing |
 //! | [`raise_open_file_limit`], [`reserve_descriptors`] | `setrlimit(2)`, `fcntl(2)` | `None`, and nothing |
 //! | [`thread_limit`] | `getrlimit(2)` | `None` |
@@ -41,7 +43,7 @@ pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
 #[cfg(unix)]
 pub use unix::{
     AsOpenFile, Directory, DirectoryEntry, boot_id, create_temporary, duplicate_stdout, link_count,
-    raise_open_file_limit, read_at, reader_closed, reserve_descriptors, stop_requests, stream_kind,
-    survive_file_size_limit, sync_directory, thread_limit, try_lock, wait_readable, wait_writable,
-    without_user_timeout, write_at,
+    raise_open_file_limit, read_at, reader_closed, reserve_descriptors, status_requests,
+    stop_requests, stream_kind, survive_file_size_limit, sync_directory, terminal_columns,
+    thread_limit, try_lock, wait_readable, wait_writable, without_user_timeout, write_at,
 };

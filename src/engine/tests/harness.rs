@@ -21,6 +21,7 @@ use crate::input::{inputs, inputs_in_file};
 use crate::model::error::{Failure, Kind, Phase};
 use crate::model::event::{Event, RunEnd, Stop};
 use crate::model::hold_up::HoldUp;
+use crate::model::live::LiveCounts;
 use crate::model::outcome::{Answer, Verdict};
 use crate::model::request::Request;
 
@@ -125,6 +126,7 @@ pub(super) fn options(jobs: usize) -> EngineOptions {
         deadline: None,
         accept: "200".parse().unwrap(),
         slow: None,
+        live: LiveCounts::default(),
     }
 }
 

@@ -145,14 +145,15 @@ impl<'a> Record<'a> {
         self.outcome.input.request.as_deref().ok()
     }
 
-    fn body(self) -> Option<&'a [u8]> {
+    /// The body of the last answer, where it was captured.
+    pub(super) fn body(self) -> Option<&'a [u8]> {
         self.answer()?.body.as_deref()
     }
 }
 
 /// Returns `body` where it is text. Where more than one byte in eight is a control character, it is something else, and
 /// in JSON would take up to six times the room.
-fn text(body: &[u8]) -> Option<&str> {
+pub(super) fn text(body: &[u8]) -> Option<&str> {
     let is_control = |byte: &&u8| byte.is_ascii_control() && !b"\t\n\r".contains(byte);
     let controls = body.iter().filter(is_control).count();
     str::from_utf8(body)

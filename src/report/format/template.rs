@@ -4,22 +4,39 @@ use std::io::Write as _;
 use std::str::FromStr;
 
 use humantime::format_rfc3339_micros;
+use reqwest::header::HeaderName;
 
 use super::formatter::Formatter;
 use super::json;
-use super::record::{Getter, KEYS, Record};
+use super::record::{Getter, KEYS, Record, text};
 use super::value::{FieldValue, seconds};
 use crate::model::capture::Capture;
-use crate::report::escape::escape;
+use crate::report::escape::{escape, escape_line};
 
 /// A parsed template of `--write-out`.
 #[derive(Clone, Debug)]
-pub struct Template(Vec<TemplatePiece>);
+pub struct Template {
+    pieces: Vec<TemplatePiece>,
+    body: BodyStyle,
+}
+
+/// How `%{body}` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyStyle {
+    /// Beside other values: as text in one line, or nothing where it is no text.
+    Line,
+    /// Alone: byte for byte.
+    Bytes,
+    /// Alone, on a terminal: as text, and never bytes that could control the terminal.
+    Screen,
+}
 
 #[derive(Clone, Debug)]
 enum TemplatePiece {
     Text(String),
     Key(&'static str, Getter),
+    Header(HeaderName),
+    Body,
     Curl(CurlVariable),
 }
 
@@ -40,6 +57,9 @@ pub enum TemplateError {
     /// `%{` without `}`.
     #[error("'%{{{0}' has no closing '}}'")]
     Open(String),
+    /// `%header{` without `}`, or with something that is not the name of a header.
+    #[error("'%header{{{0}' is not %header{{NAME}}")]
+    Header(String),
     /// Neither a key of the record nor a variable of curl that is known here.
     #[error("unknown variable %{{{0}}}; see fetch --help")]
     Unknown(String),
@@ -55,14 +75,11 @@ impl FromStr for Template {
         while let Some(at) = rest.find(['%', '\\']) {
             text.push_str(&rest[..at]);
             rest = &rest[at..];
-            if let Some(open) = rest.strip_prefix("%{") {
-                let (name, after) = open
-                    .split_once('}')
-                    .ok_or_else(|| TemplateError::Open(open.to_owned()))?;
+            if let Some((piece, after)) = variable(rest)? {
                 if !text.is_empty() {
                     pieces.push(TemplatePiece::Text(std::mem::take(&mut text)));
                 }
-                pieces.push(piece(name)?);
+                pieces.push(piece);
                 rest = after;
                 continue;
             }
@@ -78,12 +95,42 @@ impl FromStr for Template {
             rest = &rest[length..];
         }
         text.push_str(rest);
-        if !text.ends_with('\n') {
+        let is_blank = |piece: &TemplatePiece| match piece {
+            TemplatePiece::Text(text) => text.trim().is_empty(),
+            piece => matches!(piece, TemplatePiece::Body),
+        };
+        let has_body = pieces
+            .iter()
+            .any(|piece| matches!(piece, TemplatePiece::Body));
+        let body = if has_body && text.trim().is_empty() && pieces.iter().all(is_blank) {
+            BodyStyle::Bytes
+        } else {
+            BodyStyle::Line
+        };
+        // A body alone is what it is: no byte is added to it.
+        if !text.ends_with('\n') && body == BodyStyle::Line {
             text.push('\n');
         }
         pieces.push(TemplatePiece::Text(text));
-        Ok(Self(pieces))
+        Ok(Self { pieces, body })
     }
+}
+
+/// Returns the variable at the beginning of `text`, and what follows it.
+fn variable(text: &str) -> Result<Option<(TemplatePiece, &str)>, TemplateError> {
+    if let Some(open) = text.strip_prefix("%header{") {
+        let failed = |name: &str| TemplateError::Header(name.to_owned());
+        let (name, after) = open.split_once('}').ok_or_else(|| failed(open))?;
+        let header = name.parse().map_err(|_| failed(&format!("{name}}}")))?;
+        return Ok(Some((TemplatePiece::Header(header), after)));
+    }
+    let Some(open) = text.strip_prefix("%{") else {
+        return Ok(None);
+    };
+    let (name, after) = open
+        .split_once('}')
+        .ok_or_else(|| TemplateError::Open(open.to_owned()))?;
+    Ok(Some((piece(name)?, after)))
 }
 
 fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
@@ -93,6 +140,7 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
         "errormsg" => CurlVariable::Errormsg,
         "remote_ip" => CurlVariable::RemoteIp,
         "json" => CurlVariable::Json,
+        "body" => return Ok(TemplatePiece::Body),
         _ => {
             let name = match name {
                 "url_effective" => "final_url",
@@ -113,19 +161,30 @@ fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
 }
 
 impl Template {
+    /// Returns the template for an output that is a terminal.
+    #[must_use]
+    pub fn on_terminal(mut self) -> Self {
+        if self.body == BodyStyle::Bytes {
+            self.body = BodyStyle::Screen;
+        }
+        self
+    }
+
     /// Which parts of an answer must be kept because the template uses them.
     #[must_use]
     pub fn capture(&self) -> Capture {
-        let has = |keys: &[&str]| {
-            self.0
-                .iter()
-                .any(|piece| matches!(piece, TemplatePiece::Key(key, _) if keys.contains(key)))
-        };
-        Capture {
-            headers: has(&["headers"]),
-            body: has(&["body", "body_base64"]),
-            sha256: has(&["sha256"]),
+        let mut capture = Capture::default();
+        for piece in &self.pieces {
+            match piece {
+                TemplatePiece::Key("headers", _) | TemplatePiece::Header(_) => {
+                    capture.headers = true;
+                }
+                TemplatePiece::Key("body_base64", _) | TemplatePiece::Body => capture.body = true,
+                TemplatePiece::Key("sha256", _) => capture.sha256 = true,
+                TemplatePiece::Key(..) | TemplatePiece::Text(_) | TemplatePiece::Curl(_) => {}
+            }
         }
+        capture
     }
 }
 
@@ -134,12 +193,46 @@ pub(in crate::report) struct TemplateFormatter(pub(in crate::report) Template);
 
 impl Formatter for TemplateFormatter {
     fn record(&mut self, record: Record<'_>, out: &mut Vec<u8>) {
-        let Template(pieces) = &self.0;
+        let Template { pieces, body } = &self.0;
         for piece in pieces {
             match piece {
                 TemplatePiece::Text(text) => out.extend_from_slice(text.as_bytes()),
                 TemplatePiece::Key(_, get) => write_value(&get(record), out),
+                TemplatePiece::Header(name) => write_header(record, name, out),
+                TemplatePiece::Body => body.write(record.body().unwrap_or_default(), out),
                 TemplatePiece::Curl(curl) => curl.write(record, out),
+            }
+        }
+    }
+}
+
+/// Appends the first value of the header `name`, as curl does; nothing without one.
+fn write_header(record: Record<'_>, name: &HeaderName, to: &mut Vec<u8>) {
+    let headers = record.answer().and_then(|answer| answer.headers.as_ref());
+    if let Some(value) = headers.and_then(|headers| headers.get(name)) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        to.extend_from_slice(escape(&text).as_bytes());
+    }
+}
+
+impl BodyStyle {
+    fn write(self, body: &[u8], to: &mut Vec<u8>) {
+        match (self, text(body)) {
+            (Self::Bytes, _) => to.extend_from_slice(body),
+            (Self::Line, Some(text)) => to.extend_from_slice(escape(text).as_bytes()),
+            (Self::Line, None) => {}
+            (Self::Screen, Some(text)) => {
+                for line in text.lines() {
+                    to.extend_from_slice(escape_line(line).as_bytes());
+                    to.push(b'\n');
+                }
+            }
+            (Self::Screen, None) => {
+                let size = body.len();
+                let _ = writeln!(
+                    to,
+                    "[{size} bytes that are not text: write > FILE, or -o DIR, to save them]"
+                );
             }
         }
     }
@@ -201,6 +294,8 @@ mod tests {
             TemplatePiece::Text(text) => text.clone(),
             TemplatePiece::Key(key, _) => format!("<{key}>"),
             TemplatePiece::Curl(curl) => format!("<{curl:?}>"),
+            TemplatePiece::Header(name) => format!("<header {name}>"),
+            TemplatePiece::Body => "<body>".to_owned(),
         };
         for (template, pieces) in [
             ("", vec!["\n"]),
@@ -211,12 +306,24 @@ mod tests {
             ("%{http_code}", vec!["<HttpCode>", "\n"]),
             ("%{urlnum}%{json}", vec!["<index>", "<Json>", "\n"]),
             ("\\x%(", vec!["\\x%(\n"]),
+            ("%header{X-A}%header", vec!["<header x-a>", "%header\n"]),
+            ("%{body}", vec!["<body>", ""]),
+            ("%{body}\\n", vec!["<body>", "\n"]),
+            ("%{url} %{body}", vec!["<url>", " ", "<body>", "\n"]),
         ] {
             let parsed = template.parse::<Template>().unwrap();
-            let parsed: Vec<_> = parsed.0.iter().map(shown).collect();
+            let parsed: Vec<_> = parsed.pieces.iter().map(shown).collect();
             assert_eq!(parsed, pieces, "{template}");
         }
-        for bad in ["%{", "%{nope}", "%{status", "%{}"] {
+        for bad in [
+            "%{",
+            "%{nope}",
+            "%{status",
+            "%{}",
+            "%header{",
+            "%header{}",
+            "%header{a b}",
+        ] {
             assert!(bad.parse::<Template>().is_err(), "{bad}");
         }
     }
@@ -225,5 +332,7 @@ mod tests {
     fn a_template_says_what_it_needs() {
         let capture = "%{sha256}%{headers}".parse::<Template>().unwrap().capture();
         assert!(capture.sha256 && capture.headers && !capture.body);
+        let capture = "%header{a}%{body}".parse::<Template>().unwrap().capture();
+        assert!(!capture.sha256 && capture.headers && capture.body);
     }
 }

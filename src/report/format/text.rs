@@ -98,11 +98,27 @@ fn write_flags(style: TextStyle, outcome: &Outcome, color: Style, to: &mut Vec<u
         let _ = match why {
             Skip::Recorded => write!(to, " already done (journal)"),
             Skip::Exists => write!(to, " file exists"),
+            Skip::Repeated => write!(to, " same as an earlier line"),
         };
+    }
+    if let Some(url) = destination(outcome) {
+        let _ = write!(to, "{blanks}-> {}", escape_field(url));
     }
     if let Some(failure) = &outcome.failure {
         let _ = write!(to, " {}: {}", failure.kind.name(), escape(&failure.message));
     }
+}
+
+/// Returns where redirects led, or where one leads that was not followed. What failed names its host in its message.
+fn destination(outcome: &Outcome) -> Option<&str> {
+    let last = outcome
+        .last
+        .as_ref()
+        .filter(|last| last.failure.is_none())?;
+    let answer = last.answer.as_ref()?;
+    let followed = (last.redirects > 0).then(|| last.final_url.as_str());
+    let url = answer.leads_to.as_deref().or(followed)?;
+    (url != outcome.input.display_url).then_some(url)
 }
 
 /// Appends `text`, right-aligned in a column of at least `width`.

@@ -20,6 +20,51 @@ pub fn stop_requests() -> io::Result<impl Stream<Item = StopRequest>> {
     Ok(select(interrupts, terminations))
 }
 
+/// Returns every `SIGUSR1` from now on as an item, and every `SIGINFO` (Ctrl-T) where there is one; neither ends the
+/// process any more. Must be called within a tokio runtime.
+///
+/// # Errors
+///
+/// The handlers cannot be installed (`sigaction(2)`).
+pub fn status_requests() -> io::Result<impl Stream<Item = ()>> {
+    let mut asked = signal(SignalKind::user_defined1())?;
+    let mut info = info()?;
+    Ok(poll_fn(move |cx: &mut Context<'_>| {
+        let by_info = info
+            .as_mut()
+            .is_some_and(|info| info.poll_recv(cx).is_ready());
+        if by_info || asked.poll_recv(cx).is_ready() {
+            Poll::Ready(Some(()))
+        } else {
+            Poll::Pending
+        }
+    }))
+}
+
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+fn info() -> io::Result<Option<Signal>> {
+    signal(SignalKind::info()).map(Some)
+}
+
+/// Linux has no such signal.
+#[cfg(not(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn info() -> io::Result<Option<Signal>> {
+    Ok(None)
+}
+
 /// Makes writing past the limit of file sizes (`ulimit -f`) an error of that write. By default, its signal (`SIGXFSZ`)
 /// kills the process. Must be called within a tokio runtime.
 ///

@@ -102,6 +102,14 @@ async fn hung_up() -> Option<()> {
     observed.await.ok()
 }
 
+/// Returns the width of the terminal that standard error goes to (`TIOCGWINSZ`); `None` if there is none, or it does
+/// not know.
+#[must_use]
+pub fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    Some(size.ws_col.into()).filter(|&columns| columns > 0)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

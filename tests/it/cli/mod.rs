@@ -1,3 +1,4 @@
 //! The command line.
 
+mod elsewhere;
 pub(crate) mod options;

@@ -129,8 +129,8 @@ fn a_dry_run_shows_the_heaviest_hosts() {
             "the heaviest hosts:",
             "      INPUTS  SHARE  HOST",
             "          12  75.0%  heavy.example:443",
-            "           3  18.7%  light.example:80",
-            "           1   6.2%  light.example:81",
+            "           3  18.8%  light.example:80",
+            "           1   6.3%  light.example:81",
         ]
     );
     // Of many hosts, the heaviest.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Fetch, Folder, JOURNAL, Script, Server, answer, begin, journal::BOTH, ok,
-    record::RecordExt as _, reply,
+    Fetch, Folder, JOURNAL, Script, Server, answer, begin, journal::BOTH, ok, record::RecordExt,
+    reply,
 };
 
 /// The sorted targets of the requests after the first `before`.
@@ -156,6 +156,58 @@ fn a_url_that_is_listed_twice_is_skipped_twice() {
         assert_eq!(out.verdicts(), ["skipped"; 2]);
         assert_eq!(server.requests().len(), before);
     }
+}
+
+#[test]
+fn a_run_and_one_that_is_resumed_leave_the_same_files_of_equal_lines() {
+    let server = Server::always(ok("x"));
+    let line = server.url("/a\n");
+    let list = line.repeat(3) + &server.url("/b\n") + &line;
+    let (whole, resumed) = (Folder::new(), Folder::new());
+    let out = whole.keeping().stdin(&list).run().exits(0);
+    assert_eq!(
+        out.in_order()
+            .iter()
+            .map(RecordExt::verdict)
+            .collect::<Vec<_>>(),
+        ["ok", "skipped", "skipped", "ok", "skipped"]
+    );
+    resumed.keeping().stdin(&line).run().exits(0);
+    resumed.keeping().stdin(&list).run().exits(0);
+    assert_eq!(whole.tree(), ["a", "b"]);
+    assert_eq!(resumed.tree(), whole.tree());
+    assert_eq!(server.requests().len(), 4);
+    let text = Fetch::new().args(["--ordered", "--journal", "j"]);
+    let out = text.stdin(&list).run().exits(0);
+    let second = out.lines()[1].to_owned();
+    assert!(
+        second.ends_with("/a  [SKIPPED] same as an earlier line"),
+        "{second}"
+    );
+    // Without a journal, equal lines are what the list says.
+    let folder = Folder::new();
+    folder.fetch().stdin(line.repeat(2)).run().exits(0);
+    assert_eq!(folder.tree().len(), 2);
+}
+
+#[test]
+fn the_first_of_equal_lines_is_tried_again_when_it_failed() {
+    let server = Server::build()
+        .route_in_turn("/a", [answer(500, ""), ok("x")])
+        .start();
+    let folder = Folder::new();
+    let list = server.url("/a\n").repeat(2);
+    let verdicts = |code| {
+        let out = folder.keeping().stdin(&list).run().exits(code);
+        out.in_order()
+            .iter()
+            .map(RecordExt::verdict)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(verdicts(1), ["http_error 500", "skipped"]);
+    assert_eq!(verdicts(0), ["ok", "skipped"]);
+    assert_eq!(verdicts(0), ["skipped", "skipped"]);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

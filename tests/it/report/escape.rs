@@ -104,7 +104,7 @@ fn a_header_of_a_server_is_escaped() {
 fn a_line_end_in_a_body_is_no_line_end_of_the_output() {
     let server = Server::at("/a", reply(200, &[], "one\ntwo\r\n\tthree"));
     let out = Fetch::new()
-        .args(["-w", "%{body}", &server.url("/a")])
+        .args(["-w", "%{status} %{body}", &server.url("/a")])
         .run()
         .exits(0);
     assert_eq!(out.lines().len(), 1, "{}", out.stdout());

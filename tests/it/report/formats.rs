@@ -64,7 +64,7 @@ fn text_is_a_line_of_fields() {
             .collect();
         let fixed = [
             "200  T  5  http://127.0.0.1:PORT/ok",
-            "200  T  5  http://127.0.0.1:PORT/moved",
+            "200  T  5  http://127.0.0.1:PORT/moved  -> http://127.0.0.1:PORT/ok",
             "404  T  2  http://127.0.0.1:PORT/missing  [FAIL]",
             "503  T  4  http://127.0.0.1:PORT/down  [DOWN]",
         ];
@@ -342,4 +342,33 @@ fn an_unknown_format_is_a_usage_error() {
     for name in ["--format", "text", "jsonl", "csv", "tsv"] {
         assert!(out.stderr().contains(name), "{}", out.stderr());
     }
+}
+
+#[test]
+fn text_shows_where_a_redirect_leads_that_is_not_followed() {
+    let server = Server::build()
+        .route("/a", redirect(302, "/b?x"))
+        .route("/c", redirect(301, "http://other.example/ü"))
+        .route("/d", redirect(302, ""))
+        .route("/e", redirect(307, "/e"))
+        .start();
+    let list = ["/a", "/c", "/d", "/e"]
+        .map(|path| server.url(path))
+        .join("\n");
+    let line = |args: &[&str], code| {
+        let fetch = Fetch::new().args(["--max-redirs", "0", "--ordered", "-"]);
+        let out = fetch.args(args).stdin(&list).run().exits(code);
+        normalised(out.stdout(), &[server.port()])
+    };
+    assert_eq!(
+        line(&[], 1),
+        "302  T  9  http://127.0.0.1:PORT/a  [FAIL] -> http://127.0.0.1:PORT/b?x\n\
+         301  T  9  http://127.0.0.1:PORT/c  [FAIL] -> http://other.example/%C3%BC\n\
+         302  T  9  http://127.0.0.1:PORT/d  [FAIL]\n\
+         307  T  9  http://127.0.0.1:PORT/e  [FAIL]\n"
+    );
+    assert_eq!(
+        line(&["--accept", "3xx"], 0).lines().next(),
+        Some("302  T  9  http://127.0.0.1:PORT/a  -> http://127.0.0.1:PORT/b?x")
+    );
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{Fetch, Gate, Script, Server, answer, ok, screen::rendered};
+use rustix::process::Signal;
+
+use crate::support::{Fetch, Gate, Script, Server, answer, ok, reply, screen::rendered};
 
 const ESC: char = '\u{1b}';
 
@@ -46,7 +48,7 @@ fn a_terminal_gets_colour_and_columns() {
         .map(|line| line.find("http://").unwrap())
         .collect();
     assert_eq!(at[0], at[1], "columns: {shown:#?}");
-    assert!(shown[2].starts_with("OK 1/2 in "), "{shown:#?}");
+    assert!(shown[2].starts_with("FAILED 1/2 in "), "{shown:#?}");
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn bar_shows(fetch: Fetch, text: &str) -> (Server, Vec<String>) {
     run.screen.wait_for(text);
     gate.open();
     let out = run.wait().exits(1);
-    let (_, end) = out.screen().split_once("OK 19/20").unwrap();
+    let (_, end) = out.screen().split_once("FAILED 19/20").unwrap();
     assert!(!end.contains("/20"), "drawn once more: {end:?}");
     (server, rendered(out.screen()))
 }
@@ -166,7 +168,7 @@ fn a_bar_on_a_terminal_tears_no_line_and_is_gone_at_the_end() {
     };
     assert_eq!(screen.iter().filter(is_whole).count(), 20, "{screen:#?}");
     assert!(
-        screen[20].starts_with("OK 19/20 in ") && screen[21] == "failed: 500 x1",
+        screen[20].starts_with("FAILED 19/20 in ") && screen[21] == "failed: 500 x1",
         "{screen:#?}"
     );
     assert!(
@@ -184,7 +186,7 @@ fn a_bar_shows_while_results_go_to_a_file() {
         Fetch::new().stdout_to("out.txt"),
     ] {
         let (_, screen) = bar_shows(fetch.stderr_terminal().env("TERM", "xterm"), "2/20");
-        assert!(screen[0].starts_with("OK 19/20 in "), "{screen:#?}");
+        assert!(screen[0].starts_with("FAILED 19/20 in "), "{screen:#?}");
         assert!(screen[3..].iter().all(String::is_empty), "{screen:#?}");
     }
 }
@@ -301,4 +303,108 @@ fn a_narrow_terminal_is_handled() {
     for columns in [1, 10, 40] {
         bar_shows(Fetch::new().terminal().columns(columns), "http");
     }
+}
+
+#[test]
+fn a_bar_leaves_room_for_what_a_terminal_shows_of_ctrl_c() {
+    let gate = Gate::new();
+    let held = Script::new()
+        .wait(&gate)
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let server = Server::always(held);
+    let fetch = Fetch::new().terminal().columns(40).arg("-j4");
+    let run = fetch
+        .file("urls.txt", server.list(20))
+        .arg("urls.txt")
+        .spawn();
+    run.screen.wait_for_times("0/20", 2);
+    gate.open();
+    let out = run.wait().exits(0);
+    let screen = out.screen();
+    let drawn = screen
+        .split(['\r', '\n', ESC])
+        .filter(|piece| piece.contains("/20  "));
+    let longest = drawn
+        .map(|piece| piece.trim_start_matches(|it| it != '=' && it != '>').len())
+        .max();
+    assert_eq!(longest, Some(37), "{screen:?}");
+    assert!(screen.is_ascii(), "{screen:?}");
+}
+
+#[test]
+fn a_bar_counts_bytes_as_they_come() {
+    let gate = Gate::new();
+    let body = vec![b'x'; 3 << 20];
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        body.len() + 1
+    );
+    let script = Script::new().send(head).send(&body).wait(&gate).send("y");
+    let server = Server::at("/a", script);
+    let run = Fetch::new().terminal().arg(server.url("/a")).spawn();
+    run.screen.wait_for("3.00 MiB");
+    let so_far = run.screen.so_far();
+    assert!(
+        so_far.contains(" 0/1  0 ok"),
+        "the total of arguments: {so_far:?}"
+    );
+    assert!(!so_far.contains("ETA"), "nothing is done yet: {so_far:?}");
+    gate.open();
+    run.wait().exits(0);
+}
+
+#[test]
+fn a_bar_counts_what_waits_for_a_retry() {
+    let server = Server::build()
+        .route("/0", ok("x"))
+        .otherwise(reply(503, &[("Retry-After", "50")], ""))
+        .start();
+    let fetch = Fetch::new().terminal().args(["--retry", "1", "-j1"]);
+    let list = server.list(2);
+    let run = fetch
+        .file("list", &list)
+        .args(["list", &server.url("/2")])
+        .spawn();
+    run.screen.wait_for(" 1/3 ETA ");
+    run.screen.wait_for(" waiting, ");
+    run.signal(Signal::INT);
+    run.wait().exits(130);
+}
+
+#[test]
+fn a_signal_shows_the_progress_in_a_line() {
+    for (args, terminal) in [
+        (&[][..], false),
+        (&["-q"], false),
+        (&["--no-progress"], false),
+        (&["--no-progress"], true),
+        (&[], true),
+    ] {
+        let gate = Gate::new();
+        let held = Script::new()
+            .wait(&gate)
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let server = Server::build().route("/0", ok("x")).otherwise(held).start();
+        let list = server.list(5);
+        let fetch = Fetch::new()
+            .file("list", list)
+            .args(["-j2", "list"])
+            .args(args);
+        let fetch = if terminal { fetch.terminal() } else { fetch };
+        let run = fetch.spawn();
+        let shown = if terminal { &run.screen } else { &run.stderr };
+        server.wait_for_requests(3);
+        run.signal(Signal::USR1);
+        shown.wait_for(" done, 0 failed, 2 in flight, 0 waiting, ");
+        gate.open();
+        let out = run.wait().exits(0);
+        assert_eq!(out.screen().is_empty(), !terminal);
+    }
+}
+
+#[test]
+fn a_short_run_without_a_terminal_shows_no_progress() {
+    let server = site();
+    let out = Fetch::new().stdin(server.list(2)).run().exits(1);
+    assert!(!out.stderr().contains(" done, "), "{}", out.stderr());
 }

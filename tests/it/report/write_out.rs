@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::{
-    Fetch, Server, answer, ok, port::Refusing, record, redirect, reply, text::normalised,
+    Fetch, Folder, Server, answer, ok, port::Refusing, record, redirect, reply, text::normalised,
 };
 
 /// The output of a template for an answer of five bytes after a redirect.
@@ -208,4 +208,84 @@ fn a_value_is_not_expanded_again() {
         out.stdout(),
         format!("{} %{{url}}\\n\n", server.url("/%{status}"))
     );
+}
+
+/// The bytes that a template leaves in a file, for one answer with this body.
+#[track_caller]
+fn bytes(template: &str, body: &[u8]) -> Vec<u8> {
+    let server = Server::at("/a", reply(200, &[("X-A", "one"), ("x-a", "two")], body));
+    let folder = Folder::new();
+    let file = folder.path("out");
+    let fetch = Fetch::new().stdout_to(&file);
+    fetch
+        .args(["-w", template, &server.url("/a")])
+        .run()
+        .exits(0);
+    folder.read("out")
+}
+
+#[test]
+fn a_body_alone_is_written_byte_for_byte() {
+    for body in [&b"\0\xff\x1b[31m\n"[..], b"one\n\ttwo", b"three\n", b""] {
+        assert_eq!(bytes("%{body}", body), body);
+        assert_eq!(bytes("%{body}\\n", body), [body, b"\n"].concat());
+    }
+    assert_eq!(bytes("%{status} %{body}", b"a\nb"), b"200 a\\nb\n");
+    assert_eq!(bytes("%{status} %{body}", b"\xff"), b"200 \n");
+}
+
+#[test]
+fn a_body_on_a_terminal_is_text_or_a_word_about_it() {
+    let server = Server::build()
+        .route("/text", ok("one\n\ttwo\u{1b}[31m\u{202e}"))
+        .route("/bytes", ok(b"\xff\x1b[31m"))
+        .start();
+    let shown = |path: &str| {
+        let fetch = Fetch::new().stdout_terminal();
+        let out = fetch
+            .args(["-w", "%{body}", &server.url(path)])
+            .run()
+            .exits(0);
+        out.screen().replace('\r', "")
+    };
+    assert_eq!(shown("/text"), "one\n\ttwo\\x1b[31m\\u{202e}\n");
+    assert_eq!(
+        shown("/bytes"),
+        "[6 bytes that are not text: write > FILE, or -o DIR, to save them]\n"
+    );
+}
+
+#[test]
+fn a_header_is_found_by_its_name() {
+    assert_eq!(bytes("[%header{x-a}] %header{X-A}", b""), b"[one] one\n");
+    assert_eq!(bytes("[%header{missing}]", b""), b"[]\n");
+    let out = Fetch::new()
+        .args(["-w", "%header{a b}", "u"])
+        .run()
+        .exits(2);
+    assert_eq!(
+        out.stderr(),
+        "fetch: --write-out: '%header{a b}' is not %header{NAME}\n"
+    );
+}
+
+#[test]
+fn a_template_is_read_from_a_file() {
+    let server = Server::at("/a", ok("x"));
+    let args = ["-w", "@t", &server.url("/a")];
+    for (template, line) in [("%{status}\n", "200\n"), ("%{status} %{size}", "200 1\n")] {
+        let out = Fetch::new().file("t", template).args(args).run().exits(0);
+        assert_eq!(out.stdout(), line);
+    }
+    for (value, message) in [
+        ("@", "--write-out: the file name after @ is missing"),
+        ("@no", "--write-out: no: no such file or directory"),
+        (
+            "@-",
+            "--write-out: @-: standard input is the list; put the template into a file",
+        ),
+    ] {
+        let out = Fetch::new().args(["-w", value, "-"]).run().exits(2);
+        assert_eq!(out.stderr(), format!("fetch: {message}\n"));
+    }
 }

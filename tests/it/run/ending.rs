@@ -262,7 +262,7 @@ fn the_summary_counts_what_failed_and_how() {
     let out = Fetch::new().stdin(list).run().exits(1);
     let lines: Vec<_> = out.stderr().lines().collect();
     assert!(
-        lines[0].starts_with("OK 2/6 in ") && lines[0].ends_with('s'),
+        lines[0].starts_with("FAILED 2/6 in ") && lines[0].ends_with('s'),
         "{lines:?}"
     );
     for part in ["failed: ", "404 x2", "500 x1", "connect x1"] {
@@ -295,7 +295,11 @@ fn the_summary_knows_which_statuses_are_accepted() {
         .stdin(server.list(3))
         .run()
         .exits(1);
-    assert!(out.stderr().starts_with("OK 2/3 in "), "{}", out.stderr());
+    assert!(
+        out.stderr().starts_with("FAILED 2/3 in "),
+        "{}",
+        out.stderr()
+    );
     assert!(
         out.stderr().contains("failed: 200 x1\n"),
         "{}",

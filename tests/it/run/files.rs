@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Fetch, Gate, Output, Script, Server, answer, ok, record};
+use crate::support::{Fetch, Folder, Gate, Output, Script, Server, answer, ok, record};
 
 fn summary(out: &Output) -> Value {
     serde_json::from_str(&out.read("sum.json")).unwrap()
@@ -20,7 +20,11 @@ fn results_go_to_a_file_in_place_of_standard_output() {
             .exits(0);
         assert_eq!(out.stdout(), "");
         assert_eq!(out.read("out").lines().count(), lines);
-        assert_eq!(out.names(), ["out"], "nothing else is left");
+        assert_eq!(
+            out.names(),
+            [".out.run.json", "out"],
+            "nothing else is left"
+        );
         assert!(out.stderr().starts_with("OK 3/3"), "{}", out.stderr());
     }
 }
@@ -130,18 +134,134 @@ fn a_symbolic_link_stays_and_its_target_is_replaced() {
     assert!(text.starts_with('{'), "{text}");
 }
 
+/// A site with a URL that is ok and one that is missing, and a folder for the results of its runs.
+struct Site {
+    server: Server,
+    folder: Folder,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self {
+            server: Server::build().route("/0", ok("x")).start(),
+            folder: Folder::new(),
+        }
+    }
+
+    fn fetch(&self, inputs: usize, args: &[&str]) -> Output {
+        let fetch = Fetch::jsonl().arg("--results").arg(self.folder.path("out"));
+        fetch.args(args).stdin(self.server.list(inputs)).run()
+    }
+
+    /// Asserts that the run is refused for this reason, and that nothing was sent or changed.
+    #[track_caller]
+    fn refuses(&self, inputs: usize, args: &[&str], why: &str) {
+        let (requests, results) = (self.server.requests().len(), self.folder.read("out"));
+        let out = self.fetch(inputs, args).exits(2);
+        let path = self.folder.path("out").display().to_string();
+        assert_eq!(
+            out.stderr(),
+            format!(
+                "fetch: --results: {path}: already exists, {why}; remove it or name another file\n"
+            )
+        );
+        assert_eq!(self.folder.read("out"), results);
+        assert_eq!(self.server.requests().len(), requests);
+    }
+}
+
 #[test]
-fn existing_results_are_left_alone_and_nothing_is_sent() {
-    let server = Server::build().may_stay_unasked().start();
+fn a_run_that_finds_its_results_ends_as_the_one_that_made_them() {
+    for (inputs, code, failures) in [(1, 0, ""), (2, 1, " (some URL was not ok)")] {
+        let site = Site::new();
+        site.fetch(inputs, &[]).exits(code);
+        let results = site.folder.read("out");
+        let said = format!(
+            "fetch: {}: already exists, nothing to do{failures}\n",
+            site.folder.path("out").display()
+        );
+        for (args, code) in [
+            (&[][..], code),
+            (&["-j3", "-v", "--retry", "1"], code),
+            (&["--exit-zero"], 0),
+        ] {
+            let out = site.fetch(inputs, args).exits(code);
+            assert_eq!(out.stderr(), said);
+            assert_eq!(out.stdout(), "");
+        }
+        assert_eq!(site.server.requests().len(), inputs);
+        assert_eq!(site.folder.read("out"), results);
+        assert_eq!(site.folder.tree(), [".out.run.json", "out"]);
+    }
+}
+
+#[test]
+fn results_made_with_exit_zero_know_of_their_failures() {
+    let site = Site::new();
+    site.fetch(2, &["--exit-zero"]).exits(0);
+    site.fetch(2, &["--exit-zero"]).exits(0);
+    site.fetch(2, &[]).exits(1);
+}
+
+#[test]
+fn results_of_another_list_or_of_other_options_are_refused() {
+    let site = Site::new();
+    site.fetch(1, &[]).exits(0);
+    site.refuses(2, &[], "and is of another list");
+    for (args, option) in [
+        (&["--body"][..], "--body"),
+        (&["--shard", "0/2"], "--shard"),
+        (&["-X", "PUT"], "--method"),
+        (&["-d", "x"], "--data"),
+        (&["--accept", "200"], "--accept"),
+    ] {
+        site.refuses(1, args, &format!("and was made with another {option}"));
+    }
+    let mark = site.folder.path(".out.run.json");
+    std::fs::remove_file(&mark).unwrap();
+    let why = format!("and {} does not say by which run", mark.display());
+    site.refuses(1, &[], &why);
+    std::fs::write(&mark, "{}").unwrap();
+    site.refuses(1, &[], &why);
+    std::fs::remove_file(site.folder.path("out")).unwrap();
+    site.fetch(2, &[]).exits(1);
+    site.fetch(2, &[]).exits(1);
+    assert_eq!(site.server.requests().len(), 3);
+}
+
+#[test]
+fn what_is_kept_of_the_options_holds_no_secret() {
+    let site = Site::new();
+    let secret = ["-u", "me:hunter2", "-d", "hunter3", "-H", "X: hunter4"];
+    site.fetch(1, &secret).exits(0);
+    let mark = String::from_utf8(site.folder.read(".out.run.json")).unwrap();
+    assert!(
+        mark.contains("--data") && !mark.contains("hunter"),
+        "{mark}"
+    );
+    site.fetch(1, &secret).exits(0);
+}
+
+#[test]
+fn a_folder_that_the_results_are_in_is_made_first() {
+    let server = Server::always(ok("x"));
+    let args = [
+        "-o",
+        "new",
+        "--results",
+        "new/r.jsonl",
+        "--summary-file",
+        "new/s.json",
+    ];
     let out = Fetch::jsonl()
-        .file("out", "old\n")
-        .args(["--results", "out", &server.url("/a")])
+        .args(args)
+        .arg(server.url("/a"))
         .run()
         .exits(0);
-    assert_eq!(out.read("out"), "old\n");
-    assert!(out.stderr().contains("out"), "{}", out.stderr());
-    assert_eq!(out.names(), ["out"]);
-    assert_eq!(server.targets(), [""; 0]);
+    assert_eq!(
+        out.tree("new"),
+        [".r.jsonl.run.json", "a", "r.jsonl", "s.json"]
+    );
 }
 
 #[test]
@@ -338,13 +458,15 @@ fn a_file_that_is_named_twice_is_a_usage_error_that_touches_nothing() {
         ("--summary-file", "./list"),
         ("--results", "list"),
         ("--results", "./list"),
+        // Where case does not count, this would be the list.
+        ("--results", "LIST"),
     ] {
         let out = Fetch::new()
             .file("list", server.list(3))
             .args([option, name, "list"])
             .run()
             .exits(2);
-        assert!(out.stderr().contains("list"), "{}", out.stderr());
+        assert!(out.stderr().contains(name), "{}", out.stderr());
         assert_eq!(out.read("list"), server.list(3));
         assert_eq!(out.names(), ["list"]);
     }
@@ -374,5 +496,29 @@ fn a_summary_on_a_full_disk_exits_with_3() {
             .exits(3);
         assert!(out.stderr().contains("/dev/full"), "{}", out.stderr());
         assert_eq!(out.lines().len(), 1, "the record is there all the same");
+    }
+}
+
+#[test]
+fn a_file_that_an_option_reads_is_not_written() {
+    let server = Server::build().may_stay_unasked().start();
+    for reader in [
+        ["-d", "@data"],
+        ["-H", "@data"],
+        ["-w", "@data"],
+        ["--cacert", "data"],
+    ] {
+        for writer in ["--results", "--summary-file", "--journal"] {
+            let fetch = Fetch::new().file("data", "K: v\n").args(reader);
+            let out = fetch
+                .args([writer, "data", &server.url("/a")])
+                .run()
+                .exits(2);
+            let line = format!(
+                "fetch: {writer}: data: this run uses the same file for something else; name another file\n"
+            );
+            assert_eq!(out.stderr(), line, "{reader:?}");
+            assert_eq!(out.read("data"), "K: v\n");
+        }
     }
 }

@@ -158,3 +158,44 @@ fn continue_excludes_bodies_in_the_output() {
         assert!(out.stderr().contains("--continue"), "{}", out.stderr());
     }
 }
+
+#[test]
+fn standard_output_is_no_folder() {
+    let line = "fetch: --output-dir: -: is not standard output here; write -w '%{body}' to print a body, or ./- for a directory of this name\n";
+    for args in [&["-o", "-"][..], &["-o-"], &["--output-dir=-"]] {
+        let out = Fetch::new()
+            .args(args)
+            .arg("http://127.0.0.1:1/")
+            .run()
+            .exits(2);
+        assert_eq!(out.stderr(), line);
+        assert_eq!(out.names(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_folder_that_may_be_meant_as_a_file_is_made_with_a_warning() {
+    let server = Server::always(ok("x"));
+    let url = server.url("/a");
+    let run = |args: &[&str]| Fetch::new().args(args).stdin(&url).run().exits(0);
+    let out = run(&["-o", "page.html", &url]);
+    assert_eq!(out.tree("page.html"), ["a"]);
+    let warning = "fetch: warning: --output-dir: page.html is made as a directory; for a file of this name, write -o . --name page.html\n";
+    assert!(out.stderr().starts_with(warning), "{}", out.stderr());
+    assert_eq!(out.stderr().matches("page.html is made").count(), 1);
+    for args in [
+        &["-q", "-o", "page.html", &url][..],
+        &["-o", "v1.2", &url],
+        &["-o", "pages", &url],
+        &["-o", "page.html", "-"],
+        &["-o", "page.html", &url, &url],
+        &["-o", ".", "--name", "page.html", &url],
+    ] {
+        let out = run(args);
+        assert!(
+            !out.stderr().contains("warning"),
+            "{args:?}: {}",
+            out.stderr()
+        );
+    }
+}

@@ -92,7 +92,7 @@ fn files_opened_by_the_shell_are_not_overwritten() {
         refused(&String::from_utf8(folder.read("out")).unwrap(), 3);
         server.assert_untouched();
         let said = String::from_utf8(folder.read("err")).unwrap();
-        assert!(said.contains("OK 0/3"), "{said}");
+        assert!(said.contains("FAILED 0/3"), "{said}");
         assert_eq!(folder.tree(), ["err", "in", "out"]);
     }
 }
@@ -118,7 +118,7 @@ fn files_written_at_the_end_of_the_run_are_reserved() {
         server.assert_untouched();
         let summary: Value = serde_json::from_slice(&folder.read("summary")).unwrap();
         assert_eq!(summary["error"], 2);
-        assert_eq!(folder.tree(), ["results", "summary"]);
+        assert_eq!(folder.tree(), [".results.run.json", "results", "summary"]);
     }
 }
 

@@ -86,7 +86,7 @@ fn check_waiters(records: &[Value]) {
 #[track_caller]
 fn check_stopped(out: &Output, records: usize) {
     assert_eq!(out.records().len(), records);
-    assert!(out.stderr().contains("OK "), "{}", out.stderr());
+    assert!(out.stderr().contains("FAILED "), "{}", out.stderr());
 }
 
 #[test]
