@@ -85,7 +85,7 @@ impl HostQueue {
     }
 
     /// Whether nothing waits for the host, and nothing will after a back-off.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         self.len() == 0 && self.backoffs.is_empty()
     }
 

@@ -490,7 +490,7 @@ impl WaitingJobs {
         let turn = queue.turn(host, readiness, now);
         let before = std::mem::replace(&mut queue.turn, turn);
         let is_forgettable =
-            queue.is_empty() && queue.timer.is_none() && queue.state.is_forgettable();
+            queue.is_unused() && queue.timer.is_none() && queue.state.is_forgettable();
         if before != turn {
             self.relist(before, turn);
         }
