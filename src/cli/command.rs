@@ -108,7 +108,8 @@ pub struct Cli {
 
 /// The options that decide what is in the records. Those that may hold a secret are left out, since the values are
 /// written to a file, and so are those that only decide when and how requests are sent.
-const SHAPE_RECORDS: [&str; 21] = [
+const SHAPE_RECORDS: [&str; 22] = [
+    "input",
     "default_scheme",
     "shard",
     "shard_by",
