@@ -49,6 +49,12 @@ fn value_mistake(name: &str, value: &str) -> Option<String> {
         "-w" if is_number => Some(format!(
             "-w: '{value}' has no %{{key}}; to wait between requests as wget does, write --rate N/s or N/m"
         )),
+        "-x" if METHODS.contains(&&*value.to_ascii_lowercase()) => {
+            Some(format!("-x: takes a proxy; write -X {value} for a method"))
+        }
+        "-d" if value.contains('/') && Path::new(value).is_dir() => Some(format!(
+            "-d: '{value}' is a directory, and -d sends data; write -o {value} to save bodies there"
+        )),
         "-x" | "-s" if is_number && !Path::new(value).exists() => {
             Some(format!("{name}: takes no number (aria2); {SPLIT}"))
         }
