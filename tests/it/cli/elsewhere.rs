@@ -457,6 +457,18 @@ fn a_word_that_would_mean_something_else_here_is_refused() {
         (&["-x", "16", "u"], &x),
         (&["-x16", "u"], &x16),
         (
+            &["-k1M", "u"],
+            &format!("-k1M: takes no number (aria2); {split}"),
+        ),
+        (
+            &["-I", "{}", "u"],
+            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
+        ),
+        (
+            &["-I{}", "u"],
+            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
+        ),
+        (
             &["-x", "POST", "u"],
             "-x: takes a proxy; write -X POST for a method",
         ),
