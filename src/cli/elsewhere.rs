@@ -79,7 +79,8 @@ const ROWS: &[Row] = &[
     row(&["--no-color", "-no-color"], "httpx", "write --color never"),
     row(&["-mc", "--match-code", "-match-code", "--filter-code", "-filter-code"], "httpx, ffuf", "write --accept LIST for the statuses that are ok"),
     row(&["-N", "--no-buffer", "--line-buffered"], "curl; wget -N", "every record is written at once; downloading only what is newer is done by wget -N"),
-    row(&["--stderr", "--append-output", "-a"], "curl, wget", "write 2> FILE in the shell"),
+    row(&["--stderr", "--append-output", "--output-file"], "curl, wget", "write 2> FILE in the shell"),
+    row(&["-a"], "lychee LIST; wget FILE", "write --accept LIST for the statuses that are ok, or 2>> FILE for a log"),
     row(&["--metalink", "--list-only", "--xattr", "--mail-from", "--mail-rcpt", "-Q", "--quote"], "curl", "fetch speaks HTTP only; use curl"),
     // The request
     row(&["-F", "--form", "--form-string"], "curl", "forms of parts are not built; use curl -F, or send a prepared body: -d @FILE -H 'Content-Type: multipart/form-data; boundary=B'"),

@@ -32,7 +32,7 @@ pub struct ResultArgs {
     ///
     /// %{key} is replaced by a value of the record, %header{name} by a header of the response, \n by a newline and \t by a
     /// tab. Of the variables of curl, only those below exist. A value that is not known is empty. %{body} alone writes the
-    /// body byte for byte.
+    /// body byte for byte. @FILE reads the template from a file.
     ///
     /// Keys of the record: index, source, line, id, meta, url, method, request_sha256, outcome, status, final_url,
     /// redirects, http_version, remote_addr, content_type, size, started, time_ttfb, time_total, time_elapsed, slow,
@@ -40,7 +40,7 @@ pub struct ResultArgs {
     ///
     /// Names from curl: http_code, response_code, url_effective, size_download, time_starttransfer, num_redirects,
     /// num_retries, errormsg, filename_effective, remote_ip, urlnum, json.
-    #[arg(short, long, value_name = "TEMPLATE|@FILE", conflicts_with_all = ["format", "json"])]
+    #[arg(short, long, value_name = "TEMPLATE", conflicts_with_all = ["format", "json"])]
     pub write_out: Option<String>,
     /// Statuses counted as success
     #[arg(long, value_name = "STATUSES", default_value = "200..=299")]

@@ -20,11 +20,9 @@ pub(super) fn option_mistake(words: &[String], command: fn() -> Command) -> Opti
             Some((name, value)) => (name, Some(value)),
             None => (word.as_str(), None),
         };
-        if let Some(value) = value.or(next.map(String::as_str)) {
-            let mistake = value_mistake(name, value);
-            if mistake.is_some() {
-                return mistake;
-            }
+        let value = value.or(next.map(String::as_str)).unwrap_or_default();
+        if let Some(mistake) = value_mistake(name, value) {
+            return Some(mistake);
         }
         let short = name.strip_prefix('-').filter(|rest| rest.len() > 1)?;
         if short.starts_with('-') {
@@ -38,16 +36,27 @@ pub(super) fn option_mistake(words: &[String], command: fn() -> Command) -> Opti
 
 /// Returns what is wrong with `value` behind an option that takes something else in another tool.
 fn value_mistake(name: &str, value: &str) -> Option<String> {
+    if (name, value) == ("-I", "{}") || name == "-I{}" {
+        return Some(
+            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE".to_owned(),
+        );
+    }
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     match name {
         "--json" if value.starts_with(['{', '[', '@']) => Some(
             "--json: takes no value here, it prints the records as JSON; to send JSON, write -d TEXT -H 'Content-Type: application/json'".to_owned()
         ),
-        "-u" if value.contains("://") => {
+        "-u" if value.starts_with("http://") || value.starts_with("https://") => {
             Some("-u: takes NAME:PASSWORD; a URL is an argument: fetch URL".to_owned())
         }
         "-w" if is_number => Some(format!(
             "-w: '{value}' has no %{{key}}; to wait between requests as wget does, write --rate N/s or N/m"
+        )),
+        "-x" if METHODS.contains(&&*value.to_ascii_lowercase()) => {
+            Some(format!("-x: takes a proxy; write -X {value} for a method"))
+        }
+        "-d" if value.contains('/') && Path::new(value).is_dir() => Some(format!(
+            "-d: '{value}' is a directory, and -d sends data; write -o {value} to save bodies there"
         )),
         "-x" | "-s" if is_number && !Path::new(value).exists() => {
             Some(format!("{name}: takes no number (aria2); {SPLIT}"))
@@ -56,10 +65,11 @@ fn value_mistake(name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// Returns what is said about `-x16` and `-s16`, with which aria2 splits a body.
+/// Returns what is said about `-x16`, `-s16` and `-k1M`, with which aria2 splits a body.
 fn connections(short: &str) -> Option<String> {
-    let number = short.strip_prefix(['x', 's'])?;
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = short.strip_prefix(['x', 's', 'k'])?;
+    let number = number.trim_end_matches(['K', 'M']);
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| format!("-{short}: takes no number (aria2); {SPLIT}"))
 }
 

@@ -38,18 +38,13 @@ impl Status {
     /// Returns the progress bar, at most `columns` wide. `frame` counts its drawings.
     pub(super) fn bar(&self, frame: usize, columns: usize) -> String {
         let done = self.counts.inputs;
-        let mut line = match self.total {
+        let (drawing, mut line) = match self.total {
             Some(total) => {
-                let filled = BAR as u64 * done.min(total) / total.max(1);
-                let filled = usize::try_from(filled).unwrap_or(BAR);
-                let mut bar = "=".repeat(filled);
-                if filled < BAR {
-                    bar.push('>');
-                }
                 let eta = self.eta().map(|eta| format!(" ETA {eta}"));
-                format!("{bar:BAR$} {done}/{total}{}", eta.unwrap_or_default())
+                let line = format!("{done}/{total}{}", eta.unwrap_or_default());
+                (drawing(done, total), line)
             }
-            None => format!("{} {done}", SPINNER[frame % SPINNER.len()]),
+            None => (SPINNER[frame % SPINNER.len()].to_owned(), done.to_string()),
         };
         let counts = &self.counts;
         let (ok, failed) = (counts.ok + counts.skipped, counts.http_error + counts.error);
@@ -58,6 +53,10 @@ impl Status {
             let _ = write!(line, ", {} waiting", self.waiting);
         }
         let _ = write!(line, ", {:.0}/s, {}", self.rate, HumanBytes(self.received));
+        // Where there is not room for all, the numbers say more.
+        if drawing.len() + 1 + line.len() <= columns {
+            line = format!("{drawing} {line}");
+        }
         // All of it is ASCII.
         line.truncate(columns);
         line
@@ -96,6 +95,17 @@ impl Status {
         let eta = Duration::try_from_secs_f64(seconds).ok()?;
         Some(format_duration(eta).to_string())
     }
+}
+
+/// Draws how much of `total` is done.
+fn drawing(done: u64, total: u64) -> String {
+    let filled = BAR as u64 * done.min(total) / total.max(1);
+    let filled = usize::try_from(filled).unwrap_or(BAR);
+    let mut drawing = "=".repeat(filled);
+    if filled < BAR {
+        drawing.push('>');
+    }
+    format!("{drawing:BAR$}")
 }
 
 /// Measures how many inputs are done per second, over the last minute.
@@ -193,8 +203,10 @@ mod tests {
             whole.starts_with("==================== 20/20  20 ok"),
             "{whole}"
         );
-        for columns in [0, 1, 10, 37] {
-            assert_eq!(half.bar(0, columns).len(), columns);
+        let numbers = "10/20 ETA 5s  10 ok, 0 failed, 7 waiting, 2/s, 3.00 MiB";
+        for columns in [0, 1, 10, 37, 70] {
+            let shown = numbers.len().min(columns);
+            assert_eq!(half.bar(0, columns), numbers[..shown], "{columns}");
         }
         // An estimate of the list may be too low.
         assert!(

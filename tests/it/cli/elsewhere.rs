@@ -4,7 +4,7 @@ use super::options::tells;
 use crate::support::{Fetch, Server, ok};
 
 /// The first name of each row of the table, and what is said about it. The other names of a row lead to the same words.
-const TOLD: [(&str, &str); 103] = [
+const TOLD: [(&str, &str); 104] = [
     (
         "-i",
         "unknown option -i (wget, aria2 FILE; curl); a list is an argument: fetch FILE; to see headers, write --json --headers",
@@ -155,6 +155,10 @@ const TOLD: [(&str, &str); 103] = [
     (
         "--stderr",
         "unknown option --stderr (curl, wget); write 2> FILE in the shell",
+    ),
+    (
+        "-a",
+        "unknown option -a (lychee LIST; wget FILE); write --accept LIST for the statuses that are ok, or 2>> FILE for a log",
     ),
     (
         "--metalink",
@@ -452,6 +456,26 @@ fn a_word_that_would_mean_something_else_here_is_refused() {
         (&["u", "--json", "@file"], no_json),
         (&["-x", "16", "u"], &x),
         (&["-x16", "u"], &x16),
+        (
+            &["-k1M", "u"],
+            &format!("-k1M: takes no number (aria2); {split}"),
+        ),
+        (
+            &["-I", "{}", "u"],
+            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
+        ),
+        (
+            &["-I{}", "u"],
+            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
+        ),
+        (
+            &["-x", "POST", "u"],
+            "-x: takes a proxy; write -X POST for a method",
+        ),
+        (
+            &["-d", "./", "u"],
+            "-d: './' is a directory, and -d sends data; write -o ./ to save bodies there",
+        ),
         (&["-s16", "u"], &s16),
         (
             &["-u", "http://h.example/"],
