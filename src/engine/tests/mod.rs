@@ -11,6 +11,7 @@ mod intake;
 mod model;
 mod order;
 mod properties;
+mod recording;
 mod retries;
 mod slots;
 mod stopping;
