@@ -6,8 +6,9 @@ use super::lines::{BOM, KEPT_PREFIX, Line, LinePosition, MAX_LINE, fill, to_line
 
 /// Splits the bytes of a reader into rows, which end at line ends outside quotes.
 ///
-/// A quote that is not closed would swallow the rest of the table. If a row is longer than a line may be, or the table
-/// ends in it, only its first line is given up, and the next one begins a row.
+/// A quote that is not closed would swallow what follows: the rest of the table, or all up to the quote of another row.
+/// If a row is longer than a line may be, the table ends in it, or quotes around several lines close in the middle of a
+/// cell, only its first line is given up, and the next one begins a row.
 pub(super) struct Rows<R> {
     reader: R,
     delimiter: u8,
@@ -16,6 +17,8 @@ pub(super) struct Rows<R> {
     /// Up to where `buffer` was scanned, and what was found there.
     scanned: usize,
     state: CellState,
+    /// Whether there is a line end in the quotes of the cell.
+    spans_lines: bool,
     /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
@@ -59,6 +62,7 @@ impl<R: Read> Rows<R> {
             buffer: Vec::new(),
             scanned: 0,
             state: CellState::Start,
+            spans_lines: false,
             overlong: false,
             started: false,
             consumed: 0,
@@ -91,12 +95,12 @@ impl<R: Read> Rows<R> {
     fn split_rows(&mut self, is_end: bool, row: &mut impl FnMut(Line<'_>, LinePosition)) {
         let mut start = 0;
         loop {
-            let end = self.find_end();
+            let (end, is_broken) = self.find_end();
             let length = end.unwrap_or(self.buffer.len()) - start;
             // A CR before the line end does not count.
             let is_too_long = self.overlong || length > MAX_LINE + 1;
             let is_open = end.is_none() && is_end && self.state == CellState::Quoted;
-            let (line, next) = if is_too_long || is_open {
+            let (line, next) = if is_too_long || is_open || is_broken {
                 let line_end = memchr::memchr(b'\n', &self.buffer[start..]).map(|at| start + at);
                 match line_end {
                     None if !is_end => {
@@ -129,28 +133,34 @@ impl<R: Read> Rows<R> {
             self.lines_before +=
                 memchr::memchr_iter(b'\n', &self.buffer[start..next]).count() as u64;
             self.overlong = false;
-            self.state = CellState::Start;
+            (self.state, self.spans_lines) = (CellState::Start, false);
             (start, self.scanned) = (next, next);
         }
         self.buffer.drain(..start);
         self.scanned -= start;
     }
 
-    /// Returns the position of the line end that ends the row, and scans up to it.
-    fn find_end(&mut self) -> Option<usize> {
-        let mut state = self.state;
+    /// Returns the position of the line end that ends the row, and scans up to it; also whether the row ended before,
+    /// at a quote in the middle of a cell.
+    fn find_end(&mut self) -> (Option<usize>, bool) {
+        let (mut state, mut spans_lines, mut is_broken) = (self.state, self.spans_lines, false);
         let rest = &self.buffer[self.scanned..];
         let end = rest.iter().position(|&byte| {
             let is_end = byte == b'\n' && state != CellState::Quoted;
-            if !is_end {
-                state = state.after(byte, self.delimiter);
+            let may_follow_quote = byte == self.delimiter || b"\"\r\n".contains(&byte);
+            is_broken = state == CellState::AfterQuote && spans_lines && !may_follow_quote;
+            if is_end || is_broken {
+                return true;
             }
-            is_end
+            // A cell in quotes begins without line ends, and keeps those it has.
+            spans_lines = (spans_lines && state != CellState::Start) || byte == b'\n';
+            state = state.after(byte, self.delimiter);
+            false
         });
-        self.state = state;
+        (self.state, self.spans_lines) = (state, spans_lines);
         let end = end.map(|length| self.scanned + length);
         self.scanned = end.unwrap_or(self.buffer.len());
-        end
+        (end.filter(|_| !is_broken), is_broken)
     }
 
     /// Keeps only the beginning of a line that is too long.
@@ -208,10 +218,21 @@ mod tests {
             ("\"a\"\"\nb\",c\nd", vec![(1, "\"a\"\"\nb\",c"), (3, "d")]),
             ("a\"\nb,\"\"\nc", vec![(1, "a\""), (2, "b,\"\""), (3, "c")]),
             ("\"a\"b\"\nc", vec![(1, "\"a\"b\""), (2, "c")]),
+            (
+                "\"a\n\"\"b\"\"\",\"c\"d\ne",
+                vec![(1, "\"a\n\"\"b\"\"\",\"c\"d"), (3, "e")],
+            ),
             // A quote that is not closed costs its line only.
+            (
+                "\"a\nb,\"c\nd",
+                vec![(1, "open: \"a"), (2, "open: b,\"c"), (3, "d")],
+            ),
             ("a,\"b\nc\nd", vec![(1, "open: a,\"b"), (2, "c"), (3, "d")]),
             ("a\n\"b", vec![(1, "a"), (2, "open: \"b")]),
-            ("\"a\n\"b\"\n\"c", vec![(1, "\"a\n\"b\""), (3, "open: \"c")]),
+            (
+                "\"a\n\"b\"\n\"c",
+                vec![(1, "open: \"a"), (2, "\"b\""), (3, "open: \"c")],
+            ),
             (
                 &format!("\"a\n{long}\nc"),
                 vec![(1, "open: \"a"), (2, "…"), (3, "c")],
