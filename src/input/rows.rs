@@ -53,6 +53,15 @@ impl CellState {
     }
 }
 
+/// A row in the buffer, or its first line, if that is given up.
+struct FoundRow {
+    /// The position of its line end.
+    end: usize,
+    /// The position of what follows it.
+    next: usize,
+    is_given_up: bool,
+}
+
 impl<R: Read> Rows<R> {
     /// Splits the bytes of `reader` into rows of cells with `delimiter` between them.
     pub(super) fn new(reader: R, delimiter: u8) -> Self {
@@ -94,35 +103,10 @@ impl<R: Read> Rows<R> {
 
     fn split_rows(&mut self, is_end: bool, row: &mut impl FnMut(Line<'_>, LinePosition)) {
         let mut start = 0;
-        loop {
-            let (end, is_broken) = self.find_end();
-            let length = end.unwrap_or(self.buffer.len()) - start;
-            // A CR before the line end does not count.
-            let is_too_long = self.overlong || length > MAX_LINE + 1;
-            let is_open = end.is_none() && is_end && self.state == CellState::Quoted;
-            let (line, next) = if is_too_long || is_open || is_broken {
-                let line_end = memchr::memchr(b'\n', &self.buffer[start..]).map(|at| start + at);
-                match line_end {
-                    None if !is_end => {
-                        self.keep_prefix(start);
-                        return;
-                    }
-                    _ if length == 0 => break,
-                    _ => {}
-                }
-                let end = line_end.unwrap_or(self.buffer.len());
-                let line = match to_line(&self.buffer[start..end], self.overlong) {
-                    Line::Whole(line) => Line::OpenQuote(line),
-                    line => line,
-                };
-                (line, line_end.map_or(end, |end| end + 1))
-            } else if let Some(end) = end {
-                (to_line(&self.buffer[start..end], false), end + 1)
-            } else if is_end && length > 0 {
-                let end = self.buffer.len();
-                (to_line(&self.buffer[start..end], false), end)
-            } else {
-                break;
+        while let Some(found) = self.find_row(start, is_end) {
+            let line = match to_line(&self.buffer[start..found.end], self.overlong) {
+                Line::Whole(line) if found.is_given_up => Line::OpenQuote(line),
+                line => line,
             };
             let position = LinePosition {
                 // From the end, because bytes are removed from the beginning.
@@ -130,14 +114,51 @@ impl<R: Read> Rows<R> {
                 number: self.lines_before + 1,
             };
             row(line, position);
-            self.lines_before +=
-                memchr::memchr_iter(b'\n', &self.buffer[start..next]).count() as u64;
-            self.overlong = false;
+            let lines = memchr::memchr_iter(b'\n', &self.buffer[start..found.next]).count();
+            self.lines_before += lines as u64;
             (self.state, self.spans_lines) = (CellState::Start, false);
-            (start, self.scanned) = (next, next);
+            self.overlong = false;
+            start = found.next;
+            self.scanned = start;
         }
         self.buffer.drain(..start);
-        self.scanned -= start;
+        if self.overlong {
+            self.buffer.truncate(KEPT_PREFIX);
+            self.scanned = self.buffer.len();
+        } else {
+            self.scanned -= start;
+        }
+    }
+
+    /// Finds the row that begins at `start`. `None` if there is none, or if it may go on behind the buffer.
+    fn find_row(&mut self, start: usize, is_end: bool) -> Option<FoundRow> {
+        let (row_end, is_broken) = self.find_end();
+        let length = row_end.unwrap_or(self.buffer.len()) - start;
+        if row_end.is_none() && length == 0 {
+            return None;
+        }
+        // A CR before the line end does not count.
+        let is_too_long = self.overlong || length > MAX_LINE + 1;
+        let is_open = row_end.is_none() && is_end && self.state == CellState::Quoted;
+        let is_given_up = is_too_long || is_open || is_broken;
+        let end = if is_given_up {
+            memchr::memchr(b'\n', &self.buffer[start..]).map(|length| start + length)
+        } else {
+            row_end
+        };
+        let (end, next) = match end {
+            Some(end) => (end, end + 1),
+            None if is_end => (self.buffer.len(), self.buffer.len()),
+            None => {
+                self.overlong = is_given_up;
+                return None;
+            }
+        };
+        Some(FoundRow {
+            end,
+            next,
+            is_given_up,
+        })
     }
 
     /// Returns the position of the line end that ends the row, and scans up to it; also whether the row ended before,
@@ -161,14 +182,6 @@ impl<R: Read> Rows<R> {
         let end = end.map(|length| self.scanned + length);
         self.scanned = end.unwrap_or(self.buffer.len());
         (end.filter(|_| !is_broken), is_broken)
-    }
-
-    /// Keeps only the beginning of a line that is too long.
-    fn keep_prefix(&mut self, start: usize) {
-        self.overlong = true;
-        self.buffer.drain(..start);
-        self.buffer.truncate(KEPT_PREFIX);
-        self.scanned = self.buffer.len();
     }
 }
 
