@@ -87,7 +87,9 @@ enum LineError {
     Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
-    #[error("a quote is not closed, or its row is longer than {MAX_LINE} bytes")]
+    #[error(
+        "a quote is not closed where its cell ends, or the row is longer than {MAX_LINE} bytes"
+    )]
     OpenQuote,
     #[error("the row has {cells}, and the table has {columns} columns; quote a cell with a delimiter in it", cells = count_cells(*.cells))]
     Ragged { cells: usize, columns: usize },

@@ -6,8 +6,9 @@ use super::lines::{BOM, KEPT_PREFIX, Line, LinePosition, MAX_LINE, fill, to_line
 
 /// Splits the bytes of a reader into rows, which end at line ends outside quotes.
 ///
-/// A quote that is not closed would swallow the rest of the table. If a row is longer than a line may be, or the table
-/// ends in it, only its first line is given up, and the next one begins a row.
+/// A quote that is not closed would swallow what follows: the rest of the table, or all up to the quote of another row.
+/// If a row is longer than a line may be, the table ends in it, or quotes around several lines close in the middle of a
+/// cell, only its first line is given up, and the next one begins a row.
 pub(super) struct Rows<R> {
     reader: R,
     delimiter: u8,
@@ -16,6 +17,8 @@ pub(super) struct Rows<R> {
     /// Up to where `buffer` was scanned, and what was found there.
     scanned: usize,
     state: CellState,
+    /// Whether there is a line end in the quotes of the cell.
+    spans_lines: bool,
     /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
@@ -50,6 +53,15 @@ impl CellState {
     }
 }
 
+/// A row in the buffer, or its first line, if that is given up.
+struct FoundRow {
+    /// The position of its line end.
+    end: usize,
+    /// The position of what follows it.
+    next: usize,
+    is_given_up: bool,
+}
+
 impl<R: Read> Rows<R> {
     /// Splits the bytes of `reader` into rows of cells with `delimiter` between them.
     pub(super) fn new(reader: R, delimiter: u8) -> Self {
@@ -59,6 +71,7 @@ impl<R: Read> Rows<R> {
             buffer: Vec::new(),
             scanned: 0,
             state: CellState::Start,
+            spans_lines: false,
             overlong: false,
             started: false,
             consumed: 0,
@@ -90,35 +103,10 @@ impl<R: Read> Rows<R> {
 
     fn split_rows(&mut self, is_end: bool, row: &mut impl FnMut(Line<'_>, LinePosition)) {
         let mut start = 0;
-        loop {
-            let end = self.find_end();
-            let length = end.unwrap_or(self.buffer.len()) - start;
-            // A CR before the line end does not count.
-            let is_too_long = self.overlong || length > MAX_LINE + 1;
-            let is_open = end.is_none() && is_end && self.state == CellState::Quoted;
-            let (line, next) = if is_too_long || is_open {
-                let line_end = memchr::memchr(b'\n', &self.buffer[start..]).map(|at| start + at);
-                match line_end {
-                    None if !is_end => {
-                        self.keep_prefix(start);
-                        return;
-                    }
-                    _ if length == 0 => break,
-                    _ => {}
-                }
-                let end = line_end.unwrap_or(self.buffer.len());
-                let line = match to_line(&self.buffer[start..end], self.overlong) {
-                    Line::Whole(line) => Line::OpenQuote(line),
-                    line => line,
-                };
-                (line, line_end.map_or(end, |end| end + 1))
-            } else if let Some(end) = end {
-                (to_line(&self.buffer[start..end], false), end + 1)
-            } else if is_end && length > 0 {
-                let end = self.buffer.len();
-                (to_line(&self.buffer[start..end], false), end)
-            } else {
-                break;
+        while let Some(found) = self.find_row(start, is_end) {
+            let line = match to_line(&self.buffer[start..found.end], self.overlong) {
+                Line::Whole(line) if found.is_given_up => Line::OpenQuote(line),
+                line => line,
             };
             let position = LinePosition {
                 // From the end, because bytes are removed from the beginning.
@@ -126,39 +114,74 @@ impl<R: Read> Rows<R> {
                 number: self.lines_before + 1,
             };
             row(line, position);
-            self.lines_before +=
-                memchr::memchr_iter(b'\n', &self.buffer[start..next]).count() as u64;
+            let lines = memchr::memchr_iter(b'\n', &self.buffer[start..found.next]).count();
+            self.lines_before += lines as u64;
+            (self.state, self.spans_lines) = (CellState::Start, false);
             self.overlong = false;
-            self.state = CellState::Start;
-            (start, self.scanned) = (next, next);
+            start = found.next;
+            self.scanned = start;
         }
         self.buffer.drain(..start);
-        self.scanned -= start;
+        if self.overlong {
+            self.buffer.truncate(KEPT_PREFIX);
+            self.scanned = self.buffer.len();
+        } else {
+            self.scanned -= start;
+        }
     }
 
-    /// Returns the position of the line end that ends the row, and scans up to it.
-    fn find_end(&mut self) -> Option<usize> {
-        let mut state = self.state;
+    /// Finds the row that begins at `start`. `None` if there is none, or if it may go on behind the buffer.
+    fn find_row(&mut self, start: usize, is_end: bool) -> Option<FoundRow> {
+        let (row_end, is_broken) = self.find_end();
+        let length = row_end.unwrap_or(self.buffer.len()) - start;
+        if row_end.is_none() && length == 0 {
+            return None;
+        }
+        // A CR before the line end does not count.
+        let is_too_long = self.overlong || length > MAX_LINE + 1;
+        let is_open = row_end.is_none() && is_end && self.state == CellState::Quoted;
+        let is_given_up = is_too_long || is_open || is_broken;
+        let end = if is_given_up {
+            memchr::memchr(b'\n', &self.buffer[start..]).map(|length| start + length)
+        } else {
+            row_end
+        };
+        let (end, next) = match end {
+            Some(end) => (end, end + 1),
+            None if is_end => (self.buffer.len(), self.buffer.len()),
+            None => {
+                self.overlong = is_given_up;
+                return None;
+            }
+        };
+        Some(FoundRow {
+            end,
+            next,
+            is_given_up,
+        })
+    }
+
+    /// Returns the position of the line end that ends the row, and scans up to it; also whether the row ended before,
+    /// at a quote in the middle of a cell.
+    fn find_end(&mut self) -> (Option<usize>, bool) {
+        let (mut state, mut spans_lines, mut is_broken) = (self.state, self.spans_lines, false);
         let rest = &self.buffer[self.scanned..];
         let end = rest.iter().position(|&byte| {
             let is_end = byte == b'\n' && state != CellState::Quoted;
-            if !is_end {
-                state = state.after(byte, self.delimiter);
+            let may_follow_quote = byte == self.delimiter || b"\"\r\n".contains(&byte);
+            is_broken = state == CellState::AfterQuote && spans_lines && !may_follow_quote;
+            if is_end || is_broken {
+                return true;
             }
-            is_end
+            // A cell in quotes begins without line ends, and keeps those it has.
+            spans_lines = (spans_lines && state != CellState::Start) || byte == b'\n';
+            state = state.after(byte, self.delimiter);
+            false
         });
-        self.state = state;
+        (self.state, self.spans_lines) = (state, spans_lines);
         let end = end.map(|length| self.scanned + length);
         self.scanned = end.unwrap_or(self.buffer.len());
-        end
-    }
-
-    /// Keeps only the beginning of a line that is too long.
-    fn keep_prefix(&mut self, start: usize) {
-        self.overlong = true;
-        self.buffer.drain(..start);
-        self.buffer.truncate(KEPT_PREFIX);
-        self.scanned = self.buffer.len();
+        (end.filter(|_| !is_broken), is_broken)
     }
 }
 
@@ -208,10 +231,21 @@ mod tests {
             ("\"a\"\"\nb\",c\nd", vec![(1, "\"a\"\"\nb\",c"), (3, "d")]),
             ("a\"\nb,\"\"\nc", vec![(1, "a\""), (2, "b,\"\""), (3, "c")]),
             ("\"a\"b\"\nc", vec![(1, "\"a\"b\""), (2, "c")]),
+            (
+                "\"a\n\"\"b\"\"\",\"c\"d\ne",
+                vec![(1, "\"a\n\"\"b\"\"\",\"c\"d"), (3, "e")],
+            ),
             // A quote that is not closed costs its line only.
+            (
+                "\"a\nb,\"c\nd",
+                vec![(1, "open: \"a"), (2, "open: b,\"c"), (3, "d")],
+            ),
             ("a,\"b\nc\nd", vec![(1, "open: a,\"b"), (2, "c"), (3, "d")]),
             ("a\n\"b", vec![(1, "a"), (2, "open: \"b")]),
-            ("\"a\n\"b\"\n\"c", vec![(1, "\"a\n\"b\""), (3, "open: \"c")]),
+            (
+                "\"a\n\"b\"\n\"c",
+                vec![(1, "open: \"a"), (2, "\"b\""), (3, "open: \"c")],
+            ),
             (
                 &format!("\"a\n{long}\nc"),
                 vec![(1, "open: \"a"), (2, "…"), (3, "c")],

@@ -1,5 +1,6 @@
 //! Recognizes sources that are something else than a list of URLs, and says which command makes a list of them.
 
+use super::lines::BOM;
 use super::plain_line::PlainLineError;
 use super::url_error::UrlError;
 
@@ -12,7 +13,7 @@ const SUSPICIOUS_LINES: u64 = 3;
 /// The first bytes of compressed files, and the programs that write the content to standard output.
 const COMPRESSED: [(&[u8], &str, &str); 5] = [
     (b"\x1f\x8b", "gzip", "zcat"),
-    (b"BZh", "bzip2", "bzcat"),
+    (b"BZh91AY&SY", "bzip2", "bzcat"),
     (b"\xfd7zXZ\0", "xz", "xzcat"),
     (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
     (b"PK\x03\x04", "zip", "unzip -p"),
@@ -65,8 +66,12 @@ impl SourceHint {
             [0, 1..=255, 0, 1..=255, ..] => return Some(Self::Utf16("UTF-16BE")),
             _ => {}
         }
-        let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-        let text = first.trim_ascii_start();
+        let text = first.strip_prefix(BOM).unwrap_or(first);
+        Self::of_text(text.trim_ascii_start())
+    }
+
+    /// Returns what a source is that begins with `text`, which is not blank at its beginning.
+    fn of_text(text: &[u8]) -> Option<Self> {
         let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let is_line_whole = line.len() < text.len();
         if text.starts_with(b"version https://git-lfs.github.com/") {

@@ -6,6 +6,10 @@ use url::Url;
 /// `scheme://***@…`. Where a URL was parsed, [`mask_url`] masks exactly its userinfo.
 #[must_use]
 pub fn mask_text(text: &str) -> String {
+    if !text.contains('@') {
+        return text.to_owned();
+    }
+    // The URL parser skips these, also within a scheme.
     let text = text.replace(['\t', '\n', '\r'], "");
     let start = after_scheme(&text);
     match text[start..].rfind('@') {
@@ -72,6 +76,7 @@ mod tests {
     fn userinfo_is_masked_wherever_it_may_stand() {
         for (text, shown) in [
             ("http://a/", "http://a/"),
+            ("http://a/x\ta b\rc", "http://a/x\ta b\rc"),
             ("http://u:p@a/x", "http://***@a/x"),
             ("http://u:p@q@a", "http://***@a"),
             ("u:p@a/x", "***@a/x"),
@@ -101,6 +106,8 @@ mod tests {
             ("http://u:p/w", "http://…"),
             ("http://u:/w", "http://…"),
             ("http:/u:p", "…"),
+            ("ht\ttp://u:p", "…"),
+            ("http://u:\tp/w", "http://…"),
             ("http:u:p", "…"),
             ("u:p", "…"),
             ("u:p/w", "…"),

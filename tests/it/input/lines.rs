@@ -186,6 +186,17 @@ fn surrounding_white_space_is_cut() {
 }
 
 #[test]
+fn a_line_with_white_space_inside_is_shown_as_it_stands() {
+    let line = "http://img.example/a.jpg\ta red car";
+    let records = listed(format!("{line}\n"));
+    assert_eq!(verdicts(&records), ["error invalid_url/input"]);
+    assert_eq!(records[0]["url"], line);
+    let out = Fetch::new().stdin(format!("{line}\n")).run().exits(1);
+    let shown = "ERR  -  -  http://img.example/a.jpg\\ta%20red%20car  [ERROR] ";
+    assert!(out.stdout().starts_with(shown), "{}", out.stdout());
+}
+
+#[test]
 fn the_same_url_twice_is_fetched_twice() {
     let server = Server::always(ok("x"));
     assert_eq!(listed(format!("{0}\n{0}\n", server.url("/a"))).len(), 2);

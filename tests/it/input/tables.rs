@@ -176,6 +176,23 @@ fn a_bad_row_costs_one_record() {
     }
 }
 
+/// Captions that begin with a quote, as in tables that know no quotes.
+#[test]
+fn quotes_of_different_rows_do_not_make_one_row_of_them() {
+    let server = Server::always(ok("x"));
+    let url = server.url("/a");
+    let table = format!(
+        "url\tcaption\n{url}\t\"open\n{url}\t\"open, too\n{url}\t\"closed\" in the middle\n{url}\tnone\n"
+    );
+    let out = Fetch::jsonl()
+        .args(["--input", "tsv", "-"])
+        .stdin(table)
+        .run()
+        .exits(1);
+    let bad = "error invalid_input/input";
+    assert_eq!(verdicts(&out.in_order()), [bad, bad, "ok", "ok"]);
+}
+
 #[test]
 fn a_bad_row_shows_no_secret() {
     let table = format!(

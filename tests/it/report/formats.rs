@@ -103,7 +103,7 @@ fn text_has_seconds_with_three_decimals() {
 fn text_can_be_split_by_awk() {
     let server = Server::always(ok("x"));
     let list = format!(
-        "{}\n{}\n",
+        "{{\"url\": \"{}\"}}\n{}\n",
         server.url("/a b"),
         server.url("/c\u{3000}d\u{a0}e")
     );
