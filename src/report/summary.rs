@@ -114,7 +114,7 @@ impl RunTotals<'_> {
         } = *self;
         let counts = &summary.counts;
         let word = match summary.exit() {
-            Exit::Success => "OK",
+            Exit::Success if ended.list.is_some() => "OK",
             _ => "FAILED",
         };
         let mut text = format!(
