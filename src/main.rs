@@ -7,6 +7,7 @@ use fetch::config::Config;
 use fetch::model::exit::Exit;
 use fetch::report::print_message;
 use fetch::run::RunError;
+use fetch::sys::survive_status_requests;
 
 fn main() -> ExitCode {
     let cli = match Cli::from_command_line() {
@@ -39,5 +40,7 @@ fn run(cli: &Cli) -> anyhow::Result<Exit> {
     if !cli.run.merge.is_empty() {
         return Ok(fetch::run::merge::run(&cli.run.merge, cli.run.quiet)?);
     }
+    // The options may name pipes, which take time to open and to read.
+    survive_status_requests()?;
     Ok(fetch::run::run(Config::new(cli)?)?)
 }

@@ -137,8 +137,22 @@ impl JournalIndex {
 
     /// Whether an earlier input of this run is the same as `input`, which counts as one from now on.
     pub fn is_repeated(&mut self, input: &Input) -> bool {
+        let Ok(request) = &input.request else {
+            return false;
+        };
+        let headers: Vec<_> = request.headers.iter().collect();
+        let rest = (
+            headers,
+            &request.authorization,
+            &request.name,
+            request.sha256,
+        );
         let hashes = with_key(input, |key| {
-            [self.hasher.hash_one(key), self.second_hasher.hash_one(key)]
+            let line = (key, &rest);
+            [
+                self.hasher.hash_one(line),
+                self.second_hasher.hash_one(line),
+            ]
         });
         hashes.is_some_and(|hashes| !self.seen.insert(hashes))
     }

@@ -24,7 +24,7 @@
 //! | [`wait_readable`], [`wait_writable`] | `poll(2)` | an error: no stream is ever non-blocking there |
 //! | [`reader_closed`] | `poll(2)` for `POLLERR` | pending for ever: a write tells |
 //! | [`stop_requests`] | `SIGINT`, `SIGTERM` | `tokio::signal::windows` |
-//! | [`status_requests`] | `SIGUSR1`, `SIGINFO` | pending for ever |
+//! | [`status_requests`], [`survive_status_requests`] | `SIGUSR1`, `SIGINFO` | pending for ever, and nothing |
 //! | [`terminal_columns`] | `TIOCGWINSZ` | `GetConsoleScreenBufferInfo` |
 //! | [`survive_file_size_limit`] | a handler for `SIGXFSZ` | nothing |
 //! | [`raise_open_file_limit`], [`reserve_descriptors`] | `setrlimit(2)`, `fcntl(2)` | `None`, and nothing |
@@ -44,6 +44,7 @@ pub use types::{EntryMetadata, FileIdentity, StopRequest, StreamKind};
 pub use unix::{
     AsOpenFile, Directory, DirectoryEntry, boot_id, create_temporary, duplicate_stdout, link_count,
     raise_open_file_limit, read_at, reader_closed, reserve_descriptors, status_requests,
-    stop_requests, stream_kind, survive_file_size_limit, sync_directory, terminal_columns,
-    thread_limit, try_lock, wait_readable, wait_writable, without_user_timeout, write_at,
+    stop_requests, stream_kind, survive_file_size_limit, survive_status_requests, sync_directory,
+    terminal_columns, thread_limit, try_lock, wait_readable, wait_writable, without_user_timeout,
+    write_at,
 };

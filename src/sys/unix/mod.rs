@@ -16,7 +16,9 @@ pub use files::{
 };
 pub use limits::{raise_open_file_limit, reserve_descriptors, thread_limit};
 pub use network::without_user_timeout;
-pub use signals::{status_requests, stop_requests, survive_file_size_limit};
+pub use signals::{
+    status_requests, stop_requests, survive_file_size_limit, survive_status_requests,
+};
 pub use streams::{
     duplicate_stdout, reader_closed, stream_kind, terminal_columns, wait_readable, wait_writable,
 };

@@ -4,6 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use futures::stream::{Stream, poll_fn, select};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::sys::StopRequest;
@@ -18,6 +19,18 @@ pub fn stop_requests() -> io::Result<impl Stream<Item = StopRequest>> {
     let interrupts = each(signal(SignalKind::interrupt())?, StopRequest::Interrupt);
     let terminations = each(signal(SignalKind::terminate())?, StopRequest::Terminate);
     Ok(select(interrupts, terminations))
+}
+
+/// Keeps `SIGUSR1` and `SIGINFO` from ending the process from now on, before [`status_requests`] hears them.
+///
+/// # Errors
+///
+/// The handlers cannot be installed (`sigaction(2)`).
+pub fn survive_status_requests() -> io::Result<()> {
+    // The handlers stay when the runtime is gone.
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let _context = runtime.enter();
+    status_requests().map(drop)
 }
 
 /// Returns every `SIGUSR1` from now on as an item, and every `SIGINFO` (Ctrl-T) where there is one; neither ends the

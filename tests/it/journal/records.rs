@@ -191,6 +191,29 @@ fn a_run_and_one_that_is_resumed_leave_the_same_files_of_equal_lines() {
 }
 
 #[test]
+fn lines_that_differ_in_anything_are_all_fetched() {
+    let server = Server::always(ok("x"));
+    let url = server.url("/a");
+    let sum = "0".repeat(64);
+    let list = format!(
+        r#"{{"url":"{url}"}}
+{{"url":"{url}","name":"b"}}
+{{"url":"{url}","sha256":"{sum}","name":"c"}}
+{{"url":"{url}","headers":{{"x":"1"}},"name":"d"}}
+{{"url":"{url}","headers":{{"x":"2"}},"name":"d"}}
+{{"url":"{url}","headers":{{"x":"2"}},"name":"d"}}
+"#
+    );
+    let folder = Folder::new();
+    let out = folder.keeping().stdin(list).run().exits(1);
+    let verdicts: Vec<_> = out.in_order().iter().map(RecordExt::verdict).collect();
+    let bad = "error checksum/body";
+    assert_eq!(verdicts, ["ok", "ok", bad, "ok", "ok", "skipped"]);
+    assert_eq!(server.requests().len(), 5);
+    assert_eq!(folder.tree().len(), 4);
+}
+
+#[test]
 fn the_first_of_equal_lines_is_tried_again_when_it_failed() {
     let server = Server::build()
         .route_in_turn("/a", [answer(500, ""), ok("x")])
