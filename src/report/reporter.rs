@@ -24,6 +24,8 @@ pub struct Reporter {
     formatter: Box<dyn Formatter>,
     capture: Capture,
     verbosity: Verbosity,
+    /// Whether messages say what went wrong with an input, because its record cannot.
+    tells_failures: bool,
     queue: Queue,
     batch: Batch,
     summary: Summary,
@@ -54,12 +56,14 @@ impl Reporter {
         let pending_files = PendingFiles::default();
         let (queue, printed) = printer::start(outputs, total.clone(), pending_files.clone())?;
         let mut batch = Batch::default();
+        let tells_failures = options.format.is_body_only();
         let mut formatter = options.format.formatter();
         formatter.begin(&mut batch.lines);
         let mut reporter = Self {
             formatter,
             capture: options.capture,
             verbosity: options.verbosity,
+            tells_failures,
             queue,
             batch,
             summary: Summary::new(),
@@ -166,6 +170,9 @@ impl Reporter {
         let before = self.batch.lines.len();
         let record = Record { outcome, capture };
         self.formatter.record(record, &mut self.batch.lines);
+        if self.tells_failures && matches!(outcome.verdict, Verdict::HttpError | Verdict::Error) {
+            self.write_message(&describe_failure(outcome));
+        }
         if let Some(body) = outcome.take_body() {
             let bytes = self.batch.lines.len() - before;
             self.batch.bodies.push(body.into_unwritten(bytes));
@@ -248,6 +255,18 @@ impl Reporter {
 /// Names the source and the line of `input`.
 fn location(input: &Input) -> String {
     format!("{}:{}", input.source, input.line)
+}
+
+/// Describes what went wrong with an input, where its record does not say so.
+fn describe_failure(outcome: &Outcome) -> String {
+    let location = location(&outcome.input);
+    let url = &outcome.input.display_url;
+    let answer = outcome.last.as_ref().and_then(|last| last.answer.as_ref());
+    match (&outcome.failure, answer) {
+        (Some(failure), _) => format!("{location}: {url}: {failure}"),
+        (None, Some(answer)) => format!("{location}: {url}: status {}", answer.status),
+        (None, None) => format!("{location}: {url}"),
+    }
 }
 
 /// Describes an attempt for `--verbose`.

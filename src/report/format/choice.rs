@@ -26,6 +26,12 @@ impl Format {
         matches!(self, Self::Jsonl)
     }
 
+    /// Whether a record in this format can be a body and nothing else, so that it cannot say what went wrong.
+    #[must_use]
+    pub fn is_body_only(&self) -> bool {
+        self.template().is_some_and(Template::is_body_only)
+    }
+
     /// Returns the template of `-w`.
     #[must_use]
     pub fn template(&self) -> Option<&Template> {

@@ -170,6 +170,12 @@ impl Template {
         self
     }
 
+    /// Whether it writes the body and nothing else.
+    #[must_use]
+    pub fn is_body_only(&self) -> bool {
+        self.body != BodyStyle::Line
+    }
+
     /// Which parts of an answer must be kept because the template uses them.
     #[must_use]
     pub fn capture(&self) -> Capture {

@@ -225,6 +225,29 @@ fn bytes(template: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn beside_a_body_alone_failures_are_told_on_standard_error() {
+    let server = Server::build()
+        .route("/no", answer(404, "gone"))
+        .otherwise(ok("x"))
+        .start();
+    let refusing = Refusing::new();
+    let urls = [
+        server.url("/a"),
+        server.url("/no"),
+        format!("http://{}/", refusing.address()),
+    ];
+    let run = || Fetch::new().args(["-q", "--ordered", "-w", "%{body}"]);
+    let out = run().args(&urls).run().exits(1);
+    assert_eq!(out.stdout(), "xgone");
+    let (no, refused) = (&urls[1], &urls[2]);
+    let expected = format!(
+        "fetch: args:2: {no}: status 404\nfetch: args:3: {refused}: connect: {}: connection refused\n",
+        refusing.address()
+    );
+    assert_eq!(out.stderr(), expected);
+}
+
+#[test]
 fn a_body_alone_is_written_byte_for_byte() {
     for body in [&b"\0\xff\x1b[31m\n"[..], b"one\n\ttwo", b"three\n", b""] {
         assert_eq!(bytes("%{body}", body), body);
