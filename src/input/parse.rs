@@ -149,6 +149,8 @@ pub(super) struct LineParser<'a> {
     cells: Cells,
     /// Whether the source is no text, so that none of its lines means anything.
     pub(super) is_binary: bool,
+    /// Whether the lines are arguments of the command line, none of which is a comment.
+    pub(super) are_arguments: bool,
     /// What the last line says about its source, if it is not a request.
     pub(super) suspicion: Option<SourceHint>,
 }
@@ -160,6 +162,7 @@ impl<'a> LineParser<'a> {
             urls: UrlParser::new(defaults.scheme),
             cells: Cells::default(),
             is_binary: false,
+            are_arguments: false,
             suspicion: None,
         }
     }
@@ -175,7 +178,7 @@ impl<'a> LineParser<'a> {
         index: u64,
     ) -> Option<Box<Input>> {
         let is_input = match columns {
-            None => line.is_input(),
+            None => self.are_arguments || line.is_input(),
             Some(columns) => !is_blank(line.bytes(), columns.delimiter),
         };
         if !is_input {
@@ -244,7 +247,7 @@ impl<'a> LineParser<'a> {
     }
 
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
-        plain_line::check(text)?;
+        plain_line::check(text).map_err(|error| error.in_argument(self.are_arguments))?;
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
         build_request(url, None, self.defaults)

@@ -25,6 +25,20 @@ pub(super) enum PlainLineError {
         "not a URL: a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'"
     )]
     CarriageReturn,
+    #[error("not a URL: white space inside; write %20 for a space, or one URL an argument")]
+    Argument,
+}
+
+impl PlainLineError {
+    /// Words the error for an argument of the command line, if the text `is_argument`: it is no line of a table or of
+    /// another file.
+    pub(super) fn in_argument(self, is_argument: bool) -> Self {
+        match self {
+            Self::Start(_) | Self::OtherText => self,
+            _ if is_argument => Self::Argument,
+            _ => self,
+        }
+    }
 }
 
 /// Checks that `text`, without white space around it, has no ASCII white space inside. A browser would encode it, but in

@@ -117,17 +117,18 @@ pub fn open(names: &[String], format: ListFormat) -> Result<Vec<Source>, SourceE
     let mut stdin_taken = false;
     while let Some(name) = names.next() {
         if name.contains("://") {
-            let mut lines = name.replace('\n', "%0A");
+            // No argument has a NUL inside.
+            let mut lines = name.clone();
             let mut count = 1;
             while let Some(next) = names.next_if(|next| next.contains("://")) {
-                lines.push('\n');
-                lines.push_str(&next.replace('\n', "%0A"));
+                lines.push('\0');
+                lines.push_str(next);
                 count += 1;
             }
             sources.push(Source {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
-                format: ListFormat::Lines,
+                format: ListFormat::Arguments,
                 regular: None,
                 file: None,
                 lines: Some(count),

@@ -109,7 +109,7 @@ impl SourceHint {
     pub(super) fn of_plain_line(error: &PlainLineError) -> Option<Self> {
         match error {
             PlainLineError::Start(error) => Self::of_url(error),
-            PlainLineError::TwoUrls | PlainLineError::Comment => None,
+            PlainLineError::TwoUrls | PlainLineError::Comment | PlainLineError::Argument => None,
             PlainLineError::HostsFile => Some(Self::HostsFile),
             PlainLineError::Tab => Some(Self::Table("tsv")),
             PlainLineError::OtherText => Some(Self::Text),

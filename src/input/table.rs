@@ -14,6 +14,8 @@ const MAX_NAMED: usize = 10;
 pub enum ListFormat {
     /// One URL or JSON object on each line.
     Lines,
+    /// The URLs of the command line, with NULs between them: a line end is a part of an argument.
+    Arguments,
     /// A table with commas between the cells.
     Csv,
     /// A table with tabs between the cells.
@@ -24,7 +26,7 @@ impl ListFormat {
     /// Returns the character between two cells; `None` where there are none.
     pub(super) const fn delimiter(self) -> Option<u8> {
         match self {
-            Self::Lines => None,
+            Self::Lines | Self::Arguments => None,
             Self::Csv => Some(b','),
             Self::Tsv => Some(b'\t'),
         }

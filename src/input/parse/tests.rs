@@ -25,7 +25,7 @@ fn what_is_asked_and_what_is_shown() {
         ("HTTP://A/", "http://a/", "HTTP://A/"),
         ("http://u:p@a/x", "http://a/x", "http://***@a/x"),
         ("[::1]:8080/x", "https://[::1]:8080/x", "[::1]:8080/x"),
-        ("http://a,b/", "http://a,b/", "http://a,b/"),
+        ("http://a/x,y", "http://a/x,y", "http://a/x,y"),
         (
             r#"{"url": "http://a/My File.pdf"}"#,
             "http://a/My%20File.pdf",
@@ -141,6 +141,30 @@ fn what_is_no_request_says_why_and_shows_no_secret() {
             message.starts_with("list:7: ") && message.contains(reason),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn an_argument_is_one_url_and_never_a_comment() {
+    let defaults = Defaults::for_tests();
+    for (text, reason) in [
+        (
+            "http://a/1\nhttp://a/2",
+            "white space inside; write %20 for a space, or one URL an argument",
+        ),
+        (
+            "http://a/1\tx",
+            "white space inside; write %20 for a space, or one URL an argument",
+        ),
+        ("#http://a/", "begins with #; write the URL alone"),
+    ] {
+        let mut parser = LineParser::new(&defaults);
+        parser.are_arguments = true;
+        let line = Line::Whole(text.as_bytes());
+        let input = parser.parse(&line, &Arc::from("args"), None, 1, 0).unwrap();
+        let failure = input.request.unwrap_err();
+        assert_eq!(failure.kind, Kind::InvalidUrl, "{text:?}");
+        assert_eq!(failure.message, format!("args:1: not a URL: {reason}"));
     }
 }
 
@@ -273,6 +297,21 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("./page.html", "begins with .; write the URL alone"),
     ("http:/h", "'http:' must be followed by //"),
     ("http:\\\\h", "'http:' must be followed by //"),
+    ("http:http://a.example/x", "'http:' must be followed by //"),
+    ("HTTP:80://b.example/", "'http:' must be followed by //"),
+    ("https:X://", "'https:' must be followed by //"),
+    (
+        "https:x?u=http://a.example/",
+        "'https:' must be followed by //",
+    ),
+    (
+        r#"{"url": "http:http://a.example/x"}"#,
+        "'http:' must be followed by //",
+    ),
+    (
+        r#"{"url": "ht\ttp:80://a.example/x"}"#,
+        "'http:' must be followed by //",
+    ),
     ("http:///h", "no host before the path"),
     ("https//a.example/", "a colon is missing after 'https'"),
     (
@@ -301,8 +340,36 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("C:\\Users\\list.html", "no port after the colon"),
     ("file:/tmp/x", "no port after the colon"),
     ("a(b)", "no host name contains '('"),
+    ("http://{/x", "no host name contains '{'"),
+    ("http://a{b}.example/", "no host name contains '{'"),
+    ("http://a%7bb.example/", "no host name contains '{'"),
+    ("http://a`b.example/", "no host name contains '`'"),
+    ("http://a\"b.example/", "no host name contains '\"'"),
+    ("http://u:p@a=b.example/", "no host name contains '='"),
+    (
+        "http://a.example,web",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    ("::1", "an IPv6 address stands in brackets; write [::1]"),
+    (
+        "2001:db8::1/x",
+        "an IPv6 address stands in brackets; write [2001:db8::1]",
+    ),
     ("http://a<b/", "the host contains '<'"),
     ("h\0t\0", "the host contains a control character"),
+    ("http://a\u{1}/", "the host contains a control character"),
+    (
+        r#"{"url": "127.0.0.1\tads.example.com"}"#,
+        "the host contains a control character",
+    ),
+    (
+        r#"{"url": "http://u@a.example\nb.example:80/x"}"#,
+        "the host contains a control character",
+    ),
+    (
+        r#"{"url": "http://a\r.example/"}"#,
+        "the host contains a control character",
+    ),
 ];
 
 #[test]
