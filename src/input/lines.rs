@@ -34,6 +34,8 @@ pub(super) enum Line<'a> {
     TooLong(&'a [u8]),
     /// The first line of a row of a table with a quote that is not closed in time.
     OpenQuote(&'a [u8]),
+    /// The first line of a row of a table with text between a closing quote and the end of its cell.
+    TextAfterQuote(&'a [u8]),
 }
 
 impl Line<'_> {
@@ -45,8 +47,12 @@ impl Line<'_> {
 
     /// Returns the line, as far as it was kept.
     pub(super) fn bytes(&self) -> &[u8] {
-        let (Self::Whole(bytes) | Self::TooLong(bytes) | Self::OpenQuote(bytes)) = self;
-        bytes
+        match self {
+            Self::Whole(bytes)
+            | Self::TooLong(bytes)
+            | Self::OpenQuote(bytes)
+            | Self::TextAfterQuote(bytes) => bytes,
+        }
     }
 }
 
@@ -215,7 +221,7 @@ pub(super) mod tests {
         let mut all = Vec::new();
         let copy = |line: Line<'_>| match line {
             Line::Whole(line) => Ok(line.to_vec()),
-            Line::TooLong(line) | Line::OpenQuote(line) => Err(line.len()),
+            line => Err(line.bytes().len()),
         };
         let mut take = |line: Line<'_>, LinePosition { offset, number }| {
             if let Line::Whole(line) = line {

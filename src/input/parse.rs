@@ -30,6 +30,9 @@ use crate::model::request::{
 /// The number of characters of a bad line that its record shows.
 const MAX_DISPLAYED: usize = 200;
 
+/// How many tabs a line has at least that may be one of a cookie file, the last cell of which is the value.
+const COOKIE_TABS: usize = 5;
+
 /// The nesting limit of `meta`.
 const MAX_DEPTH: u32 = 100;
 
@@ -83,7 +86,7 @@ struct Keys<'a> {
 /// Why a line cannot be turned into a request.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
-    #[error("the source is compressed or UTF-16, not a list of URLs")]
+    #[error("the source is compressed, UTF-16 or no text, not a list of URLs")]
     Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
@@ -91,7 +94,11 @@ enum LineError {
         "a quote is not closed where its cell ends, or the row is longer than {MAX_LINE} bytes"
     )]
     OpenQuote,
-    #[error("the row has {cells}, and the table has {columns} columns; quote a cell with a delimiter in it", cells = count_cells(*.cells))]
+    #[error("text after a closing quote; double the quotes inside a cell")]
+    TextAfterQuote,
+    #[error("refused in the run that wrote this report; take the line from its list")]
+    RefusedBefore(Kind),
+    #[error("the row has {cells}, and the table has {columns}; quote a cell with a delimiter in it", cells = count(*.cells, "cell"), columns = count(*.columns, "column"))]
     Ragged { cells: usize, columns: usize },
     #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
     NotUtf8(#[from] Utf8Error),
@@ -117,12 +124,14 @@ impl LineError {
             Self::Binary
             | Self::TooLong
             | Self::OpenQuote
+            | Self::TextAfterQuote
             | Self::Ragged { .. }
             | Self::NotUtf8(_)
             | Self::Json(_)
             | Self::Key(_) => Kind::InvalidInput,
             Self::Url(_) | Self::Plain(_) | Self::NoUrl | Self::Masked => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
+            Self::RefusedBefore(kind) => *kind,
         }
     }
 }
@@ -201,6 +210,7 @@ impl<'a> LineParser<'a> {
             _ if self.is_binary => Err(LineError::Binary),
             Line::TooLong(_) => Err(LineError::TooLong),
             Line::OpenQuote(_) => Err(LineError::OpenQuote),
+            Line::TextAfterQuote(_) => Err(LineError::TextAfterQuote),
             Line::Whole(bytes) => str::from_utf8(bytes).map_err(Into::into).and_then(|text| {
                 if let Some(columns) = columns {
                     self.parse_row(text, columns, &mut input).map(Some)
@@ -279,6 +289,7 @@ impl<'a> LineParser<'a> {
             return Err(LineError::Ragged { cells, columns });
         }
         let (mut keys, mut meta, mut headers) = (Keys::default(), String::new(), None);
+        let (mut is_report, mut refused) = (false, None);
         let cells = columns.iter().zip(self.cells.iter());
         for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
             match column {
@@ -289,7 +300,13 @@ impl<'a> LineParser<'a> {
                 Column::Id => keys.id = Some(cell.into()),
                 Column::Name => keys.name = Some(cell.to_owned()),
                 Column::Sha256 => keys.sha256 = Some(cell.to_owned()),
-                Column::Meta(name) => push_entry(&mut meta, name, cell),
+                Column::Meta(name) => {
+                    is_report |= &**name == "outcome";
+                    if &**name == "error_kind" {
+                        refused = refused_kind(cell);
+                    }
+                    push_entry(&mut meta, name, cell);
+                }
             }
         }
         input.display_url = display_text(&keys.url);
@@ -297,6 +314,9 @@ impl<'a> LineParser<'a> {
         if !meta.is_empty() {
             meta.push('}');
             input.meta = RawValue::from_string(meta).ok();
+        }
+        if let Some(kind) = refused.filter(|_| is_report) {
+            return Err(LineError::RefusedBefore(kind));
         }
         keys.headers = headers.map(parse_headers_cell).transpose()?;
         self.parse_keys(keys, input)
@@ -307,10 +327,21 @@ impl<'a> LineParser<'a> {
         if text.is_empty() {
             return Err(LineError::NoUrl);
         }
-        let url = self.urls.parse(text)?;
+        let url = self.urls.parse(text).map_err(|error| match error {
+            // What is in a table or in a JSON object is not a row of another table.
+            UrlError::Comma => UrlError::NotAHost(','),
+            error => error,
+        })?;
         input.display_url = display_url(text, &url);
         build_request(url, Some(keys), self.defaults)
     }
+}
+
+/// Returns the kind of an error that a report names and that refused the line: the report shows its beginning only, and
+/// escaped, which may be a URL again.
+fn refused_kind(name: &str) -> Option<Kind> {
+    let mut kinds = [Kind::InvalidUrl, Kind::InvalidInput].into_iter();
+    kinds.find(|kind| kind.name() == name)
 }
 
 /// Adds an entry to the text of a JSON object that is not closed yet, or begins one.
@@ -331,10 +362,10 @@ fn parse_headers_cell(cell: &str) -> Result<serde_json::Map<String, serde_json::
     })
 }
 
-fn count_cells(cells: usize) -> String {
-    match cells {
-        1 => "1 cell".to_owned(),
-        _ => format!("{cells} cells"),
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
     }
 }
 
@@ -359,13 +390,41 @@ fn display_line(line: &Line<'_>) -> String {
             display_text(&object.url)
         });
     }
-    match line {
-        Line::Whole(_) | Line::OpenQuote(_) => display_text(&text),
-        Line::TooLong(_) => mask_cut_text(text.trim())
-            .chars()
-            .take(MAX_DISPLAYED)
-            .collect(),
+    let text = text.trim();
+    let shown = match (before_secret(text), line) {
+        // What is left may end in the middle of userinfo.
+        (Some(start), _) if text.contains('@') => mask_cut_text(start),
+        (Some(start), _) => format!("{start}…"),
+        (None, Line::TooLong(_)) => mask_cut_text(text),
+        (None, _) => mask_text(text),
+    };
+    shown.chars().take(MAX_DISPLAYED).collect()
+}
+
+/// Returns what of a bad line can be shown that may hold a secret after it: a cookie in the format of Netscape, or a
+/// line of a configuration, a header or a command that says so.
+fn before_secret(text: &str) -> Option<&str> {
+    const NAMES: [&str; 10] = [
+        "authorization",
+        "cookie",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api-key",
+        "api_key",
+        "apikey",
+        "--user ",
+    ];
+    if text.matches('\t').count() >= COOKIE_TABS {
+        return text.split('\t').next();
     }
+    let lower = text.to_ascii_lowercase();
+    let ends = NAMES
+        .iter()
+        .filter_map(|name| Some(lower.find(name)? + name.len()));
+    let end = ends.min()?;
+    (end < text.trim_end().len()).then(|| &text[..end])
 }
 
 /// Returns what records show of `text`, which was parsed as `url`.

@@ -21,6 +21,9 @@ pub(super) enum PlainLineError {
     OtherText,
     #[error("not a URL: white space inside; write %20 for a space, or one URL a line")]
     Space,
+    /// The white space may be that of the name of a file.
+    #[error("not a URL: white space inside; write %20 for a space, or one URL a line")]
+    FileName,
     #[error(
         "not a URL: a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'"
     )]
@@ -86,9 +89,22 @@ fn what(text: &str, first: &str, rest: &str) -> PlainLineError {
         PlainLineError::Comment
     } else if !first.contains("://") && rest.contains("://") {
         PlainLineError::OtherText
+    } else if is_file_name(first, rest) {
+        PlainLineError::FileName
     } else {
         PlainLineError::Space
     }
+}
+
+/// Whether the path of the URL that begins with `first`, white space and `rest` may end with the name of a file: it
+/// begins with a word, and the last one has an extension.
+fn is_file_name(first: &str, rest: &str) -> bool {
+    let word = first.rsplit_once('/').map_or("", |(_, word)| word);
+    let extension = rest.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !word.is_empty()
+        && word.chars().all(char::is_alphabetic)
+        && (1..=5).contains(&extension.len())
+        && extension.chars().all(char::is_alphanumeric)
 }
 
 #[cfg(test)]
@@ -121,7 +137,20 @@ mod tests {
             ("17\thttp://a.example/", Some(PlainLineError::Tab)),
             ("http://h.example/p2 name2.txt", Some(PlainLineError::Space)),
             ("h.example/p2 name2.txt", Some(PlainLineError::Space)),
-            ("http://h.example/My File.pdf", Some(PlainLineError::Space)),
+            (
+                "http://h.example/My File.pdf",
+                Some(PlainLineError::FileName),
+            ),
+            (
+                "http://h.example/a/My new File.pdf",
+                Some(PlainLineError::FileName),
+            ),
+            ("http://h.example/ My File.pdf", Some(PlainLineError::Space)),
+            (
+                "http://h.example/a.jpg cat.jpg",
+                Some(PlainLineError::Space),
+            ),
+            ("http://h.example/a a cat", Some(PlainLineError::Space)),
             ("a.example\u{c}b", Some(PlainLineError::Space)),
             ("a.example\u{b}b", Some(PlainLineError::Space)),
             ("http://a.example/c1  # note", Some(PlainLineError::Comment)),

@@ -145,6 +145,33 @@ fn what_is_no_request_says_why_and_shows_no_secret() {
 }
 
 #[test]
+fn what_may_be_a_secret_on_a_bad_line_is_not_shown() {
+    for (line, shown) in [
+        (
+            "a.example\tFALSE\t/\tFALSE\t0\tsession\ts3cr3t",
+            "a.example…",
+        ),
+        ("a.example\tFALSE\t/\tFALSE\t0\ts3cr3t", "a.example…"),
+        ("1\t2\t3\t4\t5", "1\t2\t3\t4\t5"),
+        (
+            "header = \"Authorization: Bearer s3cr3t\"",
+            "header = \"Authorization…",
+        ),
+        ("Cookie: s3cr3t", "Cookie…"),
+        ("API_TOKEN=s3cr3t", "API_TOKEN…"),
+        ("curl --user joe:s3cr3t http://a.example/", "curl --user …"),
+        ("http://u:secret@a.example/ x", "http://…"),
+        ("a.example\tFALSE\t/\tFALSE\t0\tsession\ts3c@r3t", "…"),
+        ("API_TOKEN=s3c@r3t", "…"),
+        ("my password", "my password"),
+    ] {
+        let input = parsed(line).unwrap();
+        assert!(input.request.is_err(), "{line}");
+        assert_eq!(input.display_url, shown, "{line}");
+    }
+}
+
+#[test]
 fn an_argument_is_one_url_and_never_a_comment() {
     let defaults = Defaults::for_tests();
     for (text, reason) in [
@@ -357,6 +384,7 @@ const NOT_URLS: &[(&str, &str)] = &[
     ),
     ("http://a<b/", "the host contains '<'"),
     ("h\0t\0", "the host contains a control character"),
+    (r#"{"url": "a.example,b"}"#, "no host name contains ','"),
     ("http://a\u{1}/", "the host contains a control character"),
     (
         r#"{"url": "127.0.0.1\tads.example.com"}"#,
