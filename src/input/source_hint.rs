@@ -363,7 +363,7 @@ mod tests {
             (b"\x89PNG\r\n", Some(Hint::Binary)),
             (b"\x7fELF\x02", Some(Hint::Binary)),
             (b"SQLite format 3\0", Some(Hint::Binary)),
-            (b"list.txt\0\0\0000644\0", Some(Hint::Binary)),
+            (b"list.txt\0\0 644\0", Some(Hint::Binary)),
             (b"http://a.example/\nb\0", None),
             (b"<?xml version=\"1.0\"?>\n<urlset>", Some(Hint::Markup)),
             (b"\xef\xbb\xbf\n <!DOCTYPE html>", Some(Hint::Markup)),

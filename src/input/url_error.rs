@@ -12,6 +12,8 @@ use crate::model::request::MAX_URL;
 pub(super) enum UrlError {
     #[error("not a URL: begins with {0}; {advice}", advice = start_advice(*.0))]
     Start(char),
+    #[error("not a URL: begins with {0}; remove it")]
+    OpenQuote(char),
     #[error("not a URL: no scheme before ://; write the URL alone")]
     NoScheme,
     #[error("not a URL: '{0}:' must be followed by //")]
@@ -75,7 +77,12 @@ pub(super) fn start_error(text: &str) -> Option<UrlError> {
         '/' | '\\' | '?' | ':' | '@' | ',' | '=' | ';' | '%' | '_' => true,
         first => first.is_alphanumeric() || first.is_control(),
     };
-    (!is_possible).then_some(UrlError::Start(first))
+    let is_open_quote = matches!(first, '"' | '\'' | '`') && !text[1..].ends_with(first);
+    match is_possible {
+        true => None,
+        false if is_open_quote => Some(UrlError::OpenQuote(first)),
+        false => Some(UrlError::Start(first)),
+    }
 }
 
 /// Returns the error of an `authority` that stands without a scheme: what has a character that no host name has means

@@ -159,6 +159,12 @@ fn what_may_be_a_secret_on_a_bad_line_is_not_shown() {
         ),
         ("Cookie: s3cr3t", "Cookie…"),
         ("API_TOKEN=s3cr3t", "API_TOKEN…"),
+        ("curl -u joe:s3cr3t http://a.example/", "curl -u …"),
+        ("user = \"joe:s3cr3t\"", "user =…"),
+        (
+            "machine a.example login joe password s3cr3t",
+            "machine a.example login joe password…",
+        ),
         ("curl --user joe:s3cr3t http://a.example/", "curl --user …"),
         ("http://u:secret@a.example/ x", "http://…"),
         ("a.example\tFALSE\t/\tFALSE\t0\tsession\ts3c@r3t", "…"),
@@ -297,6 +303,8 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("\"http://a.example/\"", "begins with \"; remove the quotes"),
     ("\"a.example\"", "begins with \"; remove the quotes"),
     ("'http://a.example/'", "begins with '; remove the quotes"),
+    ("'-x.example", "begins with '; remove it"),
+    ("\"http://a.example/", "begins with \"; remove it"),
     ("<http://a.example/>", "begins with <; write the URL alone"),
     ("<a.example>", "begins with <; write the URL alone"),
     (
