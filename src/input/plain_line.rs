@@ -28,6 +28,8 @@ pub(super) enum PlainLineError {
         "not a URL: a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'"
     )]
     CarriageReturn,
+    #[error("not a URL: a NUL inside, which ends no line; convert the list: tr '\\0' '\\n'")]
+    Nul,
     #[error("not a URL: white space inside; write %20 for a space, or one URL an argument")]
     Argument,
 }
@@ -44,16 +46,19 @@ impl PlainLineError {
     }
 }
 
-/// Checks that `text`, without white space around it, has no ASCII white space inside. A browser would encode it, but in
+/// Checks that `text`, without white space around it, has no ASCII white space and no NUL inside. A browser would encode it, but in
 /// a list it means that something other than the URL is on the line.
 ///
 /// # Errors
 ///
-/// There is white space; the error says what the line looks like.
+/// There is white space or a NUL; the error says what the line looks like.
 pub(super) fn check(text: &str) -> Result<(), PlainLineError> {
     // Every line passes here. Without an early exit, the compiler checks many bytes with one instruction.
     let is_low = |byte: u8| byte <= b' ';
     let may_have_blanks = text.bytes().fold(false, |found, byte| found | is_low(byte));
+    if may_have_blanks && text.contains('\0') {
+        return Err(PlainLineError::Nul);
+    }
     if may_have_blanks && let Some((first, rest)) = text.split_once(is_blank) {
         return Err(what(text, first, rest.trim_start_matches(is_blank)));
     }
@@ -171,6 +176,10 @@ mod tests {
             (
                 "# a comment\ra.example\rb.example",
                 Some(PlainLineError::CarriageReturn),
+            ),
+            (
+                "http://a.example/\0http://b.example/ c",
+                Some(PlainLineError::Nul),
             ),
             (
                 "- http://a.example/",

@@ -65,6 +65,8 @@ pub(super) enum SourceHint {
     Text,
     /// Lines that end in CR alone.
     CarriageReturns,
+    /// URLs with NULs between them.
+    Nuls,
     /// URLs with spaces in them, as names of files have.
     Spaces,
     /// Lines with other words beside the URLs.
@@ -102,7 +104,10 @@ impl SourceHint {
             _ => {}
         }
         let mut lines = first.split(|&byte| byte == b'\n');
-        if lines.next().is_some_and(|line| line.contains(&0)) {
+        // A NUL between URLs costs their line only.
+        let is_binary =
+            |line: &[u8]| line.contains(&0) && memchr::memmem::find(line, b"://").is_none();
+        if lines.next().is_some_and(is_binary) {
             return Some(Self::Binary);
         }
         let text = first.strip_prefix(BOM).unwrap_or(first);
@@ -155,6 +160,7 @@ impl SourceHint {
             PlainLineError::FileName => Some(Self::Spaces),
             PlainLineError::Space => Some(Self::Words),
             PlainLineError::CarriageReturn => Some(Self::CarriageReturns),
+            PlainLineError::Nul => Some(Self::Nuls),
         }
     }
 
@@ -196,6 +202,10 @@ impl SourceHint {
             Self::CarriageReturns => (
                 "lines that end in CR alone",
                 pipe_stdin(r"tr '\r' '\n'", source, options),
+            ),
+            Self::Nuls => (
+                "URLs with NULs between them",
+                pipe_stdin(r"tr '\0' '\n'", source, options),
             ),
             Self::Spaces => (
                 "URLs with spaces in them",
@@ -304,7 +314,7 @@ impl SourceWatch {
             self.suspicions.push((suspicion, 1));
             1
         };
-        let is_certain = suspicion == SourceHint::CarriageReturns;
+        let is_certain = matches!(suspicion, SourceHint::CarriageReturns | SourceHint::Nuls);
         if is_certain || lines >= SUSPICIOUS_LINES && 2 * lines >= self.inputs {
             self.hint = Some(suspicion);
         }
@@ -365,6 +375,7 @@ mod tests {
             (b"SQLite format 3\0", Some(Hint::Binary)),
             (b"list.txt\0\0 644\0", Some(Hint::Binary)),
             (b"http://a.example/\nb\0", None),
+            (b"http://a.example/\0http://b.example/\0", None),
             (b"<?xml version=\"1.0\"?>\n<urlset>", Some(Hint::Markup)),
             (b"\xef\xbb\xbf\n <!DOCTYPE html>", Some(Hint::Markup)),
             (b"<html>", Some(Hint::Markup)),

@@ -106,8 +106,13 @@ impl UrlParser {
 
 /// Parses `text`, which has `rest` after its scheme.
 fn parse_with_scheme(text: &str, rest: &str) -> Result<Url, UrlError> {
-    let authority = &rest[..rest.len() - after_authority(rest).len()];
-    let host = authority.strip_suffix(':').unwrap_or_default();
+    let path = after_authority(rest);
+    let authority = &rest[..rest.len() - path.len()];
+    let host = match authority.strip_suffix(':') {
+        // The colon of the second scheme is missing.
+        None if path.starts_with("//") => authority,
+        host => host.unwrap_or_default(),
+    };
     if is_web_scheme(host) {
         return Err(UrlError::TwoSchemes);
     }

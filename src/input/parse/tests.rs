@@ -353,6 +353,7 @@ const NOT_URLS: &[(&str, &str)] = &[
         "http://https://a.example/",
         "it has two schemes; remove one",
     ),
+    ("http://http//a.example/", "it has two schemes; remove one"),
     ("http://", "the host is empty"),
     (":8080", "the host is empty"),
     ("%zz", "the host is not a valid name"),
@@ -391,7 +392,10 @@ const NOT_URLS: &[(&str, &str)] = &[
         "an IPv6 address stands in brackets; write [2001:db8::1]",
     ),
     ("http://a<b/", "the host contains '<'"),
-    ("h\0t\0", "the host contains a control character"),
+    (
+        "h\0t\0",
+        "a NUL inside, which ends no line; convert the list: tr '\\0' '\\n'",
+    ),
     (r#"{"url": "a.example,b"}"#, "no host name contains ','"),
     ("http://a\u{1}/", "the host contains a control character"),
     (

@@ -211,6 +211,14 @@ const LISTS: &[List] = &[
     list("slips.txt", &[], 10, None),
     list("odd-hosts.txt", &[], 9, None),
     list(
+        "nuls.txt",
+        &[],
+        1,
+        Some(
+            "URLs with NULs between them, not like a list of URLs; try: tr '\\0' '\\n' < NAME | fetch -",
+        ),
+    ),
+    list(
         "page.pdf",
         &[],
         3,
