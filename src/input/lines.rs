@@ -34,6 +34,8 @@ pub(super) enum Line<'a> {
     TooLong(&'a [u8]),
     /// The first line of a row of a table with a quote that is not closed in time.
     OpenQuote(&'a [u8]),
+    /// The first line of a row of a table with text between a closing quote and the end of its cell.
+    TextAfterQuote(&'a [u8]),
 }
 
 impl Line<'_> {
@@ -45,8 +47,12 @@ impl Line<'_> {
 
     /// Returns the line, as far as it was kept.
     pub(super) fn bytes(&self) -> &[u8] {
-        let (Self::Whole(bytes) | Self::TooLong(bytes) | Self::OpenQuote(bytes)) = self;
-        bytes
+        match self {
+            Self::Whole(bytes)
+            | Self::TooLong(bytes)
+            | Self::OpenQuote(bytes)
+            | Self::TextAfterQuote(bytes) => bytes,
+        }
     }
 }
 
@@ -84,6 +90,8 @@ pub(super) fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<u
 /// Splits the bytes of a reader into lines.
 pub(super) struct Lines<R> {
     reader: R,
+    /// The byte that ends a line.
+    end: u8,
     buffer: Vec<u8>,
     /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
@@ -95,10 +103,11 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Splits the bytes of `reader` into lines.
-    pub(super) fn new(reader: R) -> Self {
+    /// Splits the bytes of `reader` into lines that end with `end`.
+    pub(super) fn new(reader: R, end: u8) -> Self {
         Self {
             reader,
+            end,
             buffer: Vec::new(),
             overlong: false,
             started: false,
@@ -147,12 +156,12 @@ impl<R: Read> Lines<R> {
 
     fn split_lines(&mut self, unsearched: usize, mut line: impl FnMut(Line<'_>, LinePosition)) {
         let mut from = unsearched;
-        if !self.started && (self.buffer.len() >= BOM.len() || self.buffer.contains(&b'\n')) {
+        if !self.started && (self.buffer.len() >= BOM.len() || self.buffer.contains(&self.end)) {
             self.skip_bom();
             from = 0;
         }
         let mut start = 0;
-        while let Some(length) = memchr::memchr(b'\n', &self.buffer[from..]) {
+        while let Some(length) = memchr::memchr(self.end, &self.buffer[from..]) {
             let end = from + length;
             let position = self.next_position(start);
             line(to_line(&self.buffer[start..end], self.overlong), position);
@@ -208,11 +217,11 @@ pub(super) mod tests {
     /// Splits `pieces` into lines. Checks that each whole line is where its position says.
     fn lines(pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, usize>> {
         let source = pieces.concat();
-        let mut lines = Lines::new(ChunkedReader(pieces.into_iter()));
+        let mut lines = Lines::new(ChunkedReader(pieces.into_iter()), b'\n');
         let mut all = Vec::new();
         let copy = |line: Line<'_>| match line {
             Line::Whole(line) => Ok(line.to_vec()),
-            Line::TooLong(line) | Line::OpenQuote(line) => Err(line.len()),
+            line => Err(line.bytes().len()),
         };
         let mut take = |line: Line<'_>, LinePosition { offset, number }| {
             if let Line::Whole(line) = line {

@@ -3,13 +3,15 @@
 //! [`source`] opens what the command line names, [`lines`] splits bytes into lines and [`rows`] into the rows
 //! of a [`table`], [`parse`]
 //! turns a line into an [`Input`](crate::model::input::Input), and [`urls`] its text into a
-//! URL, unless [`plain_line`] finds something else on it. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
+//! URL, unless [`plain_line`] finds something else on it. Of a line that is no request, records show what
+//! [`bad_line`] leaves. [`walk`] does all of this from the first line to the last. [`reader`] runs it ahead of
 //! the engine, in bounded batches, and leaves out inputs of other shards ([`shard`]); the
 //! engine takes inputs from the [`intake`]. An input that waits for long is [`parked`]: only the
 //! [`place`] of its line is kept, and it is read again ([`recall`]) from its file, or from a copy
 //! ([`spill`]) if it came from a pipe. [`source_hint`] recognizes sources that are no lists. [`mod@survey`] counts the load of each shard for
 //! `--dry-run`.
 
+mod bad_line;
 mod intake;
 mod lines;
 mod parked;

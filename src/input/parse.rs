@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::bad_line::{display_line, display_text};
 use super::lines::{Line, MAX_LINE};
 use super::plain_line::{self, PlainLineError};
 use super::source_hint::SourceHint;
@@ -22,13 +23,10 @@ use super::urls::{Scheme, UrlParser};
 use crate::model::columns::{Column, Columns};
 use crate::model::error::{Failure, Kind, Phase, json_words};
 use crate::model::input::{Decision, Input};
-use crate::model::mask::{is_name, mask_cut_text, mask_text, mask_url};
+use crate::model::mask::{is_name, mask_url};
 use crate::model::request::{
     Body, Request, RequestError, basic_authorization, header, method, remove_userinfo,
 };
-
-/// The number of characters of a bad line that its record shows.
-const MAX_DISPLAYED: usize = 200;
 
 /// The nesting limit of `meta`.
 const MAX_DEPTH: u32 = 100;
@@ -83,7 +81,7 @@ struct Keys<'a> {
 /// Why a line cannot be turned into a request.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
-    #[error("the source is compressed or UTF-16, not a list of URLs")]
+    #[error("the source is compressed, UTF-16 or no text, not a list of URLs")]
     Binary,
     #[error("the line is longer than {MAX_LINE} bytes")]
     TooLong,
@@ -91,7 +89,11 @@ enum LineError {
         "a quote is not closed where its cell ends, or the row is longer than {MAX_LINE} bytes"
     )]
     OpenQuote,
-    #[error("the row has {cells}, and the table has {columns} columns; quote a cell with a delimiter in it", cells = count_cells(*.cells))]
+    #[error("text after a closing quote; double the quotes inside a cell")]
+    TextAfterQuote,
+    #[error("refused in the run that wrote this report; take the line from its list")]
+    RefusedBefore(Kind),
+    #[error("the row has {cells}, and the table has {columns}; quote a cell with a delimiter in it", cells = count(*.cells, "cell"), columns = count(*.columns, "column"))]
     Ragged { cells: usize, columns: usize },
     #[error("the line is not UTF-8 (byte {})", .0.valid_up_to() + 1)]
     NotUtf8(#[from] Utf8Error),
@@ -117,12 +119,14 @@ impl LineError {
             Self::Binary
             | Self::TooLong
             | Self::OpenQuote
+            | Self::TextAfterQuote
             | Self::Ragged { .. }
             | Self::NotUtf8(_)
             | Self::Json(_)
             | Self::Key(_) => Kind::InvalidInput,
             Self::Url(_) | Self::Plain(_) | Self::NoUrl | Self::Masked => Kind::InvalidUrl,
             Self::NotHttps => Kind::Blocked,
+            Self::RefusedBefore(kind) => *kind,
         }
     }
 }
@@ -149,6 +153,8 @@ pub(super) struct LineParser<'a> {
     cells: Cells,
     /// Whether the source is no text, so that none of its lines means anything.
     pub(super) is_binary: bool,
+    /// Whether the lines are arguments of the command line, none of which is a comment.
+    pub(super) are_arguments: bool,
     /// What the last line says about its source, if it is not a request.
     pub(super) suspicion: Option<SourceHint>,
 }
@@ -160,6 +166,7 @@ impl<'a> LineParser<'a> {
             urls: UrlParser::new(defaults.scheme),
             cells: Cells::default(),
             is_binary: false,
+            are_arguments: false,
             suspicion: None,
         }
     }
@@ -175,7 +182,7 @@ impl<'a> LineParser<'a> {
         index: u64,
     ) -> Option<Box<Input>> {
         let is_input = match columns {
-            None => line.is_input(),
+            None => self.are_arguments || line.is_input(),
             Some(columns) => !is_blank(line.bytes(), columns.delimiter),
         };
         if !is_input {
@@ -198,6 +205,7 @@ impl<'a> LineParser<'a> {
             _ if self.is_binary => Err(LineError::Binary),
             Line::TooLong(_) => Err(LineError::TooLong),
             Line::OpenQuote(_) => Err(LineError::OpenQuote),
+            Line::TextAfterQuote(_) => Err(LineError::TextAfterQuote),
             Line::Whole(bytes) => str::from_utf8(bytes).map_err(Into::into).and_then(|text| {
                 if let Some(columns) = columns {
                     self.parse_row(text, columns, &mut input).map(Some)
@@ -244,7 +252,7 @@ impl<'a> LineParser<'a> {
     }
 
     fn parse_url(&mut self, text: &str, input: &mut Input) -> Result<Arc<Request>, LineError> {
-        plain_line::check(text)?;
+        plain_line::check(text).map_err(|error| error.in_argument(self.are_arguments))?;
         let url = self.urls.parse(text)?;
         input.display_url = display_url(text, &url);
         build_request(url, None, self.defaults)
@@ -276,6 +284,7 @@ impl<'a> LineParser<'a> {
             return Err(LineError::Ragged { cells, columns });
         }
         let (mut keys, mut meta, mut headers) = (Keys::default(), String::new(), None);
+        let (mut is_report, mut refused) = (false, None);
         let cells = columns.iter().zip(self.cells.iter());
         for (column, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
             match column {
@@ -286,7 +295,13 @@ impl<'a> LineParser<'a> {
                 Column::Id => keys.id = Some(cell.into()),
                 Column::Name => keys.name = Some(cell.to_owned()),
                 Column::Sha256 => keys.sha256 = Some(cell.to_owned()),
-                Column::Meta(name) => push_entry(&mut meta, name, cell),
+                Column::Meta(name) => {
+                    is_report |= &**name == "outcome";
+                    if &**name == "error_kind" {
+                        refused = refused_kind(cell);
+                    }
+                    push_entry(&mut meta, name, cell);
+                }
             }
         }
         input.display_url = display_text(&keys.url);
@@ -294,6 +309,9 @@ impl<'a> LineParser<'a> {
         if !meta.is_empty() {
             meta.push('}');
             input.meta = RawValue::from_string(meta).ok();
+        }
+        if let Some(kind) = refused.filter(|_| is_report) {
+            return Err(LineError::RefusedBefore(kind));
         }
         keys.headers = headers.map(parse_headers_cell).transpose()?;
         self.parse_keys(keys, input)
@@ -304,10 +322,21 @@ impl<'a> LineParser<'a> {
         if text.is_empty() {
             return Err(LineError::NoUrl);
         }
-        let url = self.urls.parse(text)?;
+        let url = self.urls.parse(text).map_err(|error| match error {
+            // What is in a table or in a JSON object is not a row of another table.
+            UrlError::Comma => UrlError::NotAHost(','),
+            error => error,
+        })?;
         input.display_url = display_url(text, &url);
         build_request(url, Some(keys), self.defaults)
     }
+}
+
+/// Returns the kind of an error that a report names and that refused the line: the report shows its beginning only, and
+/// escaped, which may be a URL again.
+fn refused_kind(name: &str) -> Option<Kind> {
+    let mut kinds = [Kind::InvalidUrl, Kind::InvalidInput].into_iter();
+    kinds.find(|kind| kind.name() == name)
 }
 
 /// Adds an entry to the text of a JSON object that is not closed yet, or begins one.
@@ -328,40 +357,10 @@ fn parse_headers_cell(cell: &str) -> Result<serde_json::Map<String, serde_json::
     })
 }
 
-fn count_cells(cells: usize) -> String {
-    match cells {
-        1 => "1 cell".to_owned(),
-        _ => format!("{cells} cells"),
-    }
-}
-
-/// Returns the beginning of a text from a bad line, as its record shows it: without what may be userinfo.
-fn display_text(text: &str) -> String {
-    mask_text(text.trim()).chars().take(MAX_DISPLAYED).collect()
-}
-
-/// Returns what the record of a bad line shows in place of its URL. Of a JSON line, that is the value of `url` only,
-/// because its headers and its body may be secret.
-fn display_line(line: &Line<'_>) -> String {
-    #[derive(Deserialize)]
-    struct OnlyUrl<'a> {
-        #[serde(borrow)]
-        url: Cow<'a, str>,
-    }
-    let text = String::from_utf8_lossy(line.bytes());
-    let is_blank = |c: char| !c.is_ascii_graphic();
-    if text.trim_start_matches(is_blank).starts_with('{') {
-        let object = serde_json::from_str(text.trim());
-        return object.map_or("{…}".into(), |object: OnlyUrl<'_>| {
-            display_text(&object.url)
-        });
-    }
-    match line {
-        Line::Whole(_) | Line::OpenQuote(_) => display_text(&text),
-        Line::TooLong(_) => mask_cut_text(text.trim())
-            .chars()
-            .take(MAX_DISPLAYED)
-            .collect(),
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
     }
 }
 

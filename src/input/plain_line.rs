@@ -21,22 +21,44 @@ pub(super) enum PlainLineError {
     OtherText,
     #[error("not a URL: white space inside; write %20 for a space, or one URL a line")]
     Space,
+    /// The white space may be that of the name of a file.
+    #[error("not a URL: white space inside; write %20 for a space, or one URL a line")]
+    FileName,
     #[error(
         "not a URL: a carriage return inside, which ends no line; convert the list: tr '\\r' '\\n'"
     )]
     CarriageReturn,
+    #[error("not a URL: a NUL inside, which ends no line; convert the list: tr '\\0' '\\n'")]
+    Nul,
+    #[error("not a URL: white space inside; write %20 for a space, or one URL an argument")]
+    Argument,
 }
 
-/// Checks that `text`, without white space around it, has no ASCII white space inside. A browser would encode it, but in
+impl PlainLineError {
+    /// Words the error for an argument of the command line, if the text `is_argument`: it is no line of a table or of
+    /// another file.
+    pub(super) fn in_argument(self, is_argument: bool) -> Self {
+        match self {
+            Self::Start(_) | Self::OtherText => self,
+            _ if is_argument => Self::Argument,
+            _ => self,
+        }
+    }
+}
+
+/// Checks that `text`, without white space around it, has no ASCII white space and no NUL inside. A browser would encode it, but in
 /// a list it means that something other than the URL is on the line.
 ///
 /// # Errors
 ///
-/// There is white space; the error says what the line looks like.
+/// There is white space or a NUL; the error says what the line looks like.
 pub(super) fn check(text: &str) -> Result<(), PlainLineError> {
     // Every line passes here. Without an early exit, the compiler checks many bytes with one instruction.
     let is_low = |byte: u8| byte <= b' ';
     let may_have_blanks = text.bytes().fold(false, |found, byte| found | is_low(byte));
+    if may_have_blanks && text.contains('\0') {
+        return Err(PlainLineError::Nul);
+    }
     if may_have_blanks && let Some((first, rest)) = text.split_once(is_blank) {
         return Err(what(text, first, rest.trim_start_matches(is_blank)));
     }
@@ -72,9 +94,22 @@ fn what(text: &str, first: &str, rest: &str) -> PlainLineError {
         PlainLineError::Comment
     } else if !first.contains("://") && rest.contains("://") {
         PlainLineError::OtherText
+    } else if is_file_name(first, rest) {
+        PlainLineError::FileName
     } else {
         PlainLineError::Space
     }
+}
+
+/// Whether the path of the URL that begins with `first`, white space and `rest` may end with the name of a file: it
+/// begins with a word, and the last one has an extension.
+fn is_file_name(first: &str, rest: &str) -> bool {
+    let word = first.rsplit_once('/').map_or("", |(_, word)| word);
+    let extension = rest.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !word.is_empty()
+        && word.chars().all(char::is_alphabetic)
+        && (1..=5).contains(&extension.len())
+        && extension.chars().all(char::is_alphanumeric)
 }
 
 #[cfg(test)]
@@ -107,7 +142,20 @@ mod tests {
             ("17\thttp://a.example/", Some(PlainLineError::Tab)),
             ("http://h.example/p2 name2.txt", Some(PlainLineError::Space)),
             ("h.example/p2 name2.txt", Some(PlainLineError::Space)),
-            ("http://h.example/My File.pdf", Some(PlainLineError::Space)),
+            (
+                "http://h.example/My File.pdf",
+                Some(PlainLineError::FileName),
+            ),
+            (
+                "http://h.example/a/My new File.pdf",
+                Some(PlainLineError::FileName),
+            ),
+            ("http://h.example/ My File.pdf", Some(PlainLineError::Space)),
+            (
+                "http://h.example/a.jpg cat.jpg",
+                Some(PlainLineError::Space),
+            ),
+            ("http://h.example/a a cat", Some(PlainLineError::Space)),
             ("a.example\u{c}b", Some(PlainLineError::Space)),
             ("a.example\u{b}b", Some(PlainLineError::Space)),
             ("http://a.example/c1  # note", Some(PlainLineError::Comment)),
@@ -128,6 +176,10 @@ mod tests {
             (
                 "# a comment\ra.example\rb.example",
                 Some(PlainLineError::CarriageReturn),
+            ),
+            (
+                "http://a.example/\0http://b.example/ c",
+                Some(PlainLineError::Nul),
             ),
             (
                 "- http://a.example/",

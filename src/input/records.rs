@@ -15,9 +15,10 @@ pub(super) enum Records<R> {
 impl<R: Read> Records<R> {
     /// Splits the bytes of `reader` as `format` says.
     pub(super) fn new(reader: R, format: ListFormat) -> Self {
-        match format.delimiter() {
-            None => Self::Lines(Lines::new(reader)),
-            Some(delimiter) => Self::Rows(Rows::new(reader, delimiter)),
+        match (format, format.delimiter()) {
+            (_, Some(delimiter)) => Self::Rows(Rows::new(reader, delimiter)),
+            (ListFormat::Arguments, _) => Self::Lines(Lines::new(reader, b'\0')),
+            _ => Self::Lines(Lines::new(reader, b'\n')),
         }
     }
 
@@ -36,8 +37,9 @@ impl<R: Read> Records<R> {
 
 /// Whether a line or row of a source in `format` is an input or a header, that is, neither blank nor a comment.
 pub(super) fn has_content(line: &Line<'_>, format: ListFormat) -> bool {
-    match format.delimiter() {
-        None => line.is_input(),
-        Some(delimiter) => !is_blank(line.bytes(), delimiter),
+    match (format, format.delimiter()) {
+        (ListFormat::Arguments, _) => true,
+        (_, None) => line.is_input(),
+        (_, Some(delimiter)) => !is_blank(line.bytes(), delimiter),
     }
 }

@@ -7,8 +7,8 @@ use super::lines::{BOM, KEPT_PREFIX, Line, LinePosition, MAX_LINE, fill, to_line
 /// Splits the bytes of a reader into rows, which end at line ends outside quotes.
 ///
 /// A quote that is not closed would swallow what follows: the rest of the table, or all up to the quote of another row.
-/// If a row is longer than a line may be, the table ends in it, or quotes around several lines close in the middle of a
-/// cell, only its first line is given up, and the next one begins a row.
+/// If a row is longer than a line may be, the table ends in it, or something follows a closing quote before its cell ends,
+/// only its first line is given up, and the next one begins a row.
 pub(super) struct Rows<R> {
     reader: R,
     delimiter: u8,
@@ -17,8 +17,6 @@ pub(super) struct Rows<R> {
     /// Up to where `buffer` was scanned, and what was found there.
     scanned: usize,
     state: CellState,
-    /// Whether there is a line end in the quotes of the cell.
-    spans_lines: bool,
     /// Whether the line in `buffer` is longer than [`MAX_LINE`]; the rest of it is dropped.
     overlong: bool,
     started: bool,
@@ -39,6 +37,10 @@ enum CellState {
     Quoted,
     /// After a quote in quotes: it closes them, or another one follows and both stand for one quote.
     AfterQuote,
+    /// After CRs that follow a closing quote: the line ends.
+    AfterCr,
+    /// After something else that follows a closing quote.
+    Broken,
 }
 
 impl CellState {
@@ -47,7 +49,10 @@ impl CellState {
         match (self, byte) {
             (Self::Quoted, b'"') => Self::AfterQuote,
             (Self::Start | Self::AfterQuote, b'"') | (Self::Quoted, _) => Self::Quoted,
+            (Self::AfterQuote | Self::AfterCr, b'\r') => Self::AfterCr,
+            (Self::AfterCr | Self::Broken, _) => Self::Broken,
             (_, byte) if byte == delimiter => Self::Start,
+            (Self::AfterQuote, _) => Self::Broken,
             _ => Self::Plain,
         }
     }
@@ -59,7 +64,14 @@ struct FoundRow {
     end: usize,
     /// The position of what follows it.
     next: usize,
-    is_given_up: bool,
+    given_up: Option<GivenUp>,
+}
+
+/// Why only the first line of a row is taken.
+#[derive(Clone, Copy)]
+enum GivenUp {
+    OpenQuote,
+    TextAfterQuote,
 }
 
 impl<R: Read> Rows<R> {
@@ -71,7 +83,6 @@ impl<R: Read> Rows<R> {
             buffer: Vec::new(),
             scanned: 0,
             state: CellState::Start,
-            spans_lines: false,
             overlong: false,
             started: false,
             consumed: 0,
@@ -104,9 +115,11 @@ impl<R: Read> Rows<R> {
     fn split_rows(&mut self, is_end: bool, row: &mut impl FnMut(Line<'_>, LinePosition)) {
         let mut start = 0;
         while let Some(found) = self.find_row(start, is_end) {
-            let line = match to_line(&self.buffer[start..found.end], self.overlong) {
-                Line::Whole(line) if found.is_given_up => Line::OpenQuote(line),
-                line => line,
+            let line = to_line(&self.buffer[start..found.end], self.overlong);
+            let line = match (line, found.given_up) {
+                (Line::Whole(line), Some(GivenUp::OpenQuote)) => Line::OpenQuote(line),
+                (Line::Whole(line), Some(GivenUp::TextAfterQuote)) => Line::TextAfterQuote(line),
+                (line, _) => line,
             };
             let position = LinePosition {
                 // From the end, because bytes are removed from the beginning.
@@ -116,7 +129,7 @@ impl<R: Read> Rows<R> {
             row(line, position);
             let lines = memchr::memchr_iter(b'\n', &self.buffer[start..found.next]).count();
             self.lines_before += lines as u64;
-            (self.state, self.spans_lines) = (CellState::Start, false);
+            self.state = CellState::Start;
             self.overlong = false;
             start = found.next;
             self.scanned = start;
@@ -132,56 +145,65 @@ impl<R: Read> Rows<R> {
 
     /// Finds the row that begins at `start`. `None` if there is none, or if it may go on behind the buffer.
     fn find_row(&mut self, start: usize, is_end: bool) -> Option<FoundRow> {
-        let (row_end, is_broken) = self.find_end();
+        let row_end = self.find_end();
         let length = row_end.unwrap_or(self.buffer.len()) - start;
         if row_end.is_none() && length == 0 {
             return None;
         }
-        // A CR before the line end does not count.
-        let is_too_long = self.overlong || length > MAX_LINE + 1;
         let is_open = row_end.is_none() && is_end && self.state == CellState::Quoted;
-        let is_given_up = is_too_long || is_open || is_broken;
-        let end = if is_given_up {
-            memchr::memchr(b'\n', &self.buffer[start..]).map(|length| start + length)
+        // A CR before the line end does not count.
+        let given_up = if self.state == CellState::Broken {
+            Some(self.after_quote(start))
+        } else if self.overlong || length > MAX_LINE + 1 || is_open {
+            Some(GivenUp::OpenQuote)
         } else {
-            row_end
+            None
+        };
+        let end = match given_up {
+            Some(_) => memchr::memchr(b'\n', &self.buffer[start..]).map(|length| start + length),
+            None => row_end,
         };
         let (end, next) = match end {
             Some(end) => (end, end + 1),
             None if is_end => (self.buffer.len(), self.buffer.len()),
             None => {
-                self.overlong = is_given_up;
+                self.overlong |= length > MAX_LINE + 1;
                 return None;
             }
         };
         Some(FoundRow {
             end,
             next,
-            is_given_up,
+            given_up,
         })
     }
 
-    /// Returns the position of the line end that ends the row, and scans up to it; also whether the row ended before,
-    /// at a quote in the middle of a cell.
-    fn find_end(&mut self) -> (Option<usize>, bool) {
-        let (mut state, mut spans_lines, mut is_broken) = (self.state, self.spans_lines, false);
+    /// Returns why a row that begins at `start` is given up if something follows a closing quote in it. A quote that
+    /// closes on another line may be that of another row.
+    fn after_quote(&self, start: usize) -> GivenUp {
+        if self.buffer[start..self.scanned].contains(&b'\n') {
+            GivenUp::OpenQuote
+        } else {
+            GivenUp::TextAfterQuote
+        }
+    }
+
+    /// Returns the position of the line end that ends the row, and scans up to it, or up to what follows a closing
+    /// quote.
+    fn find_end(&mut self) -> Option<usize> {
+        let mut state = self.state;
         let rest = &self.buffer[self.scanned..];
         let end = rest.iter().position(|&byte| {
-            let is_end = byte == b'\n' && state != CellState::Quoted;
-            let may_follow_quote = byte == self.delimiter || b"\"\r\n".contains(&byte);
-            is_broken = state == CellState::AfterQuote && spans_lines && !may_follow_quote;
-            if is_end || is_broken {
-                return true;
+            let is_end = byte == b'\n' && !matches!(state, CellState::Quoted | CellState::Broken);
+            if !is_end {
+                state = state.after(byte, self.delimiter);
             }
-            // A cell in quotes begins without line ends, and keeps those it has.
-            spans_lines = (spans_lines && state != CellState::Start) || byte == b'\n';
-            state = state.after(byte, self.delimiter);
-            false
+            is_end || state == CellState::Broken
         });
-        (self.state, self.spans_lines) = (state, spans_lines);
+        self.state = state;
         let end = end.map(|length| self.scanned + length);
         self.scanned = end.unwrap_or(self.buffer.len());
-        (end.filter(|_| !is_broken), is_broken)
+        end.filter(|_| state != CellState::Broken)
     }
 }
 
@@ -203,6 +225,7 @@ mod tests {
             let kind = match row {
                 Line::Whole(_) => "",
                 Line::OpenQuote(_) => "open: ",
+                Line::TextAfterQuote(_) => "after: ",
                 Line::TooLong(_) => "long: ",
             };
             if !matches!(row, Line::TooLong(_)) {
@@ -230,11 +253,22 @@ mod tests {
             ("\"a\nb\",c\nd", vec![(1, "\"a\nb\",c"), (3, "d")]),
             ("\"a\"\"\nb\",c\nd", vec![(1, "\"a\"\"\nb\",c"), (3, "d")]),
             ("a\"\nb,\"\"\nc", vec![(1, "a\""), (2, "b,\"\""), (3, "c")]),
-            ("\"a\"b\"\nc", vec![(1, "\"a\"b\""), (2, "c")]),
+            ("\"a\"\r\nb", vec![(1, "\"a\""), (2, "b")]),
+            ("a,\"b\"\r", vec![(1, "a,\"b\"")]),
+            // What follows a closing quote costs its line only.
+            ("\"a\"b\"\nc", vec![(1, "after: \"a\"b\""), (2, "c")]),
+            ("\"a\" b", vec![(1, "after: \"a\" b")]),
+            ("\"a\" \nb", vec![(1, "after: \"a\" "), (2, "b")]),
+            ("\"a\"\rb\nc", vec![(1, "after: \"a\"\rb"), (2, "c")]),
+            (
+                "\"a\"b,\"c\nd\ne,\"f\n\",g",
+                vec![(1, "after: \"a\"b,\"c"), (2, "d"), (3, "e,\"f\n\",g")],
+            ),
             (
                 "\"a\n\"\"b\"\"\",\"c\"d\ne",
-                vec![(1, "\"a\n\"\"b\"\"\",\"c\"d"), (3, "e")],
+                vec![(1, "open: \"a"), (2, "after: \"\"b\"\"\",\"c\"d"), (3, "e")],
             ),
+            (&format!("\"a\"{long}\nc"), vec![(1, "long: …"), (2, "c")]),
             // A quote that is not closed costs its line only.
             (
                 "\"a\nb,\"c\nd",
@@ -276,6 +310,37 @@ mod tests {
     }
 
     proptest! {
+        /// Each line of a table belongs to one row, wherever its quotes are.
+        #[test]
+        fn no_line_is_lost(text in "[ab\",\r\n ]{0,40}", size in 1_usize..8) {
+            let pieces = text.as_bytes().chunks(size).map(<[u8]>::to_vec).collect();
+            let mut next = 1;
+            for (number, row) in rows(pieces) {
+                prop_assert_eq!(number, next);
+                next += 1 + memchr::memchr_iter(b'\n', row.as_bytes()).count() as u64;
+                prop_assert!(!row.contains(": ") || !row.contains('\n'), "one line is given up: {row:?}");
+            }
+            prop_assert_eq!(next, text.lines().count() as u64 + 1);
+        }
+
+        /// What a program writes as a table is read as it was.
+        #[test]
+        fn every_table_of_a_writer_is_whole(cells in prop::collection::vec(["[ab\",\r\n\t ]{0,6}", "[ab\",\r\n\t ]{0,6}"], 1..6), is_crlf: bool) {
+            let terminator = if is_crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let mut writer = csv::WriterBuilder::new().terminator(terminator).from_writer(Vec::new());
+            for row in &cells {
+                writer.write_record(row).unwrap();
+            }
+            let mut read = Vec::new();
+            let mut splitter = crate::input::table::Cells::default();
+            let table = writer.into_inner().unwrap();
+            for (_, row) in rows(vec![table]) {
+                splitter.split(row.as_bytes(), b',');
+                read.push(splitter.iter().map(str::to_owned).collect::<Vec<_>>());
+            }
+            prop_assert_eq!(read, cells.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+        }
+
         /// What the csv crate reads from a table whose quotes are closed, it reads from the rows one by one.
         #[test]
         fn rows_are_those_of_the_csv_crate(text in "(([ab]{0,3}|\"([ab,\n]|\"\"){0,4}\")(,|\n|\r\n)){0,12}", size in 1_usize..8) {

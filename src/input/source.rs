@@ -117,17 +117,18 @@ pub fn open(names: &[String], format: ListFormat) -> Result<Vec<Source>, SourceE
     let mut stdin_taken = false;
     while let Some(name) = names.next() {
         if name.contains("://") {
-            let mut lines = name.replace('\n', "%0A");
+            // No argument has a NUL inside.
+            let mut lines = name.clone();
             let mut count = 1;
             while let Some(next) = names.next_if(|next| next.contains("://")) {
-                lines.push('\n');
-                lines.push_str(&next.replace('\n', "%0A"));
+                lines.push('\0');
+                lines.push_str(next);
                 count += 1;
             }
             sources.push(Source {
                 name: "args".into(),
                 bytes: Box::new(io::Cursor::new(lines)),
-                format: ListFormat::Lines,
+                format: ListFormat::Arguments,
                 regular: None,
                 file: None,
                 lines: Some(count),
@@ -173,14 +174,19 @@ fn open_file(name: &str, format: ListFormat) -> Result<Source, SourceError> {
     }
     let source = Source::of_file(name, file, format);
     if let (Some(delimiter), Some(file)) = (format.delimiter(), &source.file) {
-        check_header(name, file.clone(), delimiter)?;
+        check_header(name, file.clone(), format, delimiter)?;
     }
     Ok(source)
 }
 
 /// Checks that a table begins with a header, unless there is nothing in it. What cannot be read is reported when the
 /// table is read.
-fn check_header(name: &str, file: Arc<File>, delimiter: u8) -> Result<(), SourceError> {
+fn check_header(
+    name: &str,
+    file: Arc<File>,
+    format: ListFormat,
+    delimiter: u8,
+) -> Result<(), SourceError> {
     let mut watch = SourceWatch::default();
     let mut rows = Rows::new(FileReader { file, position: 0 }, delimiter);
     let mut found = None;
@@ -194,7 +200,7 @@ fn check_header(name: &str, file: Arc<File>, delimiter: u8) -> Result<(), Source
         match (found, read) {
             (Some((_, Ok(_))), _) | (None, Ok(false) | Err(_)) => return Ok(()),
             (Some((number, Err(error))), _) => {
-                let why = error.describe(name, number, watch.start());
+                let why = error.describe(name, number, format, watch.start());
                 return Err(SourceError::NotATable(why));
             }
             (None, Ok(true)) => found = None,

@@ -4,7 +4,7 @@ use crate::model::columns::{Column, Columns};
 use crate::model::mask::is_name;
 
 use super::lines::{Line, MAX_LINE};
-use super::source_hint::SourceHint;
+use super::source_hint::{SourceHint, has_lone_carriage_return, pipe_stdin};
 
 /// How many columns an error names.
 const MAX_NAMED: usize = 10;
@@ -14,6 +14,8 @@ const MAX_NAMED: usize = 10;
 pub enum ListFormat {
     /// One URL or JSON object on each line.
     Lines,
+    /// The URLs of the command line, with NULs between them: a line end is a part of an argument.
+    Arguments,
     /// A table with commas between the cells.
     Csv,
     /// A table with tabs between the cells.
@@ -24,9 +26,18 @@ impl ListFormat {
     /// Returns the character between two cells; `None` where there are none.
     pub(super) const fn delimiter(self) -> Option<u8> {
         match self {
-            Self::Lines => None,
+            Self::Lines | Self::Arguments => None,
             Self::Csv => Some(b','),
             Self::Tsv => Some(b'\t'),
+        }
+    }
+
+    /// Returns the options that say so, as they follow others of a command.
+    const fn options(self) -> &'static str {
+        match self {
+            Self::Lines | Self::Arguments => "",
+            Self::Csv => " --input csv",
+            Self::Tsv => " --input tsv",
         }
     }
 }
@@ -40,10 +51,18 @@ pub(super) enum HeaderError {
     TooLong,
     #[error("a quote in the header is not closed")]
     OpenQuote,
+    #[error("text after a closing quote in the header; double the quotes inside a cell")]
+    TextAfterQuote,
+    #[error(
+        "a carriage return inside the header, which ends no line; convert the table: tr '\\r' '\\n'"
+    )]
+    CarriageReturn,
     #[error(
         "the table has no header; write the names of its columns on the first line, one of them url"
     )]
     Data,
+    #[error("no column 'url': the cells are separated by ';'")]
+    Semicolons,
     #[error("no column 'url': the cells are separated by {0}; {1}")]
     Delimiter(&'static str, &'static str),
     #[error("no column 'url'; the columns are {0}; rename one to url")]
@@ -55,10 +74,20 @@ pub(super) enum HeaderError {
 impl HeaderError {
     /// Words the error for the header of `source`, which stands on this line. A source that begins with `first` may
     /// be something else than a table.
-    pub(super) fn describe(&self, source: &str, line: u64, first: &[u8]) -> String {
-        match SourceHint::of(first) {
-            None | Some(SourceHint::Table(_)) => format!("{source}:{line}: {self}"),
-            Some(hint) => hint.describe(source),
+    pub(super) fn describe(
+        &self,
+        source: &str,
+        line: u64,
+        format: ListFormat,
+        first: &[u8],
+    ) -> String {
+        match (SourceHint::of(first), self) {
+            (None | Some(SourceHint::Table(_)), Self::Semicolons) => {
+                let command = pipe_stdin(r"tr ';' '\t'", source, ListFormat::Tsv.options());
+                format!("{source}:{line}: {self}; {command}")
+            }
+            (None | Some(SourceHint::Table(_)), _) => format!("{source}:{line}: {self}"),
+            (Some(hint), _) => hint.describe(source, format.options()),
         }
     }
 }
@@ -75,7 +104,11 @@ pub(super) fn header(line: &Line<'_>, delimiter: u8) -> Result<Columns, HeaderEr
         Line::Whole(row) => str::from_utf8(row).map_err(|_| HeaderError::NotUtf8)?,
         Line::TooLong(_) => return Err(HeaderError::TooLong),
         Line::OpenQuote(_) => return Err(HeaderError::OpenQuote),
+        Line::TextAfterQuote(_) => return Err(HeaderError::TextAfterQuote),
     };
+    if has_lone_carriage_return(row.as_bytes()) {
+        return Err(HeaderError::CarriageReturn);
+    }
     let mut cells = Cells::default();
     cells.split(row.as_bytes(), delimiter);
     let names: Vec<&str> = cells.iter().map(str::trim).collect();
@@ -115,7 +148,7 @@ fn without_url(row: &str, names: &[&str], delimiter: u8) -> HeaderError {
     if row.contains("://") {
         HeaderError::Data
     } else if has_url_with(';') {
-        HeaderError::Delimiter("';'", "convert the table: tr ';' '\\t', and --input tsv")
+        HeaderError::Semicolons
     } else if has_url_with('\t') {
         HeaderError::Delimiter("tabs", "use --input tsv")
     } else if has_url_with(',') {
@@ -235,7 +268,7 @@ mod tests {
             (
                 "url;name",
                 b',',
-                "no column 'url': the cells are separated by ';'; convert the table: tr ';' '\\t', and --input tsv",
+                "no column 'url': the cells are separated by ';'",
             ),
             (
                 "\"url\"\tname",
@@ -253,6 +286,11 @@ mod tests {
                 "the table has no header; write the names of its columns on the first line, one of them url",
             ),
             ("url,a,a", b',', "two columns have the name 'a'; rename one"),
+            (
+                "url,cap\rhttp://a.example/1,a",
+                b',',
+                "a carriage return inside the header, which ends no line; convert the table: tr '\\r' '\\n'",
+            ),
         ] {
             let error =
                 header(&Line::Whole(row.as_bytes()), delimiter).map_err(|error| error.to_string());

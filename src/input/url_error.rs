@@ -1,5 +1,7 @@
 //! Why a text is not a URL that can be fetched, in words for people who write lists.
 
+use std::net::Ipv6Addr;
+
 use url::ParseError;
 
 use crate::model::request::MAX_URL;
@@ -10,9 +12,11 @@ use crate::model::request::MAX_URL;
 pub(super) enum UrlError {
     #[error("not a URL: begins with {0}; {advice}", advice = start_advice(*.0))]
     Start(char),
+    #[error("not a URL: begins with {0}; remove it")]
+    OpenQuote(char),
     #[error("not a URL: no scheme before ://; write the URL alone")]
     NoScheme,
-    #[error("not a URL: '{0}' must be followed by //")]
+    #[error("not a URL: '{0}:' must be followed by //")]
     Slashes(&'static str),
     #[error("not a URL: a colon is missing after '{0}'")]
     Colon(String),
@@ -36,6 +40,8 @@ pub(super) enum UrlError {
     Host(char),
     #[error("not a URL: the host is not a valid name")]
     Name,
+    #[error("not a URL: an IPv6 address stands in brackets; write [{0}]")]
+    Brackets(Ipv6Addr),
     #[error("not a URL: no port after the colon")]
     NoPort,
     #[error("not a URL: the port is not a number up to 65535")]
@@ -68,27 +74,40 @@ pub(super) fn start_error(text: &str) -> Option<UrlError> {
         // An IPv6 address.
         '[' => text[1..].starts_with(|next: char| next.is_ascii_hexdigit() || next == ':'),
         // What follows these is told from what follows them.
-        '/' | '\\' | '?' | '#' | ':' | '@' | ',' | '=' | ';' | '%' | '_' => true,
+        '/' | '\\' | '?' | ':' | '@' | ',' | '=' | ';' | '%' | '_' => true,
         first => first.is_alphanumeric() || first.is_control(),
     };
-    (!is_possible).then_some(UrlError::Start(first))
+    let is_open_quote = matches!(first, '"' | '\'' | '`') && !text[1..].ends_with(first);
+    match is_possible {
+        true => None,
+        false if is_open_quote => Some(UrlError::OpenQuote(first)),
+        false => Some(UrlError::Start(first)),
+    }
 }
 
-/// Returns the error of a `host`, with user name and port, that stands without a scheme: what has a character that no
-/// host name has means something else.
-pub(super) fn host_error(host: &str) -> Option<UrlError> {
-    let is_wrong = |&c: &char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._%:[]".contains(c);
+/// Returns the error of an `authority` that stands without a scheme: what has a character that no host name has means
+/// something else.
+pub(super) fn authority_error(host: &str) -> Option<UrlError> {
     if host.contains('@') {
         return Some(UrlError::Address);
+    }
+    if let Ok(address) = host.parse() {
+        return Some(UrlError::Brackets(address));
     }
     // Another scheme, or a drive of Windows.
     if host.len() > 1 && host.ends_with(':') {
         return Some(UrlError::NoPort);
     }
+    name_error(host)
+}
+
+/// Returns the error of a `host`, perhaps with a port, that has a character that no host name has.
+pub(super) fn name_error(host: &str) -> Option<UrlError> {
+    let is_wrong = |&c: &char| c.is_ascii() && !c.is_ascii_alphanumeric() && !"-._%:[]".contains(c);
     match host.chars().find(is_wrong)? {
         ',' => Some(UrlError::Comma),
-        // A host that a JSON line or a table names may be cut by white space: the parser says so.
-        c if c.is_ascii_whitespace() => None,
+        // The parser says so, and cuts it off at the end.
+        ' ' => None,
         c if c.is_control() => Some(UrlError::ControlCharacter),
         c => Some(UrlError::NotAHost(c)),
     }
@@ -110,6 +129,7 @@ impl UrlError {
                 let is_wrong = |&c: &char| !c.is_alphanumeric() && !"-._~%:[]".contains(c);
                 match host.chars().find(is_wrong) {
                     Some(' ') => Self::Space,
+                    Some(c) if c.is_ascii_control() => Self::ControlCharacter,
                     Some(c) if c.is_ascii_graphic() => Self::Host(c),
                     _ => Self::Name,
                 }

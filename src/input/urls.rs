@@ -2,8 +2,11 @@
 
 use url::Url;
 
-use super::url_error::{UrlError, host_error, start_error};
+use super::url_error::{UrlError, authority_error, name_error, start_error};
 use crate::model::request::MAX_URL;
+
+/// What the parser strips wherever it is, as browsers do.
+const STRIPPED: [char; 3] = ['\t', '\r', '\n'];
 
 /// The scheme of lines that have none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl UrlParser {
         after_scheme: Option<&str>,
         start: &str,
     ) -> Result<Url, UrlError> {
-        if let Some(error) = start_error(text) {
+        if let Some(error) = start_error(text).or_else(|| slashes_error(text)) {
             return Err(error);
         }
         // If there is no authority, the parser would take the path for one.
@@ -75,6 +78,10 @@ impl UrlParser {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(UrlError::Scheme(url.scheme().to_owned()));
         }
+        // The parser accepts some characters that no name has, and that the client does not.
+        if let Some(error) = url.host_str().and_then(name_error) {
+            return Err(error);
+        }
         // The parser cuts off white space at the end of a text, but not before a path.
         let is_cut = start.ends_with(|last: char| last <= ' ');
         self.previous = (!is_cut).then(|| (start.to_owned(), url.clone()));
@@ -83,15 +90,10 @@ impl UrlParser {
 
     /// Parses `text`, which has no scheme and this `authority`.
     fn parse_without_scheme(&self, text: &str, authority: &str) -> Result<Url, UrlError> {
-        for scheme in ["http:", "https:"] {
-            if starts_with_ignoring_case(text, scheme) {
-                return Err(UrlError::Slashes(scheme));
-            }
-        }
         if is_web_scheme(authority) {
             return Err(UrlError::Colon(authority.to_ascii_lowercase()));
         }
-        if let Some(error) = host_error(authority) {
+        if let Some(error) = authority_error(authority) {
             return Err(error);
         }
         let scheme = match self.scheme {
@@ -104,10 +106,20 @@ impl UrlParser {
 
 /// Parses `text`, which has `rest` after its scheme.
 fn parse_with_scheme(text: &str, rest: &str) -> Result<Url, UrlError> {
-    let authority = &rest[..rest.len() - after_authority(rest).len()];
-    let host = authority.strip_suffix(':').unwrap_or_default();
+    let path = after_authority(rest);
+    let authority = &rest[..rest.len() - path.len()];
+    let host = match authority.strip_suffix(':') {
+        // The colon of the second scheme is missing.
+        None if path.starts_with("//") => authority,
+        host => host.unwrap_or_default(),
+    };
     if is_web_scheme(host) {
         return Err(UrlError::TwoSchemes);
+    }
+    // The parser strips tabs and line ends: of two names in a cell, it would make one.
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host.contains(STRIPPED) {
+        return Err(UrlError::ControlCharacter);
     }
     Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase
@@ -126,9 +138,16 @@ fn is_web_scheme(text: &str) -> bool {
         .any(|scheme| text.eq_ignore_ascii_case(scheme))
 }
 
-fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
-    text.get(..start.len())
-        .is_some_and(|text| text.eq_ignore_ascii_case(start))
+/// Returns the error of a `text` that begins with a scheme of the web and a colon, but no `//` after it. The parser
+/// would take what follows for a host.
+fn slashes_error(text: &str) -> Option<UrlError> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_scheme = |known: &&str| {
+        let scheme = scheme.chars().filter(|c| !STRIPPED.contains(c));
+        scheme.map(|c| c.to_ascii_lowercase()).eq(known.chars())
+    };
+    let scheme = ["http", "https"].into_iter().find(is_scheme)?;
+    (!rest.starts_with("//")).then_some(UrlError::Slashes(scheme))
 }
 
 /// Returns what follows the `://` after a scheme. A `://` in a path or a query does not count.

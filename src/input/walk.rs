@@ -147,7 +147,7 @@ impl Current<'_> {
         if has_content(line, self.format) {
             let columns = header(line, delimiter).map_err(|error| {
                 let watch = self.watch.borrow();
-                ReadError::NotATable(error.describe(&self.name, number, watch.start()))
+                ReadError::NotATable(error.describe(&self.name, number, self.format, watch.start()))
             })?;
             self.begin(Some(Arc::new(columns)));
         }
@@ -218,7 +218,8 @@ impl<F: FnMut(ReadEvent<'_>) -> ControlFlow<()>> Walker<'_, F> {
             return Ok(ControlFlow::Continue(()));
         }
         let mut watch = current.watch.borrow_mut();
-        self.parser.is_binary = watch.is_binary();
+        self.parser.are_arguments = current.format == ListFormat::Arguments;
+        self.parser.is_binary = watch.is_binary() && !self.parser.are_arguments;
         let columns = current.columns.as_deref();
         let input = self
             .parser
@@ -236,10 +237,10 @@ impl<F: FnMut(ReadEvent<'_>) -> ControlFlow<()>> Walker<'_, F> {
     /// Says what was found out about the source, and that the next read may take long.
     fn end_of_read(&mut self, current: &Current<'_>) -> ControlFlow<()> {
         // What is written on the command line, or read as a table, is what it is.
-        let may_be_other = !current.is_in_memory && current.format == ListFormat::Lines;
+        let may_be_other = current.format == ListFormat::Lines;
         let hint = current.watch.borrow_mut().take_hint();
         if let Some(hint) = hint.filter(|_| may_be_other) {
-            (self.on_event)(ReadEvent::Hint(hint.describe(&current.name)))?;
+            (self.on_event)(ReadEvent::Hint(hint.describe(&current.name, "")))?;
         }
         (self.on_event)(ReadEvent::MayPause)
     }

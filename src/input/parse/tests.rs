@@ -25,7 +25,7 @@ fn what_is_asked_and_what_is_shown() {
         ("HTTP://A/", "http://a/", "HTTP://A/"),
         ("http://u:p@a/x", "http://a/x", "http://***@a/x"),
         ("[::1]:8080/x", "https://[::1]:8080/x", "[::1]:8080/x"),
-        ("http://a,b/", "http://a,b/", "http://a,b/"),
+        ("http://a/x,y", "http://a/x,y", "http://a/x,y"),
         (
             r#"{"url": "http://a/My File.pdf"}"#,
             "http://a/My%20File.pdf",
@@ -145,6 +145,63 @@ fn what_is_no_request_says_why_and_shows_no_secret() {
 }
 
 #[test]
+fn what_may_be_a_secret_on_a_bad_line_is_not_shown() {
+    for (line, shown) in [
+        (
+            "a.example\tFALSE\t/\tFALSE\t0\tsession\ts3cr3t",
+            "a.example…",
+        ),
+        ("a.example\tFALSE\t/\tFALSE\t0\ts3cr3t", "a.example…"),
+        ("1\t2\t3\t4\t5", "1\t2\t3\t4\t5"),
+        (
+            "header = \"Authorization: Bearer s3cr3t\"",
+            "header = \"Authorization…",
+        ),
+        ("Cookie: s3cr3t", "Cookie…"),
+        ("API_TOKEN=s3cr3t", "API_TOKEN…"),
+        ("curl -u joe:s3cr3t http://a.example/", "curl -u …"),
+        ("user = \"joe:s3cr3t\"", "user =…"),
+        (
+            "machine a.example login joe password s3cr3t",
+            "machine a.example login joe password…",
+        ),
+        ("curl --user joe:s3cr3t http://a.example/", "curl --user …"),
+        ("http://u:secret@a.example/ x", "http://…"),
+        ("a.example\tFALSE\t/\tFALSE\t0\tsession\ts3c@r3t", "…"),
+        ("API_TOKEN=s3c@r3t", "…"),
+        ("my password", "my password"),
+    ] {
+        let input = parsed(line).unwrap();
+        assert!(input.request.is_err(), "{line}");
+        assert_eq!(input.display_url, shown, "{line}");
+    }
+}
+
+#[test]
+fn an_argument_is_one_url_and_never_a_comment() {
+    let defaults = Defaults::for_tests();
+    for (text, reason) in [
+        (
+            "http://a/1\nhttp://a/2",
+            "white space inside; write %20 for a space, or one URL an argument",
+        ),
+        (
+            "http://a/1\tx",
+            "white space inside; write %20 for a space, or one URL an argument",
+        ),
+        ("#http://a/", "begins with #; write the URL alone"),
+    ] {
+        let mut parser = LineParser::new(&defaults);
+        parser.are_arguments = true;
+        let line = Line::Whole(text.as_bytes());
+        let input = parser.parse(&line, &Arc::from("args"), None, 1, 0).unwrap();
+        let failure = input.request.unwrap_err();
+        assert_eq!(failure.kind, Kind::InvalidUrl, "{text:?}");
+        assert_eq!(failure.message, format!("args:1: not a URL: {reason}"));
+    }
+}
+
+#[test]
 fn blank_lines_and_comments_are_no_inputs() {
     for line in ["", " \t", "# http://a/", "  #", "\u{3000}"] {
         assert!(parsed(line).is_none(), "{line:?}");
@@ -246,6 +303,8 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("\"http://a.example/\"", "begins with \"; remove the quotes"),
     ("\"a.example\"", "begins with \"; remove the quotes"),
     ("'http://a.example/'", "begins with '; remove the quotes"),
+    ("'-x.example", "begins with '; remove it"),
+    ("\"http://a.example/", "begins with \"; remove it"),
     ("<http://a.example/>", "begins with <; write the URL alone"),
     ("<a.example>", "begins with <; write the URL alone"),
     (
@@ -273,12 +332,28 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("./page.html", "begins with .; write the URL alone"),
     ("http:/h", "'http:' must be followed by //"),
     ("http:\\\\h", "'http:' must be followed by //"),
+    ("http:http://a.example/x", "'http:' must be followed by //"),
+    ("HTTP:80://b.example/", "'http:' must be followed by //"),
+    ("https:X://", "'https:' must be followed by //"),
+    (
+        "https:x?u=http://a.example/",
+        "'https:' must be followed by //",
+    ),
+    (
+        r#"{"url": "http:http://a.example/x"}"#,
+        "'http:' must be followed by //",
+    ),
+    (
+        r#"{"url": "ht\ttp:80://a.example/x"}"#,
+        "'http:' must be followed by //",
+    ),
     ("http:///h", "no host before the path"),
     ("https//a.example/", "a colon is missing after 'https'"),
     (
         "http://https://a.example/",
         "it has two schemes; remove one",
     ),
+    ("http://http//a.example/", "it has two schemes; remove one"),
     ("http://", "the host is empty"),
     (":8080", "the host is empty"),
     ("%zz", "the host is not a valid name"),
@@ -301,8 +376,40 @@ const NOT_URLS: &[(&str, &str)] = &[
     ("C:\\Users\\list.html", "no port after the colon"),
     ("file:/tmp/x", "no port after the colon"),
     ("a(b)", "no host name contains '('"),
+    ("http://{/x", "no host name contains '{'"),
+    ("http://a{b}.example/", "no host name contains '{'"),
+    ("http://a%7bb.example/", "no host name contains '{'"),
+    ("http://a`b.example/", "no host name contains '`'"),
+    ("http://a\"b.example/", "no host name contains '\"'"),
+    ("http://u:p@a=b.example/", "no host name contains '='"),
+    (
+        "http://a.example,web",
+        "no host name contains ','; for a table, use --input csv",
+    ),
+    ("::1", "an IPv6 address stands in brackets; write [::1]"),
+    (
+        "2001:db8::1/x",
+        "an IPv6 address stands in brackets; write [2001:db8::1]",
+    ),
     ("http://a<b/", "the host contains '<'"),
-    ("h\0t\0", "the host contains a control character"),
+    (
+        "h\0t\0",
+        "a NUL inside, which ends no line; convert the list: tr '\\0' '\\n'",
+    ),
+    (r#"{"url": "a.example,b"}"#, "no host name contains ','"),
+    ("http://a\u{1}/", "the host contains a control character"),
+    (
+        r#"{"url": "127.0.0.1\tads.example.com"}"#,
+        "the host contains a control character",
+    ),
+    (
+        r#"{"url": "http://u@a.example\nb.example:80/x"}"#,
+        "the host contains a control character",
+    ),
+    (
+        r#"{"url": "http://a\r.example/"}"#,
+        "the host contains a control character",
+    ),
 ];
 
 #[test]

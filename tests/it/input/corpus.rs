@@ -34,7 +34,7 @@ const fn list(
 }
 
 const TEXT: Option<&str> =
-    Some("text with URLs in it, not like a list of URLs; try: grep -oE 'https?://[^\"<> ]+' ");
+    Some("text with URLs in it, not like a list of URLs; try: grep -oE 'https?://[^]\"<>` )]+' ");
 const MARKUP: Option<&str> =
     Some("XML or HTML, not like a list of URLs; try: grep -oE 'https?://[^\"<> ]+' ");
 const CSV: Option<&str> = Some(
@@ -100,7 +100,7 @@ const LISTS: &[List] = &[
         &[],
         3,
         Some(
-            "URLs with spaces in them, not like a list of URLs; try: sed 's/ /%20/g' NAME | fetch -, or a table",
+            "URLs with other words on their lines, not like a list of URLs; for a table, use --input csv|tsv; otherwise write one URL a line",
         ),
     ),
     list("two-a-line.txt", &[], 2, None),
@@ -185,7 +185,7 @@ const LISTS: &[List] = &[
         "utf16-no-mark.txt",
         &[],
         3,
-        Some("UTF-16, not like a list of URLs; try: iconv -f UTF-16LE -t UTF-8 NAME | fetch -"),
+        Some("UTF-16LE, not like a list of URLs; try: iconv -f UTF-16LE -t UTF-8 NAME | fetch -"),
     ),
     list("latin1.txt", &["http://a.example/2"], 1, None),
     list(
@@ -204,9 +204,26 @@ const LISTS: &[List] = &[
         "spaces.txt",
         &["http://h.example/plain.pdf"],
         3,
-        Some("URLs with spaces in them"),
+        Some(
+            "URLs with spaces in them, not like a list of URLs; for a table, use --input csv|tsv; for names of files, try: sed 's/^ *//; s/ *$//; s/ /%20/g' NAME | fetch -",
+        ),
     ),
     list("slips.txt", &[], 10, None),
+    list("odd-hosts.txt", &[], 9, None),
+    list(
+        "nuls.txt",
+        &[],
+        1,
+        Some(
+            "URLs with NULs between them, not like a list of URLs; try: tr '\\0' '\\n' < NAME | fetch -",
+        ),
+    ),
+    list(
+        "page.pdf",
+        &[],
+        3,
+        Some("binary data, not like a list of URLs; the source is not text"),
+    ),
     list("other-schemes.txt", &[], 8, None),
     list("hosts-with-slips.txt", &["http://a_b.example/ok"], 7, None),
     list("access.log", &[], 2, None),
@@ -217,6 +234,19 @@ const LISTS: &[List] = &[
             "table.csv",
             &["http://img.example/a%20b.jpg", "http://img.example/c.jpg"],
             1,
+            None,
+        )
+    },
+    List {
+        args: &["--input", "csv"],
+        ..list(
+            "stray-quotes.csv",
+            &[
+                "http://a.example/3",
+                "http://a.example/4",
+                "http://a.example/6",
+            ],
+            3,
             None,
         )
     },

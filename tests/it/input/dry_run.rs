@@ -57,7 +57,7 @@ fn a_dry_run_shows_the_first_invalid_lines_and_counts_the_others() {
             })
             .collect();
         let hint = "fetch: warning: -: looks like a table, not like a list of URLs; \
-                    with a header that names the column url, try: --input csv\n";
+                    with a header that names the column url, try: fetch - --input csv\n";
         assert_eq!(out.stderr(), format!("{invalid}{hint}{more}"));
         assert_eq!(
             out.lines()[0],

@@ -106,3 +106,15 @@ fn a_url_as_an_argument_is_no_source_that_looks_like_something() {
         "arguments are lines, too"
     );
 }
+
+#[test]
+fn an_argument_is_one_input_whatever_is_in_it() {
+    let server = Server::build().may_stay_unasked().start();
+    let two = format!("{}\n{}", server.url("/1"), server.url("/2"));
+    let comment = format!("#{}", server.url("/3"));
+    let out = Fetch::jsonl().args([&two, &comment]).run().exits(1);
+    let records = out.in_order();
+    assert_eq!(verdicts(&records), ["error invalid_url/input"; 2]);
+    assert_eq!(records[0]["url"], two);
+    assert_eq!(server.connections(), 0);
+}

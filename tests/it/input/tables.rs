@@ -15,6 +15,7 @@ fn csv() -> Fetch {
 fn refused(format: &str, table: &str, reason: &str) {
     let server = Server::build().may_stay_unasked().start();
     let table = table.replace("URL", &server.url("/a"));
+    let of_stdin = reason.replace(" < t.csv", "");
     let run = || Fetch::jsonl().args(["--input", format]);
     let out = run()
         .file("t.csv", &table)
@@ -26,7 +27,7 @@ fn refused(format: &str, table: &str, reason: &str) {
     for dry in [&[][..], &["--dry-run"]] {
         let out = run().args(dry).arg("-").stdin(&table).run().exits(2);
         assert!(
-            out.stderr().contains(&format!("fetch: -:1: {reason}\n")),
+            out.stderr().contains(&format!("fetch: -:1: {of_stdin}\n")),
             "{}",
             out.stderr()
         );
@@ -151,6 +152,16 @@ fn a_bad_row_costs_one_record() {
             "a quote is not closed",
         ),
         (
+            format!("{url},\"Stop\" sign"),
+            "invalid_input",
+            "text after a closing quote; double the quotes inside a cell",
+        ),
+        (
+            format!("\"{url}\"x,a"),
+            "invalid_input",
+            "text after a closing quote; double the quotes inside a cell",
+        ),
+        (
             format!("{url},{long}"),
             "invalid_input",
             "longer than 65536 bytes",
@@ -176,13 +187,37 @@ fn a_bad_row_costs_one_record() {
     }
 }
 
+/// A quote that opens on one line and closes in the middle of another one.
+#[test]
+fn a_stray_quote_costs_the_rows_that_have_one() {
+    let server = Server::always(ok("x"));
+    let url = server.url("/a");
+    let table = format!(
+        "url,note\n{url},\"Hello\n{url},1\n{url},2\n{url},\"World\" said\n{url},\"a\n\"\"b\"\"\"\n"
+    );
+    for source in ["t.csv", "-"] {
+        let out = csv()
+            .file("t.csv", &table)
+            .arg(source)
+            .stdin(&table)
+            .run()
+            .exits(1);
+        let records = out.in_order();
+        let bad = "error invalid_input/input";
+        assert_eq!(verdicts(&records), [bad, "ok", "ok", bad, "ok"], "{source}");
+        let lines: Vec<_> = records.iter().map(|record| &record["line"]).collect();
+        assert_eq!(lines, [2, 3, 4, 5, 6]);
+        assert_eq!(records[4]["meta"], json!({"note": "a\n\"b\""}));
+    }
+}
+
 /// Captions that begin with a quote, as in tables that know no quotes.
 #[test]
 fn quotes_of_different_rows_do_not_make_one_row_of_them() {
     let server = Server::always(ok("x"));
     let url = server.url("/a");
     let table = format!(
-        "url\tcaption\n{url}\t\"open\n{url}\t\"open, too\n{url}\t\"closed\" in the middle\n{url}\tnone\n"
+        "url\tcaption\n{url}\t\"open\n{url}\t\"open, too\n{url}\t\"closed\" in the middle\n{url}\tnone \"of these\"\n"
     );
     let out = Fetch::jsonl()
         .args(["--input", "tsv", "-"])
@@ -190,7 +225,7 @@ fn quotes_of_different_rows_do_not_make_one_row_of_them() {
         .run()
         .exits(1);
     let bad = "error invalid_input/input";
-    assert_eq!(verdicts(&out.in_order()), [bad, bad, "ok", "ok"]);
+    assert_eq!(verdicts(&out.in_order()), [bad, bad, bad, "ok"]);
 }
 
 #[test]
@@ -234,7 +269,7 @@ fn a_table_without_a_url_column_is_refused_with_the_columns_that_there_are() {
     refused(
         "csv",
         "url;name\nURL;x\n",
-        "no column 'url': the cells are separated by ';'; convert the table: tr ';' '\\t', and --input tsv",
+        "no column 'url': the cells are separated by ';'; try: tr ';' '\\t' < t.csv | fetch - --input tsv",
     );
     refused(
         "csv",
@@ -267,8 +302,23 @@ fn a_compressed_table_says_so() {
         .exits(2);
     assert_eq!(
         out.stderr(),
-        "fetch: t.csv.gz: looks like gzip, not like a list of URLs; try: zcat t.csv.gz | fetch -\n"
+        "fetch: t.csv.gz: looks like gzip, not like a list of URLs; try: zcat t.csv.gz | fetch - --input csv\n"
     );
+}
+
+#[test]
+fn a_table_of_lines_that_end_in_cr_says_so() {
+    let table = "url,cap\rhttp://a.example/1,a\r";
+    for name in ["t.csv", "-"] {
+        let out = csv().file("t.csv", table).arg(name).stdin(table).run();
+        let file = if name == "-" { "" } else { " < t.csv" };
+        let hint = format!(
+            "fetch: {name}: looks like lines that end in CR alone, not like a list of URLs; try: tr '\\r' '\\n'{file} | fetch - --input csv\n"
+        );
+        let out = out.exits(2);
+        assert!(out.stderr().contains(&hint), "{}", out.stderr());
+        assert_eq!(out.stdout(), "");
+    }
 }
 
 #[test]
@@ -313,7 +363,7 @@ fn a_report_in_csv_is_a_table() {
     let (server, refusing) = (Server::build().route("/a,b%22c", ok("x")), Refusing::new());
     let server = server.otherwise(answer(404, "no")).start();
     let list = format!(
-        "{}\n{}\n{{\"url\": \"{}\"}}\n- {1}\nhttp://{}/\n",
+        "{}\n{}\n{{\"url\": \"{}\"}}\n- {1}\nhttp://{}/\n127.0.0.1\tads.example\n{{\"url\": \"{0}\", \"nope\": 1}}\n",
         server.url("/a,b\"c"),
         server.url("/missing"),
         server.url("/with a space"),
@@ -338,16 +388,30 @@ fn a_report_in_csv_is_a_table() {
                 "http_error 404",
                 "http_error 404",
                 "error invalid_url/input",
-                "error connect/connect"
+                "error connect/connect",
+                "error invalid_url/input",
+                "error invalid_input/input"
             ]
         );
+        for refused in [&records[3], &records[5], &records[6]] {
+            let reason = "refused in the run that wrote this report; take the line from its list";
+            assert!(refused.message().ends_with(reason), "{refused}");
+        }
         let outcomes: Vec<_> = records
             .iter()
             .map(|r| r["meta"]["outcome"].clone())
             .collect();
         assert_eq!(
             outcomes,
-            ["ok", "http_error", "http_error", "error", "error"]
+            [
+                "ok",
+                "http_error",
+                "http_error",
+                "error",
+                "error",
+                "error",
+                "error"
+            ]
         );
     }
 }
