@@ -7,6 +7,7 @@ use clap::{Arg, CommandFactory as _};
 
 use super::command::{Cli, CommandLineError};
 use super::elsewhere;
+use crate::model::text::distance;
 
 /// Describes `error` as `option: why; what to do`, without the values of other options, which may be secret.
 #[must_use]
@@ -101,21 +102,6 @@ fn similar(error: &clap::Error) -> Option<String> {
 /// suggests options that only share letters.
 fn is_misspelling(written: &str, option: &str) -> bool {
     distance(written, option) <= 2.min(written.len() / 2)
-}
-
-/// Returns how many letters have to be inserted, removed or replaced to turn `one` into `other` (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in (1..).zip(one.chars()) {
-        let mut diagonal = std::mem::replace(&mut row[0], above);
-        for (at, &right) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != right);
-            diagonal = row[at + 1];
-            row[at + 1] = replaced.min(diagonal + 1).min(row[at] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -20,8 +20,11 @@ pub(super) fn option_mistake(words: &[String], command: fn() -> Command) -> Opti
             Some((name, value)) => (name, Some(value)),
             None => (word.as_str(), None),
         };
-        let value = value.or(next.map(String::as_str)).unwrap_or_default();
-        if let Some(mistake) = value_mistake(name, value) {
+        let last = last_of_group(name);
+        let next = next.map(String::as_str);
+        let mistake = value_mistake(last, value.or(next).unwrap_or_default());
+        let swallowed = || swallowed_url(last, next.filter(|_| value.is_none())?);
+        if let Some(mistake) = mistake.or_else(swallowed) {
             return Some(mistake);
         }
         let short = name.strip_prefix('-').filter(|rest| rest.len() > 1)?;
@@ -30,8 +33,54 @@ pub(super) fn option_mistake(words: &[String], command: fn() -> Command) -> Opti
         }
         elsewhere::advice(name)
             .or_else(|| connections(short))
+            .or_else(|| test_time(short))
             .or_else(|| one_dash(short, command))
     })
+}
+
+/// Short options without a value, which may stand before another one in a group such as `-sSLo`.
+const FLAGS: &[char] = &['s', 'S', 'f', 'L', 'k', 'q', 'v', 'I', 'c', '4', '6'];
+
+/// Returns the last option of a group of short options as an option of its own; any other name is returned as it is.
+fn last_of_group(name: &str) -> &str {
+    let Some(group) = name.strip_prefix('-').filter(|group| group.is_ascii()) else {
+        return name;
+    };
+    let is_group = group.len() > 1 && group[..group.len() - 1].chars().all(|c| FLAGS.contains(&c));
+    match group.as_bytes().last() {
+        Some(b'o') if is_group => "-o",
+        Some(b'w') if is_group => "-w",
+        Some(b'x') if is_group => "-x",
+        Some(b'H') if is_group => "-H",
+        Some(b'A') if is_group => "-A",
+        _ => name,
+    }
+}
+
+/// Whether `text` is a URL, as far as it begins like one.
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `text` is a time as in `wrk -d 10s`.
+fn is_time(text: &str) -> bool {
+    text.strip_suffix(['s', 'm', 'h']).is_some_and(is_number)
+}
+
+/// Returns what is wrong with `next`, the word behind an option, where it is a URL that the option would swallow.
+fn swallowed_url(name: &str, next: &str) -> Option<String> {
+    let value = match name {
+        "-H" | "--header" => "'NAME: VALUE'",
+        "-A" | "--user-agent" => "NAME",
+        "-o" | "--output-dir" => "DIR",
+        _ => return None,
+    };
+    is_url(next)
+        .then(|| format!("{name}: the value is missing before the URL; write {name} {value} URL"))
 }
 
 /// Returns what is wrong with `value` behind an option that takes something else in another tool.
@@ -41,15 +90,15 @@ fn value_mistake(name: &str, value: &str) -> Option<String> {
             "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE".to_owned(),
         );
     }
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_missing = || !Path::new(value).exists();
     match name {
         "--json" if value.starts_with(['{', '[', '@']) => Some(
             "--json: takes no value here, it prints the records as JSON; to send JSON, write -d TEXT -H 'Content-Type: application/json'".to_owned()
         ),
-        "-u" if value.starts_with("http://") || value.starts_with("https://") => {
+        "-u" if is_url(value) => {
             Some("-u: takes NAME:PASSWORD; a URL is an argument: fetch URL".to_owned())
         }
-        "-w" if is_number => Some(format!(
+        "-w" if is_number(value) => Some(format!(
             "-w: '{value}' has no %{{key}}; to wait between requests as wget does, write --rate N/s or N/m"
         )),
         "-x" if METHODS.contains(&&*value.to_ascii_lowercase()) => {
@@ -58,7 +107,16 @@ fn value_mistake(name: &str, value: &str) -> Option<String> {
         "-d" if value.contains('/') && Path::new(value).is_dir() => Some(format!(
             "-d: '{value}' is a directory, and -d sends data; write -o {value} to save bodies there"
         )),
-        "-x" | "-s" if is_number && !Path::new(value).exists() => {
+        "-d" if is_time(value) => Some(format!(
+            "-d: sends data, not the time of a test (wrk); write --deadline {value} to end the run, or --data {value} to send it"
+        )),
+        "-fc" | "-fs" | "-fl" if is_number(value) && is_missing() => Some(format!(
+            "{name}: takes no number (ffuf, httpx); write --accept LIST for the statuses that are ok, or grep in the records"
+        )),
+        "-c" if is_number(value) && is_missing() => Some(format!(
+            "-c: takes no number (ab, wrk); write -j {value} for the requests in flight"
+        )),
+        "-x" | "-s" if is_number(value) && is_missing() => {
             Some(format!("{name}: takes no number (aria2); {SPLIT}"))
         }
         _ => None,
@@ -68,9 +126,19 @@ fn value_mistake(name: &str, value: &str) -> Option<String> {
 /// Returns what is said about `-x16`, `-s16` and `-k1M`, with which aria2 splits a body.
 fn connections(short: &str) -> Option<String> {
     let number = short.strip_prefix(['x', 's', 'k'])?;
-    let number = number.trim_end_matches(['K', 'M']);
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| format!("-{short}: takes no number (aria2); {SPLIT}"))
+    is_number(number.trim_end_matches(['K', 'M']))
+        .then(|| format!("-{short}: takes no number (aria2); {SPLIT}"))
+}
+
+/// Returns what is said about `-d10s` and `-c400`, the time and the connections of a test.
+fn test_time(short: &str) -> Option<String> {
+    let (option, value) = short.split_at_checked(1)?;
+    let is_meant = match option {
+        "d" => is_time(value),
+        "c" => is_number(value),
+        _ => false,
+    };
+    is_meant.then(|| value_mistake(&format!("-{option}"), value))?
 }
 
 /// Returns what is said about an option of ours with one dash, which is a group of short options.
@@ -111,13 +179,30 @@ pub(super) fn source_mistake(source: &str) -> Option<String> {
     let shown = authority.rfind('@').map_or(after, |at| &after[at..]);
     let glob = glob(shown).filter(|_| !scheme.starts_with('{'))?;
     let (printed, literal) = match glob {
-        Glob::Range(ends) => (format!("{{{}}}", ends.replace('-', "..")), "%5B and %5D"),
-        Glob::Set(names) => (format!("{{{names}}}"), "%7B and %7D"),
+        Glob::Range(ends) => (
+            format!("{{{}}}", ends.replace('-', "..").replace(':', "..")),
+            "%5B and %5D",
+        ),
+        Glob::Set(names) => (format!("{{{}}}", quoted(names)), "%7B and %7D"),
     };
     Some(format!(
         "a URL with {glob}: is not expanded; in bash, write printf '%s\\n' http://example.com/{printed} | fetch -, or write {literal} for the characters",
         glob = glob.written(),
     ))
+}
+
+/// Returns `names`, which commas separate, as bash takes them between braces: those that hold anything but letters,
+/// digits and `-._~` are in quotes. Blanks around a name were hardly meant, and bash would take them for the end of a word.
+fn quoted(names: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-._~".contains(c);
+    let names = names.split(',').map(str::trim).map(|name| {
+        if name.chars().all(is_plain) {
+            name.to_owned()
+        } else {
+            format!("'{}'", name.replace('\'', "'\\''"))
+        }
+    });
+    names.collect::<Vec<_>>().join(",")
 }
 
 /// What curl expands in a URL.
@@ -151,12 +236,13 @@ fn glob(url: &str) -> Option<Glob<'_>> {
 }
 
 fn is_range(inside: &str) -> bool {
-    let ends = inside.split_once(':').map_or(inside, |(ends, _)| ends);
-    ends.split_once('-').is_some_and(|(from, to)| {
-        let all = |is: fn(&u8) -> bool| from.bytes().chain(to.bytes()).all(|byte| is(&byte));
-        let is_letters = from.len() == 1 && to.len() == 1 && all(u8::is_ascii_alphabetic);
-        !from.is_empty() && !to.is_empty() && (is_letters || all(u8::is_ascii_digit))
-    })
+    let (ends, step) = inside.split_once(':').unwrap_or((inside, "1"));
+    is_number(step)
+        && ends.split_once('-').is_some_and(|(from, to)| {
+            let all = |is: fn(&u8) -> bool| from.bytes().chain(to.bytes()).all(|byte| is(&byte));
+            let is_letters = from.len() == 1 && to.len() == 1 && all(u8::is_ascii_alphabetic);
+            !from.is_empty() && !to.is_empty() && (is_letters || all(u8::is_ascii_digit))
+        })
 }
 
 fn is_set(inside: &str) -> bool {
@@ -174,6 +260,7 @@ mod tests {
             ("h/p[001-100:2].png", Some(Glob::Range("001-100:2"))),
             ("h/[a-z]", Some(Glob::Range("a-z"))),
             ("[::1]:80/[1-3]", Some(Glob::Range("1-3"))),
+            ("h/[1-9:x]", None),
             ("{a,b}.example/", Some(Glob::Set("a,b"))),
             ("h/?a[]=1&b={x,y}", Some(Glob::Set("x,y"))),
             ("[::1]/", None),

@@ -40,11 +40,13 @@ pub(super) fn check_groups(cli: &Cli, format: &Format) -> Result<(), UsageError>
             output_dir,
             "--output-dir",
         ),
-        (save.resume, "--continue", output_dir, "--output-dir"),
     ] {
         if asked && !is_given {
             return Err(UsageError::Needs(option, needed));
         }
+    }
+    if save.resume && !output_dir {
+        return Err(UsageError::NothingToContinue);
     }
     let body = cli.result.body || template.is_some_and(|template| template.capture().body);
     if cli.save.resume && body {

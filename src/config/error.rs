@@ -55,6 +55,14 @@ pub enum UsageError {
     /// The name of an output file is `-`.
     #[error("{0}: -: is not standard output here; {1}")]
     NotAStream(&'static str, &'static str),
+    /// `--output-dir` names something that is no directory.
+    #[error("--output-dir: {0}: is not a directory; {1}")]
+    NotADirectory(String, &'static str),
+    /// `--continue` without a directory: other tools keep cookies or count connections with `-c`.
+    #[error(
+        "--continue: continues incomplete files, and needs -o DIR; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N"
+    )]
+    NothingToContinue,
     /// A Host header that every request has cannot be sent over HTTP/2.
     #[error(
         "--header: a custom Host header cannot be sent over HTTP/2; leave out --http2-prior-knowledge"

@@ -45,6 +45,10 @@ pub(super) fn save(
             "write -w '%{body}' to print a body, or ./- for a directory of this name",
         ));
     }
+    if let Some(advice) = file_advice(&folder) {
+        let folder = folder.display().to_string();
+        return Err(UsageError::NotADirectory(folder, advice));
+    }
     Ok(Some(SaveConfig {
         warning: file_warning(&folder, sources),
         folder,
@@ -60,6 +64,16 @@ pub(super) fn save(
             write_size: (BUFFERS / (2 * jobs.get())).clamp(16 * 1024, 256 * 1024),
         },
     }))
+}
+
+/// Returns what to write where `folder` is a file, as after `-o` of curl.
+fn file_advice(folder: &Path) -> Option<&'static str> {
+    match folder.to_str() {
+        Some("/dev/null") => Some("leave -o out, without it no body is kept"),
+        Some("/dev/stdout") => Some("write -w '%{body}' to print a body"),
+        _ => (folder.exists() && !folder.is_dir())
+            .then_some("write -o DIR --name NAME, or -w '%{body}' > FILE for one body"),
+    }
 }
 
 /// Returns a warning where `folder` looks like the name of the one file that will be saved, as after `-o` of curl.

@@ -26,3 +26,19 @@ pub fn hex(bytes: &[u8]) -> String {
             hex
         })
 }
+
+/// Returns how many letters have to be inserted, removed or replaced to turn `one` into `other` (Levenshtein).
+#[must_use]
+pub fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (above, letter) in (1..).zip(one.chars()) {
+        let mut diagonal = std::mem::replace(&mut row[0], above);
+        for (at, &right) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != right);
+            diagonal = row[at + 1];
+            row[at + 1] = replaced.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[other.len()]
+}

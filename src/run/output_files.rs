@@ -67,7 +67,10 @@ pub(crate) fn existing(
             "{path}: already exists, nothing to do{failures}; {} does not: to get both, remove {path} and run again",
             summary.display()
         ),
-        _ => format!("{path}: already exists, nothing to do{failures}"),
+        _ if mark.has_failures => {
+            format!("{path}: already exists, nothing to do{failures}; remove it to run again")
+        }
+        _ => format!("{path}: already exists, nothing to do"),
     });
     Ok(Some(if mark.has_failures && !run.exit_zero {
         Exit::SomeFailed

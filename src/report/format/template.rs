@@ -11,6 +11,7 @@ use super::json;
 use super::record::{Getter, KEYS, Record, text};
 use super::value::{FieldValue, seconds};
 use crate::model::capture::Capture;
+use crate::model::text::distance;
 use crate::report::escape::{escape, escape_line};
 
 /// A parsed template of `--write-out`.
@@ -61,7 +62,7 @@ pub enum TemplateError {
     #[error("'%header{{{0}' is not %header{{NAME}}")]
     Header(String),
     /// Neither a key of the record nor a variable of curl that is known here.
-    #[error("unknown variable %{{{0}}}; see fetch --help")]
+    #[error("unknown variable %{{{0}}}; {hint}", hint = hint(.0))]
     Unknown(String),
 }
 
@@ -131,6 +132,82 @@ fn variable(text: &str) -> Result<Option<(TemplatePiece, &str)>, TemplateError> 
         .split_once('}')
         .ok_or_else(|| TemplateError::Open(open.to_owned()))?;
     Ok(Some((piece(name)?, after)))
+}
+
+/// Names from curl that [`piece`] knows.
+const CURL_NAMES: [&str; 12] = [
+    "http_code",
+    "response_code",
+    "url_effective",
+    "size_download",
+    "time_starttransfer",
+    "num_redirects",
+    "num_retries",
+    "errormsg",
+    "filename_effective",
+    "remote_ip",
+    "urlnum",
+    "json",
+];
+
+/// Returns what to write instead of the variable `name`, which is unknown.
+fn hint(name: &str) -> String {
+    if let Some(advice) = elsewhere(name) {
+        return advice.to_owned();
+    }
+    let keys = || KEYS.iter().map(|key| key.name);
+    let distances = keys()
+        .chain(CURL_NAMES)
+        .map(|known| (distance(name, known), known));
+    match distances.min() {
+        Some((letters, known)) if letters <= 2.min(name.len() / 2) => {
+            format!("did you mean %{{{known}}}?")
+        }
+        _ => format!("write one of {}", keys().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Returns what to write instead of a variable that only curl has, or instead of a path into an object.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "redirect_url" => "write %{final_url}; with --max-redirs 0, write %header{location}",
+        "exitcode" => "write %{outcome}, or %{error} for the reason",
+        "onerror" => "write %{error}, which is empty without an error",
+        "header_json" => "write %{headers}",
+        "scheme" => "write %{final_url}, which begins with it",
+        "remote_port" => "write %{remote_addr}, which ends with it",
+        "size_header" | "size_upload" | "size_request" => "it is not measured; use curl",
+        "speed_download" | "speed_upload" => "write %{size} %{time_total} and divide",
+        "time_namelookup" | "time_connect" | "time_appconnect" | "time_pretransfer" => {
+            "it is not measured alone; write %{time_ttfb}, which contains it, or use curl"
+        }
+        "time_redirect" => {
+            "it is not measured alone; write %{time_total}, which contains it, or use curl"
+        }
+        "num_connects"
+        | "num_headers"
+        | "ssl_verify_result"
+        | "proxy_ssl_verify_result"
+        | "proxy_used"
+        | "http_connect"
+        | "local_ip"
+        | "local_port"
+        | "certs"
+        | "num_certs"
+        | "conn_id"
+        | "xfer_id"
+        | "referer"
+        | "time_posttransfer" => "it is not in the record; use curl",
+        "stdout" | "stderr" => "all of the record goes to standard output; write >&2 in the shell",
+        _ => match name.split_once(['.', '[']).map_or("", |(key, _)| key) {
+            "error" => "write %{error}, an object; for one value of it, write --json and use jq",
+            "attempts" => "write %{attempts}, a list; for one value of it, write --json and use jq",
+            "headers" | "header" => "write %header{NAME}",
+            "meta" => "write %{meta}; for one value of it, write --json and use jq",
+            "url" | "urle" => "write %{url}, or %{final_url} behind redirects",
+            _ => return None,
+        },
+    })
 }
 
 fn piece(name: &str) -> Result<TemplatePiece, TemplateError> {
@@ -331,6 +408,24 @@ mod tests {
             "%header{a b}",
         ] {
             assert!(bad.parse::<Template>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_variable_is_told_what_to_write() {
+        for name in CURL_NAMES {
+            assert!(piece(name).is_ok(), "{name}");
+        }
+        for (name, said) in [
+            ("redirect_url", "write %{final_url}; "),
+            ("error.kind", "write %{error}, an object; "),
+            ("headers[0]", "write %header{NAME}"),
+            ("url.host", "write %{url}, "),
+            ("statsu", "did you mean %{status}?"),
+            ("http_cod", "did you mean %{http_code}?"),
+            ("at", "write one of index, source, line, "),
+        ] {
+            assert!(hint(name).starts_with(said), "{name}: {}", hint(name));
         }
     }
 

@@ -1,10 +1,9 @@
 //! What people write who know another tool: each is told what to write here.
 
 use super::options::tells;
-use crate::support::{Fetch, Server, ok};
 
 /// The first name of each row of the table, and what is said about it. The other names of a row lead to the same words.
-const TOLD: [(&str, &str); 104] = [
+const TOLD: [(&str, &str); 143] = [
     (
         "-i",
         "unknown option -i (wget, aria2 FILE; curl); a list is an argument: fetch FILE; to see headers, write --json --headers",
@@ -19,7 +18,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--url",
-        "unknown option --url (curl); a URL is an argument: fetch URL",
+        "unknown option --url (curl, httpx, nuclei); a URL is an argument: fetch URL",
     ),
     (
         "-K",
@@ -43,7 +42,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--recursive",
-        "unknown option --recursive (wget); links are not followed, and folders are not mirrored; use wget",
+        "unknown option --recursive (wget, katana); links are not followed, and folders are not mirrored; use wget",
     ),
     (
         "--accept-regex",
@@ -55,7 +54,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--proto-default",
-        "unknown option --proto-default (curl); write --default-scheme",
+        "unknown option --proto-default (curl); write --default-scheme https or http",
     ),
     (
         "--offline",
@@ -64,6 +63,38 @@ const TOLD: [(&str, &str); 104] = [
     (
         "-n",
         "unknown option -n (xargs, GNU parallel, ab N; curl); all URLs are one run, write -j N for those in flight; for .netrc, write -u NAME:PASSWORD",
+    ),
+    (
+        "--max-args",
+        "unknown option --max-args (xargs, GNU parallel); all URLs are one run; write -j N for those in flight",
+    ),
+    (
+        "--delimiter",
+        "unknown option --delimiter (xargs, GNU parallel); a URL is a line; write tr ',' '\\n' < FILE | fetch -",
+    ),
+    (
+        "--limit",
+        "unknown option --limit (other tools); write head -n N FILE | fetch -",
+    ),
+    (
+        "-path",
+        "unknown option -path (httpx); write whole URLs, for example sed 's|$|/PATH|' FILE | fetch -",
+    ),
+    (
+        "-ports",
+        "unknown option -ports (httpx); write the port into the URL: http://example.com:8080/",
+    ),
+    (
+        "-wordlist",
+        "unknown option -wordlist (ffuf); write whole URLs, for example sed 's|^|https://example.com/|' FILE | fetch -",
+    ),
+    (
+        "--skip-missing",
+        "unknown option --skip-missing (lychee); leave out sources that do not exist; a source that cannot be opened ends the run",
+    ),
+    (
+        "--ignore-stdin",
+        "unknown option --ignore-stdin (httpie); leave it out; with a SOURCE, standard input is read for - only",
     ),
     (
         "-O",
@@ -75,7 +106,35 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--output",
-        "unknown option --output (curl, wget, aria2); write -o DIR --name NAME to save the body, or > FILE to save the records",
+        "unknown option --output (curl, wget, aria2, xh); write -o DIR --name NAME to save the body, or > FILE to save the records",
+    ),
+    (
+        "-oa",
+        "unknown option -oa (httpx, nmap, ffuf); write > FILE for the records, with --format text, jsonl, csv or tsv; for a directory, write -o DIR with a blank between",
+    ),
+    (
+        "-od",
+        "unknown option -od (ffuf, httpie); write -o DIR to save every body",
+    ),
+    (
+        "-ob",
+        "unknown option -ob (httpx); leave it out; no body is printed without --body",
+    ),
+    (
+        "--cut-dirs",
+        "unknown option --cut-dirs (wget); every file is directly in the directory of -o DIR; to tell hosts apart, write --name '{host}-{basename}'",
+    ),
+    (
+        "--restrict-file-names",
+        "unknown option --restrict-file-names (wget); leave it out; characters that are not safe in a name become _",
+    ),
+    (
+        "--remove-on-error",
+        "unknown option --remove-on-error (curl); leave it out; a file appears when its body is complete",
+    ),
+    (
+        "--file-allocation",
+        "unknown option --file-allocation (aria2); leave it out; a file grows as its body arrives",
     ),
     (
         "-P",
@@ -87,7 +146,11 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "-nc",
-        "unknown option -nc (wget, curl); write -o DIR --existing skip",
+        "unknown option -nc (wget; httpx); write -o DIR --existing skip for files, or --color never for colors",
+    ),
+    (
+        "--no-clobber",
+        "unknown option --no-clobber (wget, curl); write -o DIR --existing skip",
     ),
     (
         "--clobber",
@@ -95,7 +158,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--auto-file-renaming",
-        "unknown option --auto-file-renaming (aria2); equal names get a number by themselves; for existing files, write --existing skip, fail or overwrite",
+        "unknown option --auto-file-renaming (aria2); equal names get - and 8 hex digits anyway; for existing files, write -o DIR --existing skip, fail or overwrite",
     ),
     (
         "-C",
@@ -118,6 +181,10 @@ const TOLD: [(&str, &str); 104] = [
         "unknown option --checksum (aria2); write a JSON line with url and sha256",
     ),
     (
+        "-hash",
+        "unknown option -hash (httpx); write --json --sha256",
+    ),
+    (
         "--include",
         "unknown option --include (curl; lychee PATTERN); to see headers, write --json --headers; to filter the list, grep PATTERN FILE | fetch -",
     ),
@@ -129,6 +196,34 @@ const TOLD: [(&str, &str); 104] = [
         "-status-code",
         "unknown option -status-code (httpx); the text format shows status and size; for other values, write -w '%{status} %{size} %{remote_addr}' or --json",
     ),
+    (
+        "-wc",
+        "unknown option -wc (httpx); words and lines are not counted; write -w '%{size}' for the bytes",
+    ),
+    (
+        "-websocket",
+        "unknown option -websocket (httpx); there is no such probe; use httpx",
+    ),
+    (
+        "-duc",
+        "unknown option -duc (httpx, nuclei); leave it out; fetch never looks for updates",
+    ),
+    (
+        "--print",
+        "unknown option --print (httpie); write --json --headers --body to print headers and bodies",
+    ),
+    (
+        "--check-status",
+        "unknown option --check-status (httpie); leave it out; a status that is not ok is a failure anyway, with exit code 1",
+    ),
+    (
+        "--console-log-level",
+        "unknown option --console-log-level (aria2); write -q for less, or -v for more",
+    ),
+    (
+        "--on-download-complete",
+        "unknown option --on-download-complete (aria2); each record is printed when its URL is done: fetch FILE --json | PROGRAM",
+    ),
     ("-silent", "unknown option -silent (httpx, wget); write -q"),
     (
         "-debug",
@@ -136,10 +231,14 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "-#",
-        "unknown option -# (curl, wget); a terminal shows progress; write --no-progress to hide it",
+        "unknown option -# (curl, wget, aria2); a terminal shows progress; write --no-progress to hide it",
     ),
     ("-jsonl", "unknown option -jsonl (httpx); write --json"),
     ("-csv", "unknown option -csv (httpx); write --format csv"),
+    (
+        "--tsv",
+        "unknown option --tsv (other tools); write --format tsv",
+    ),
     (
         "--no-color",
         "unknown option --no-color (httpx); write --color never",
@@ -157,12 +256,20 @@ const TOLD: [(&str, &str); 104] = [
         "unknown option --stderr (curl, wget); write 2> FILE in the shell",
     ),
     (
+        "--append-output",
+        "unknown option --append-output (wget); write 2>> FILE in the shell",
+    ),
+    (
         "-a",
         "unknown option -a (lychee LIST; wget FILE); write --accept LIST for the statuses that are ok, or 2>> FILE for a log",
     ),
     (
         "--metalink",
         "unknown option --metalink (curl); fetch speaks HTTP only; use curl",
+    ),
+    (
+        "-Q",
+        "unknown option -Q (wget; curl); the bytes of a run are not limited, --max-filesize SIZE limits a body; fetch speaks HTTP only",
     ),
     (
         "-F",
@@ -193,12 +300,24 @@ const TOLD: [(&str, &str); 104] = [
         "unknown option -e (curl, wget); write -H 'Referer: URL'",
     ),
     (
+        "--header-file",
+        "unknown option --header-file (other tools); write -H @FILE",
+    ),
+    (
         "--range",
         "unknown option --range (curl); write -H 'Range: bytes=0-99'",
     ),
     (
         "-z",
         "unknown option -z (curl); write -H 'If-Modified-Since: DATE' --accept 200,304",
+    ),
+    (
+        "--etag-save",
+        "unknown option --etag-save (curl); write --json --headers; the records hold the ETag",
+    ),
+    (
+        "--etag-compare",
+        "unknown option --etag-compare (curl); write -H 'If-None-Match: \"ETAG\"' --accept 200,304",
     ),
     (
         "-U",
@@ -218,11 +337,19 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--password",
-        "unknown option --password (wget, aria2, lychee); write -u NAME:PASSWORD",
+        "unknown option --password (wget, aria2, lychee, httpie); write -u NAME:PASSWORD",
+    ),
+    (
+        "--ask-password",
+        "unknown option --ask-password (wget); nothing is asked; write -u NAME:PASSWORD",
     ),
     (
         "--cookie-jar",
         "unknown option --cookie-jar (curl, wget, aria2); cookies are not kept; to send one, write -H 'Cookie: NAME=VALUE'",
+    ),
+    (
+        "--no-cookies",
+        "unknown option --no-cookies (wget); leave it out; cookies are not kept",
     ),
     (
         "--location-trusted",
@@ -231,6 +358,10 @@ const TOLD: [(&str, &str); 104] = [
     (
         "--follow",
         "unknown option --follow (xh, httpx); redirects are followed anyway; --max-redirs N limits them",
+    ),
+    (
+        "--no-redirect",
+        "unknown option --no-redirect (nuclei); write --max-redirs 0",
     ),
     (
         "--max-redirect",
@@ -259,6 +390,10 @@ const TOLD: [(&str, &str); 104] = [
     (
         "--no-check-certificate",
         "unknown option --no-check-certificate (wget, aria2); certificates are verified; write -k not to",
+    ),
+    (
+        "--verify",
+        "unknown option --verify (httpie); certificates are verified; write -k not to, or --cacert FILE for authorities",
     ),
     (
         "--ca-certificate",
@@ -305,12 +440,20 @@ const TOLD: [(&str, &str); 104] = [
         "unknown option --require-https (lychee, curl); write --https-only",
     ),
     (
+        "--hsts",
+        "unknown option --hsts (curl); HSTS is not kept; write sed 's|^http:|https:|' FILE | fetch -",
+    ),
+    (
         "--exclude-all-private",
         "unknown option --exclude-all-private (lychee); write --block-private",
     ),
     (
         "--no-keepalive",
-        "unknown option --no-keepalive (curl, wget); leave it out; connections are kept and used again",
+        "unknown option --no-keepalive (curl, wget); connections are always kept and used again, this cannot be turned off; leave it out",
+    ),
+    (
+        "--keepalive-time",
+        "unknown option --keepalive-time (curl, wget); leave it out; connections are kept and used again",
     ),
     (
         "--inet4-only",
@@ -323,6 +466,18 @@ const TOLD: [(&str, &str); 104] = [
     (
         "--threads",
         "unknown option --threads (httpx, nuclei, wget2, aria2, xargs); write -j N",
+    ),
+    (
+        "--host-concurrency",
+        "unknown option --host-concurrency (lychee); write --max-per-host N",
+    ),
+    (
+        "--keep-order",
+        "unknown option --keep-order (GNU parallel); write --ordered",
+    ),
+    (
+        "--joblog",
+        "unknown option --joblog (GNU parallel); write --journal FILE; the same command goes on where it stopped",
     ),
     (
         "--tries",
@@ -350,7 +505,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--quota",
-        "unknown option --quota (wget, aria2); write --max-filesize SIZE for a body, or --read-timeout DUR for silence",
+        "unknown option --quota (wget); the bytes of a run are not limited; --max-filesize SIZE limits a body, --deadline DUR the run",
     ),
     (
         "--background",
@@ -378,7 +533,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "--cookie",
-        "unknown option --cookie (curl); write -H 'Cookie: NAME=VALUE'",
+        "unknown option --cookie (curl, httpx); write -H 'Cookie: NAME=VALUE'",
     ),
     (
         "--bearer",
@@ -398,7 +553,7 @@ const TOLD: [(&str, &str); 104] = [
     ),
     (
         "-Y",
-        "unknown option -Y (curl); write --read-timeout DUR for silence, and -t DUR for one attempt",
+        "unknown option -Y (curl, aria2); write --read-timeout DUR for silence, and -t DUR for one attempt",
     ),
     (
         "--retry-max-time",
@@ -419,126 +574,4 @@ fn an_option_of_another_tool_is_told_what_to_write_here() {
     for (name, line) in TOLD {
         tells(&[(&[name, "x", "u"], line)]);
     }
-}
-
-#[test]
-fn an_option_of_another_tool_is_found_where_it_stands() {
-    for (args, line) in [
-        // With its value in the same word, in a group, and behind options that are fine.
-        (&["-P8", "u"][..], "-P (wget, aria2 DIR; xargs N)"),
-        (&["-sSLO", "u"], "-O (curl; wget FILE)"),
-        (&["-O-", "u"], "-O (curl; wget FILE)"),
-        (&["--tries=3", "u"], "--tries (wget, aria2, httpx)"),
-        (&["-threads=50", "u"], "-threads (httpx, nuclei, wget2"),
-        (&["-f", "-L", "u", "--netrc"], "--netrc (curl)"),
-        // A group of short options here: a directory llow-redirects.
-        (&["-follow-redirects", "u"], "-follow-redirects (xh, httpx)"),
-    ] {
-        let out = Fetch::new().args(args).run().exits(2);
-        let start = format!("fetch: unknown option {line}");
-        assert!(out.stderr().starts_with(&start), "{}", out.stderr());
-    }
-}
-
-#[test]
-fn a_word_that_would_mean_something_else_here_is_refused() {
-    let no_json = "--json: takes no value here, it prints the records as JSON; to send JSON, write -d TEXT -H 'Content-Type: application/json'";
-    let split =
-        "a body is one request, never split; write --max-per-host N for the requests to one host";
-    let (x, x16, s16) = (
-        format!("-x: takes no number (aria2); {split}"),
-        format!("-x16: takes no number (aria2); {split}"),
-        format!("-s16: takes no number (aria2); {split}"),
-    );
-    tells(&[
-        (&["--json", "{\"a\": \"http://h\"}", "u"], no_json),
-        (&["--json={\"a\": 1}", "u"], no_json),
-        (&["u", "--json", "@file"], no_json),
-        (&["-x", "16", "u"], &x),
-        (&["-x16", "u"], &x16),
-        (
-            &["-k1M", "u"],
-            &format!("-k1M: takes no number (aria2); {split}"),
-        ),
-        (
-            &["-I", "{}", "u"],
-            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
-        ),
-        (
-            &["-I{}", "u"],
-            "-I: asks for the headers only; no {} is replaced (xargs): fetch FILE",
-        ),
-        (
-            &["-x", "POST", "u"],
-            "-x: takes a proxy; write -X POST for a method",
-        ),
-        (
-            &["-d", "./", "u"],
-            "-d: './' is a directory, and -d sends data; write -o ./ to save bodies there",
-        ),
-        (&["-s16", "u"], &s16),
-        (
-            &["-u", "http://h.example/"],
-            "-u: takes NAME:PASSWORD; a URL is an argument: fetch URL",
-        ),
-        (
-            &["-w", "2", "u"],
-            "-w: '2' has no %{key}; to wait between requests as wget does, write --rate N/s or N/m",
-        ),
-        (
-            &["-timeout", "5", "u"],
-            "unknown option -timeout; write --timeout",
-        ),
-        (
-            &["-format=csv", "u"],
-            "unknown option -format; write --format",
-        ),
-        (
-            &["-silent", "u"],
-            "unknown option -silent (httpx, wget); write -q",
-        ),
-        (
-            &["GET", "http://h.example/"],
-            "GET: not a source; GET is the default, write fetch URL",
-        ),
-        (
-            &["get", "http://h.example/"],
-            "get: not a source; GET is the default, write fetch URL",
-        ),
-        (
-            &["POST", "http://h.example/"],
-            "POST: not a source; write fetch -X POST URL",
-        ),
-        (
-            &["http:/h.example/"],
-            "http:/h.example/: not a URL; write http:// before the host",
-        ),
-        (
-            &["http://h.example/p[1-3].png"],
-            "a URL with [1-3]: is not expanded; in bash, write printf '%s\\n' http://example.com/{1..3} | fetch -, or write %5B and %5D for the characters",
-        ),
-        (
-            &["http://{a,b}.example/"],
-            "a URL with {a,b}: is not expanded; in bash, write printf '%s\\n' http://example.com/{a,b} | fetch -, or write %7B and %7D for the characters",
-        ),
-    ]);
-}
-
-#[test]
-fn a_word_that_means_the_same_here_is_a_word_as_it_stands() {
-    let server = Server::always(ok("x"));
-    let lists = format!("{}\n{}\n", server.url("/[1-3]"), server.url("/{a,b}"));
-    let out = Fetch::jsonl().stdin(lists).run().exits(0);
-    assert_eq!(out.in_order().len(), 2);
-    let mut targets = server.targets();
-    targets.sort();
-    assert_eq!(targets, ["/%7Ba,b%7D", "/[1-3]"]);
-    // Behind --, in a value, and as the name of a file.
-    for args in [&["--", "-threads"][..], &["get"], &["-X", "GET", "get"]] {
-        let list = server.url("/a");
-        let fetch = Fetch::new().file("-threads", &list).file("get", &list);
-        fetch.args(args).run().exits(0);
-    }
-    let url = server.url("/?ids[]=1&q={\"a\":1,\"b\":2}");
-    Fetch::new().arg(url).run().exits(0);
 }

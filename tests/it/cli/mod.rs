@@ -2,3 +2,4 @@
 
 mod elsewhere;
 pub(crate) mod options;
+mod words;

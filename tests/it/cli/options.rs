@@ -299,7 +299,7 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
         ),
         (
             &["-c", "u"],
-            "--continue: needs --output-dir; add it, or leave --continue out",
+            "--continue: continues incomplete files, and needs -o DIR; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N",
         ),
         (
             &["--head", "--data", "x", "u"],
@@ -397,7 +397,7 @@ fn a_value_without_a_meaning_is_refused() {
         ),
         (
             &["-w", "%{foo}", "u"],
-            "--write-out: unknown variable %{foo}; see fetch --help",
+            "--write-out: unknown variable %{foo}; write one of index, source, line, id, meta, url, method, request_sha256, outcome, status, final_url, redirects, http_version, remote_addr, content_type, size, started, time_ttfb, time_total, time_elapsed, slow, attempts, file, sha256, error, headers, body, body_base64",
         ),
         (
             &["-H", "content-length: 5", "u"],

@@ -172,7 +172,10 @@ impl Site {
 
 #[test]
 fn a_run_that_finds_its_results_ends_as_the_one_that_made_them() {
-    for (inputs, code, failures) in [(1, 0, ""), (2, 1, " (some URL was not ok)")] {
+    for (inputs, code, failures) in [
+        (1, 0, ""),
+        (2, 1, " (some URL was not ok); remove it to run again"),
+    ] {
         let site = Site::new();
         site.fetch(inputs, &[]).exits(code);
         let results = site.folder.read("out");
@@ -183,6 +186,8 @@ fn a_run_that_finds_its_results_ends_as_the_one_that_made_them() {
         for (args, code) in [
             (&[][..], code),
             (&["-j3", "-v", "--retry", "1"], code),
+            // What is so without being said makes no difference.
+            (&["--accept", "200..=299", "--max-redirs", "10"], code),
             (&["--exit-zero"], 0),
         ] {
             let out = site.fetch(inputs, args).exits(code);
