@@ -182,7 +182,7 @@ pub(super) fn source_mistake(source: &str) -> Option<String> {
     let glob = glob(shown).filter(|_| !scheme.starts_with('{'))?;
     let (printed, literal) = match glob {
         Glob::Range(ends) => (
-            format!("{{{}}}", ends.replace('-', "..").replace(':', "..")),
+            format!("{{{}}}", ends.replace(['-', ':'], "..")),
             "%5B and %5D",
         ),
         Glob::Set(names) => (format!("{{{}}}", quoted(names)), "%7B and %7D"),
