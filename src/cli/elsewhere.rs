@@ -42,7 +42,7 @@ const ROWS: &[Row] = &[
     row(&["--input-file", "--files-from", "--arg-file", "--urls", "--file"], "wget, aria2, lychee, xargs", "a list is an argument: fetch FILE"),
     row(&["-l", "-list", "--list"], "httpx, nuclei FILE; wget", "a list is an argument: fetch FILE; links are not followed, wget -r does that"),
     row(&["--url", "-url", "--target", "-target"], "curl, httpx, nuclei", "a URL is an argument: fetch URL"),
-    row(&["-K", "--config"], "curl", "there are no configuration files; a list is an argument: fetch FILE, and a shell script keeps options"),
+    row(&["-K", "--config", "-config"], "curl", "there are no configuration files; a list is an argument: fetch FILE, and a shell script keeps options"),
     row(&["-:", "--next"], "curl", "a request of its own is a JSON line with url, method, headers and body"),
     row(&["-0", "--null"], "curl; xargs", "for a list with NUL, write tr '\\0' '\\n' < FILE | fetch -; HTTP/1.0 is not spoken"),
     row(&["-g", "--globoff"], "curl", "leave it out; URLs are never expanded"),
@@ -64,10 +64,11 @@ const ROWS: &[Row] = &[
     // Bodies and files
     row(&["-O", "--remote-name", "--remote-name-all"], "curl; wget FILE", "write -o DIR to save every body, or -w '%{body}' to print it"),
     row(&["-J", "--remote-header-name", "--content-disposition", "--trust-server-names"], "curl, wget", "names come from the URL; write -o DIR --name TEMPLATE, or a JSON line with name"),
-    row(&["--output", "--output-document", "--out", "-output", "-outfile", "--outfile"], "curl, wget, aria2, xh", "write -o DIR --name NAME to save the body, or > FILE to save the records"),
+    row(&["--output", "--output-document", "--out", "-output", "-outfile", "--outfile", "-out"], "curl, wget, aria2, xh", "write -o DIR --name NAME to save the body, or > FILE to save the records"),
     row(&["-oa", "-oA", "-oN", "-oX", "-oG", "-oJ", "-oD", "-of"], "httpx, nmap, ffuf", "write > FILE for the records, with --format text, jsonl, csv or tsv; for a directory, write -o DIR with a blank between"),
     row(&["-od", "--download"], "ffuf, httpie", "write -o DIR to save every body"),
     row(&["-ob", "-omit-body"], "httpx", "leave it out; no body is printed without --body"),
+    row(&["-dump", "-source"], "lynx", "write -w '%{body}' to print the body"),
     row(&["--cut-dirs", "--no-directories", "--force-directories", "--no-host-directories", "--protocol-directories"], "wget", "every file is directly in the directory of -o DIR; to tell hosts apart, write --name '{host}-{basename}'"),
     row(&["--restrict-file-names"], "wget", "leave it out; characters that are not safe in a name become _"),
     row(&["--remove-on-error"], "curl", "leave it out; a file appears when its body is complete"),
@@ -100,6 +101,7 @@ const ROWS: &[Row] = &[
     row(&["-#", "--progress-bar", "--show-progress", "--progress", "--no-progress-meter", "--stats", "-stats", "--summary-interval"], "curl, wget, aria2", "a terminal shows progress; write --no-progress to hide it"),
     row(&["-jsonl", "--jsonl"], "httpx", "write --json"),
     row(&["-csv", "--csv"], "httpx", "write --format csv"),
+    row(&["-html", "--html"], "httpx, ffuf", "write --format csv or --json"),
     row(&["--tsv"], "other tools", "write --format tsv"),
     row(&["--no-color", "-no-color"], "httpx", "write --color never"),
     row(&["-mc", "--match-code", "-match-code", "--filter-code", "-filter-code"], "httpx, ffuf", "write --accept LIST for the statuses that are ok"),
@@ -117,6 +119,7 @@ const ROWS: &[Row] = &[
     row(&["-T", "--upload-file"], "curl; wget DUR", "write -X PUT -d @FILE to upload, or -t DUR for a time limit"),
     row(&["-G", "--get", "--url-query"], "curl", "put the data into the URL: 'http://example.com/?name=value'"),
     row(&["-e", "--referer"], "curl, wget", "write -H 'Referer: URL'"),
+    row(&["-host", "--host"], "other tools", "write -H 'Host: NAME', or --resolve HOST:PORT:ADDR for another address"),
     row(&["--header-file"], "other tools", "write -H @FILE"),
     row(&["--range"], "curl", "write -H 'Range: bytes=0-99'"),
     row(&["-z", "--time-cond"], "curl", "write -H 'If-Modified-Since: DATE' --accept 200,304"),
@@ -160,7 +163,7 @@ const ROWS: &[Row] = &[
     row(&["--inet4-only", "--inet6-only", "--prefer-family"], "wget", "write -4 or -6"),
     // The run
     row(&["-Z", "--parallel", "--parallel-immediate"], "curl", "leave it out; requests run at the same time anyway, -j N of them"),
-    row(&["--threads", "-threads", "--max-threads", "--max-concurrent-downloads", "--max-procs", "--concurrency", "-concurrency", "--workers", "--connections"], "httpx, nuclei, wget2, aria2, xargs", "write -j N"),
+    row(&["--threads", "-threads", "--max-threads", "--max-concurrent-downloads", "--max-procs", "--concurrency", "-concurrency", "--workers", "--connections", "-connections", "-workers"], "httpx, nuclei, wget2, aria2, xargs", "write -j N"),
     row(&["--host-concurrency", "--per-host", "--max-host"], "lychee", "write --max-per-host N"),
     row(&["--keep-order"], "GNU parallel", "write --ordered"),
     row(&["--joblog", "--resume", "--resume-failed"], "GNU parallel", "write --journal FILE; the same command goes on where it stopped"),
@@ -169,6 +172,7 @@ const ROWS: &[Row] = &[
     row(&["--retry-wait-time", "--waitretry", "--retry-wait"], "lychee, wget, aria2", "write --retry-delay DUR"),
     row(&["--wait", "--random-wait", "-delay", "--delay"], "wget, ffuf", "write --rate N/s, or --rate-per-host N/s"),
     row(&["-rl", "-rate-limit", "--rate-limit", "-rlm", "--rate-limit-minute", "--rps"], "httpx, nuclei", "write --rate N/s or N/m"),
+    row(&["-duration", "--duration"], "other tools", "write --deadline DUR to end the run"),
     row(&["--dns-timeout", "--expect100-timeout", "--happy-eyeballs-timeout-ms"], "wget, curl", "write --connect-timeout DUR"),
     row(&["--quota"], "wget", "the bytes of a run are not limited; --max-filesize SIZE limits a body, --deadline DUR the run"),
     row(&["--background", "--daemon", "-b"], "wget, aria2; curl COOKIE", "write & in the shell for the background; for a cookie, write -H 'Cookie: NAME=VALUE'"),
@@ -217,12 +221,14 @@ mod tests {
     }
 
     /// Groups of short options here, such as `-o utput`, that nobody means.
-    const NEVER_MEANT: [&str; 36] = [
+    const NEVER_MEANT: [&str; 43] = [
         "-url",
+        "-config",
         "-depth",
         "-wordlist",
         "-output",
         "-outfile",
+        "-out",
         "-oa",
         "-oA",
         "-oN",
@@ -234,6 +240,8 @@ mod tests {
         "-od",
         "-ob",
         "-omit-body",
+        "-dump",
+        "-source",
         "-content-length",
         "-web-server",
         "-wc",
@@ -252,7 +260,10 @@ mod tests {
         "-disable-redirects",
         "-dr",
         "-concurrency",
+        "-connections",
+        "-workers",
         "-delay",
+        "-duration",
         "-cookie",
     ];
 

@@ -28,7 +28,9 @@ pub(super) fn option_mistake(words: &[String], command: fn() -> Command) -> Opti
             return Some(mistake);
         }
         let short = name.strip_prefix('-').filter(|rest| rest.len() > 1)?;
-        if short.starts_with('-') {
+        // A field of a form behind `-d`, such as `-dr=1`; the options of other tools that are so short take no value.
+        let is_field = value.is_some() && short.starts_with('d') && short.len() < 5;
+        if short.starts_with('-') || is_field {
             return None;
         }
         elsewhere::advice(name)
@@ -180,7 +182,7 @@ pub(super) fn source_mistake(source: &str) -> Option<String> {
     let glob = glob(shown).filter(|_| !scheme.starts_with('{'))?;
     let (printed, literal) = match glob {
         Glob::Range(ends) => (
-            format!("{{{}}}", ends.replace('-', "..").replace(':', "..")),
+            format!("{{{}}}", ends.replace(['-', ':'], "..")),
             "%5B and %5D",
         ),
         Glob::Set(names) => (format!("{{{}}}", quoted(names)), "%7B and %7D"),
@@ -192,12 +194,13 @@ pub(super) fn source_mistake(source: &str) -> Option<String> {
 }
 
 /// Returns `names`, which commas separate, as bash takes them between braces: those that hold anything but letters,
-/// digits and `-._~` are in quotes. Blanks around a name were hardly meant, and bash would take them for the end of a word.
+/// digits and `-._~%` are in quotes. Blanks around a name were hardly meant, and one inside is `%20` in a URL.
 fn quoted(names: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-._~".contains(c);
-    let names = names.split(',').map(str::trim).map(|name| {
+    let is_plain = |c: char| c.is_alphanumeric() || "-._~%".contains(c);
+    let names = names.split(',').map(|name| {
+        let name = name.trim().replace(' ', "%20");
         if name.chars().all(is_plain) {
-            name.to_owned()
+            name
         } else {
             format!("'{}'", name.replace('\'', "'\\''"))
         }
@@ -252,6 +255,19 @@ fn is_set(inside: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_a_set_are_written_for_bash() {
+        for (names, written) in [
+            ("a,b", "a,b"),
+            ("a, b", "a,b"),
+            ("a b,ü", "a%20b,ü"),
+            ("$x,it's", r"'$x','it'\''s'"),
+            (",a", ",a"),
+        ] {
+            assert_eq!(quoted(names), written, "{names}");
+        }
+    }
 
     #[test]
     fn ranges_and_sets_of_curl_are_found() {

@@ -60,7 +60,7 @@ pub enum UsageError {
     NotADirectory(String, &'static str),
     /// `--continue` without a directory: other tools keep cookies or count connections with `-c`.
     #[error(
-        "--continue: continues incomplete files, and needs -o DIR; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N"
+        "--continue: needs --output-dir, where it continues incomplete files; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N"
     )]
     NothingToContinue,
     /// A Host header that every request has cannot be sent over HTTP/2.

@@ -3,7 +3,7 @@
 use super::options::tells;
 
 /// The first name of each row of the table, and what is said about it. The other names of a row lead to the same words.
-const TOLD: [(&str, &str); 143] = [
+const TOLD: [(&str, &str); 147] = [
     (
         "-i",
         "unknown option -i (wget, aria2 FILE; curl); a list is an argument: fetch FILE; to see headers, write --json --headers",
@@ -121,6 +121,10 @@ const TOLD: [(&str, &str); 143] = [
         "unknown option -ob (httpx); leave it out; no body is printed without --body",
     ),
     (
+        "-dump",
+        "unknown option -dump (lynx); write -w '%{body}' to print the body",
+    ),
+    (
         "--cut-dirs",
         "unknown option --cut-dirs (wget); every file is directly in the directory of -o DIR; to tell hosts apart, write --name '{host}-{basename}'",
     ),
@@ -236,6 +240,10 @@ const TOLD: [(&str, &str); 143] = [
     ("-jsonl", "unknown option -jsonl (httpx); write --json"),
     ("-csv", "unknown option -csv (httpx); write --format csv"),
     (
+        "-html",
+        "unknown option -html (httpx, ffuf); write --format csv or --json",
+    ),
+    (
         "--tsv",
         "unknown option --tsv (other tools); write --format tsv",
     ),
@@ -298,6 +306,10 @@ const TOLD: [(&str, &str); 143] = [
     (
         "-e",
         "unknown option -e (curl, wget); write -H 'Referer: URL'",
+    ),
+    (
+        "-host",
+        "unknown option -host (other tools); write -H 'Host: NAME', or --resolve HOST:PORT:ADDR for another address",
     ),
     (
         "--header-file",
@@ -498,6 +510,10 @@ const TOLD: [(&str, &str); 143] = [
     (
         "-rl",
         "unknown option -rl (httpx, nuclei); write --rate N/s or N/m",
+    ),
+    (
+        "-duration",
+        "unknown option -duration (other tools); write --deadline DUR to end the run",
     ),
     (
         "--dns-timeout",

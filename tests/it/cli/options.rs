@@ -299,7 +299,7 @@ fn a_mistake_is_told_in_one_line_that_says_what_to_do() {
         ),
         (
             &["-c", "u"],
-            "--continue: continues incomplete files, and needs -o DIR; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N",
+            "--continue: needs --output-dir, where it continues incomplete files; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N",
         ),
         (
             &["--head", "--data", "x", "u"],

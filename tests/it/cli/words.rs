@@ -112,7 +112,7 @@ fn a_word_that_would_mean_something_else_here_is_refused() {
         ),
         (
             &["http://h.example/{a, b c}"],
-            "a URL with {a, b c}: is not expanded; in bash, write printf '%s\\n' http://example.com/{a,'b c'} | fetch -, or write %7B and %7D for the characters",
+            "a URL with {a, b c}: is not expanded; in bash, write printf '%s\\n' http://example.com/{a,b%20c} | fetch -, or write %7B and %7D for the characters",
         ),
         (
             &["http://{a,b}.example/"],
@@ -175,7 +175,7 @@ fn a_file_is_no_directory_for_bodies() {
 fn numbers_and_times_of_load_tests_are_refused() {
     let time = "-d: sends data, not the time of a test (wrk); write --deadline 10s to end the run, or --data 10s to send it";
     let jobs = "-c: takes no number (ab, wrk); write -j 400 for the requests in flight";
-    let resume = "--continue: continues incomplete files, and needs -o DIR; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N";
+    let resume = "--continue: needs --output-dir, where it continues incomplete files; for cookies, write -H 'Cookie: NAME=VALUE'; for -c N of ab or httpx, write -j N";
     tells(&[
         (&["-d10s", "u"], time),
         (&["-d", "10s", "u"], time),
@@ -190,8 +190,15 @@ fn numbers_and_times_of_load_tests_are_refused() {
     ]);
     let server = Server::always(ok("x"));
     let list = server.url("/a");
-    Fetch::new().args(["--data", "10s", &list]).run().exits(0);
-    assert_eq!(server.requests()[0].body, b"10s");
+    for (args, body) in [
+        (&["--data", "10s"][..], "10s"),
+        (&["-d10s=1"], "10s=1"),
+        (&["-dr=1"], "r=1"),
+    ] {
+        let before = server.requests().len();
+        Fetch::new().args(args).arg(&list).run().exits(0);
+        assert_eq!(server.requests()[before].body_text(), body);
+    }
 }
 
 #[test]
