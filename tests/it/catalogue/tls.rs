@@ -419,18 +419,24 @@ fn c273_a_key_of_p521_must_have_signed_the_handshake() {
 fn c274_a_name_that_tls_does_not_know_is_told_with_the_rule() {
     let server = Server::build().may_stay_unasked().tls(tls::here()).start();
     let long = "a".repeat(64);
-    for (host, rule) in [
-        ("foo-.wild.test", "a label ends in a hyphen"),
-        ("-foo.wild.test", "a label begins with a hyphen"),
+    let tls = "error tls/connect";
+    for (host, verdict, rule) in [
+        ("foo-.wild.test", tls, "a label ends in a hyphen"),
+        ("-foo.wild.test", tls, "a label begins with a hyphen"),
         (
             &format!("{long}.test"),
+            tls,
             "a label is longer than 63 characters",
         ),
-        ("foo!.wild.test", "letters, digits, hyphens and underscores"),
+        (
+            "foo!.wild.test",
+            "error invalid_url/input",
+            "no host name contains '!'",
+        ),
     ] {
         let resolve = format!("--resolve={host}:{}:127.0.0.1", server.port());
         let fetch = trusting().arg(resolve);
-        let record = beside(fetch, &server.url_as(host, "/a"), "error tls/connect");
+        let record = beside(fetch, &server.url_as(host, "/a"), verdict);
         assert!(record.message().contains(rule), "{}", record.message());
     }
     assert!(server.requests().is_empty());
