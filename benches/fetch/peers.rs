@@ -30,6 +30,16 @@ pub(crate) enum Peer {
     H2load,
 }
 
+/// The program that a peer runs.
+enum Tool {
+    Fetch,
+    Wget2,
+    Curl,
+    Copy,
+    Aria2,
+    H2load,
+}
+
 /// What a program has to do.
 pub(crate) enum Work {
     /// Fetch a list, and drop the bodies.
@@ -108,7 +118,7 @@ impl Peer {
         }
     }
 
-    fn program(self) -> String {
+    fn tool(self) -> Tool {
         match self {
             Self::Fetch
             | Self::FetchJson
@@ -116,12 +126,23 @@ impl Peer {
             | Self::FetchFifty
             | Self::Shuffled
             | Self::LiveOnly
-            | Self::HandSet => fetch(),
-            Self::Wget2 | Self::Wget2OneConnection => "wget2".to_owned(),
-            Self::Curl => "curl".to_owned(),
-            Self::Copy => "cp".to_owned(),
-            Self::Aria2 => "aria2c".to_owned(),
-            Self::H2load => "h2load".to_owned(),
+            | Self::HandSet => Tool::Fetch,
+            Self::Wget2 | Self::Wget2OneConnection => Tool::Wget2,
+            Self::Curl => Tool::Curl,
+            Self::Copy => Tool::Copy,
+            Self::Aria2 => Tool::Aria2,
+            Self::H2load => Tool::H2load,
+        }
+    }
+
+    fn program(self) -> String {
+        match self.tool() {
+            Tool::Fetch => fetch(),
+            Tool::Wget2 => "wget2".to_owned(),
+            Tool::Curl => "curl".to_owned(),
+            Tool::Copy => "cp".to_owned(),
+            Tool::Aria2 => "aria2c".to_owned(),
+            Tool::H2load => "h2load".to_owned(),
         }
     }
 
@@ -144,23 +165,13 @@ impl Peer {
                 taskset
             }
         };
-        match self {
-            Self::Fetch
-            | Self::FetchJson
-            | Self::FetchText
-            | Self::FetchFifty
-            | Self::Shuffled
-            | Self::LiveOnly
-            | Self::HandSet => {
-                self.tell_fetch(&mut command, work, manner);
-            }
-            Self::Wget2 | Self::Wget2OneConnection => {
-                self.tell_wget2(&mut command, work, manner);
-            }
-            Self::Curl => tell_curl(&mut command, work, manner),
-            Self::Copy => tell_copy(&mut command, work),
-            Self::Aria2 => tell_aria2(&mut command, work, manner),
-            Self::H2load => tell_h2load(&mut command, work, manner),
+        match self.tool() {
+            Tool::Fetch => self.tell_fetch(&mut command, work, manner),
+            Tool::Wget2 => self.tell_wget2(&mut command, work, manner),
+            Tool::Curl => tell_curl(&mut command, work, manner),
+            Tool::Copy => tell_copy(&mut command, work),
+            Tool::Aria2 => tell_aria2(&mut command, work, manner),
+            Tool::H2load => tell_h2load(&mut command, work, manner),
         }
         command.env("SSL_CERT_FILE", &manner.roots);
         // Each would add to it, or come before it.

@@ -101,7 +101,8 @@ pub struct Cli {
     /// The output and the exit of the run as a whole.
     #[command(flatten)]
     pub run: RunArgs,
-    /// The options on the command line that the records depend on, and that hold no secret.
+    /// The options on the command line that the records depend on, and that hold no secret; only with `--results`,
+    /// beside which they are kept.
     #[arg(skip)]
     pub given: BTreeMap<String, String>,
 }
@@ -221,7 +222,9 @@ impl Cli {
             return Err(error);
         }
         let mut cli = Self::from_arg_matches(&matches)?;
-        cli.given = given(&matches);
+        if cli.run.results.is_some() {
+            cli.given = given(&matches);
+        }
         Ok(cli)
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Command;
 
 use super::elsewhere::{self, SPLIT};
+use crate::model::text::quote;
 
 /// Names of methods, which other clients take as their first word.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "delete", "patch", "options"];
@@ -193,18 +194,10 @@ pub(super) fn source_mistake(source: &str) -> Option<String> {
     ))
 }
 
-/// Returns `names`, which commas separate, as bash takes them between braces: those that hold anything but letters,
-/// digits and `-._~%` are in quotes. Blanks around a name were hardly meant, and one inside is `%20` in a URL.
+/// Returns `names`, which commas separate, as bash takes them between braces. Blanks around a name were hardly meant, and one inside is `%20` in a URL.
 fn quoted(names: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-._~%".contains(c);
-    let names = names.split(',').map(|name| {
-        let name = name.trim().replace(' ', "%20");
-        if name.chars().all(is_plain) {
-            name
-        } else {
-            format!("'{}'", name.replace('\'', "'\\''"))
-        }
-    });
+    let names = names.split(',');
+    let names = names.map(|name| quote(&name.trim().replace(' ', "%20")));
     names.collect::<Vec<_>>().join(",")
 }
 

@@ -9,7 +9,7 @@ use super::{checks, connection, engine, input, report, request, run, save, time}
 use crate::cli::Cli;
 use crate::engine::EngineOptions;
 use crate::http::HttpOptions;
-use crate::input::{Defaults, ShardFilter, Source};
+use crate::input::{Content, Defaults, ShardFilter, Source};
 use crate::report::ReportOptions;
 
 /// The options of a run, one struct for each part of the program.
@@ -51,8 +51,8 @@ impl Config {
             report::files(&cli.result),
         ]
         .concat();
-        let content = request::content(&cli.request, &names)?;
-        let record_options = run::record_options(cli, content.as_deref());
+        let content = request::content(&cli.request, &names)?.map(Content::from);
+        let record_options = run::record_options(cli, content.as_ref());
         let run = run::run(&cli.run, &cli.save, cli.input.dry_run, read, record_options);
         checks::check_files(&run, &names)?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Config {
                 method: request::method(&cli.request)?,
                 headers: Arc::new(headers.given),
                 authorization: request::authorization(&cli.request)?,
-                content: content.map(Into::into),
+                content,
             },
             shard_filter: input::filter(&cli.input, run.needs_digest()),
             http: HttpOptions {

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
-
 use super::terminal::is_dumb;
 use crate::cli::{Cli, RunArgs, SaveArgs};
+use crate::input::Content;
 use crate::model::text::hex;
 use crate::report::ProgressStyle;
 use crate::sys::{StreamKind, stream_kind};
@@ -46,10 +45,10 @@ impl RunOptions {
 }
 
 /// Returns the options that the records depend on. `content` is what `--data` says; of it only a checksum is kept.
-pub(super) fn record_options(cli: &Cli, content: Option<&[u8]>) -> BTreeMap<String, String> {
+pub(super) fn record_options(cli: &Cli, content: Option<&Content>) -> BTreeMap<String, String> {
     let mut options = cli.given.clone();
     if let Some(content) = content {
-        options.insert("--data".to_owned(), hex(&Sha256::digest(content)));
+        options.insert("--data".to_owned(), hex(content.sha256()));
     }
     options
 }

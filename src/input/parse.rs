@@ -56,6 +56,14 @@ pub struct Content {
     sha256: [u8; 32],
 }
 
+impl Content {
+    /// Returns its SHA-256.
+    #[must_use]
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+}
+
 impl From<Bytes> for Content {
     fn from(bytes: Bytes) -> Self {
         let sha256 = Sha256::digest(&bytes).into();

@@ -3,6 +3,7 @@
 use super::lines::BOM;
 use super::plain_line::PlainLineError;
 use super::url_error::UrlError;
+use crate::model::text::quote;
 
 /// How many bytes from the beginning of a source are looked at.
 const START: usize = 1024;
@@ -264,16 +265,6 @@ fn table(header: &[u8]) -> Option<SourceHint> {
                 |cell: &[u8]| cell.trim_ascii().eq_ignore_ascii_case(b"url") || cell == b"\"url\"";
             (header.contains(&separator) && cells.any(is_url)).then_some(SourceHint::Table(format))
         })
-}
-
-/// Quotes a file name for a shell, where that is needed.
-fn quote(name: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if name.chars().all(is_plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
 }
 
 /// Watches a source while it is read, and finds out once whether it is something else than a list.

@@ -27,6 +27,17 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
+/// Quotes a word for a shell, where that is needed.
+#[must_use]
+pub fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Returns how many letters have to be inserted, removed or replaced to turn `one` into `other` (Levenshtein).
 #[must_use]
 pub fn distance(one: &str, other: &str) -> usize {
